@@ -1,0 +1,20 @@
+//! Shiguan (史官): pulls a company's WeCom conversations, opens them, keeps them, finds them.
+//!
+//! ```text
+//! source ──► unseal ──► message ──► store ──► search ──► cli
+//!   │  (child: vendor .so)            ▲
+//!   └──────────── archive ────────────┘   the conveyor
+//! ```
+
+pub mod archive;
+pub mod cli;
+pub mod config;
+pub mod ids;
+pub mod message;
+pub mod record;
+pub mod search;
+pub mod secret;
+pub mod source;
+pub mod store;
+pub mod unseal;
+pub mod words;
