@@ -1,6 +1,9 @@
 //! Where the built shared object lies relative to a running program. Knows cargo's folders, nothing else.
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    time::SystemTime,
+};
 
 /// File name of the shared object on Linux.
 pub const LIBRARY_FILE: &str = "libsdk_mock.so";
@@ -21,11 +24,18 @@ pub fn library_path_candidates(program: &Path) -> Vec<PathBuf> {
     places
 }
 
-/// The first candidate that exists.
+/// The newest of the candidates that exist, the first of equals: `cargo test` renews the one in `deps/` and leaves
+/// an older one beside the program as it is.
 pub fn find_library(program: &Path) -> Option<PathBuf> {
-    library_path_candidates(program)
-        .into_iter()
-        .find(|path| path.is_file())
+    let mut newest: Option<(SystemTime, PathBuf)> = None;
+    for path in library_path_candidates(program) {
+        let Ok(about) = path.metadata() else { continue };
+        let changed = about.modified().unwrap_or(SystemTime::UNIX_EPOCH);
+        if about.is_file() && newest.as_ref().is_none_or(|(known, _)| changed > *known) {
+            newest = Some((changed, path));
+        }
+    }
+    newest.map(|(_, path)| path)
 }
 
 #[cfg(test)]
@@ -33,17 +43,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_library_beside_the_program_wins_over_one_in_deps() {
+    fn the_newer_of_two_libraries_wins_and_of_equals_the_one_beside_the_program() {
         let folder = tempfile::tempdir().unwrap();
         let program = folder.path().join("shiguan");
-        std::fs::create_dir(folder.path().join("deps")).unwrap();
-        std::fs::write(folder.path().join("deps").join(LIBRARY_FILE), b"").unwrap();
-        assert_eq!(
-            find_library(&program),
-            Some(folder.path().join("deps").join(LIBRARY_FILE))
+        let (beside, deps) = (
+            folder.path().join(LIBRARY_FILE),
+            folder.path().join("deps").join(LIBRARY_FILE),
         );
-        std::fs::write(folder.path().join(LIBRARY_FILE), b"").unwrap();
-        assert_eq!(find_library(&program), Some(folder.path().join(LIBRARY_FILE)));
+        std::fs::create_dir(folder.path().join("deps")).unwrap();
+        std::fs::write(&deps, b"").unwrap();
+        assert_eq!(find_library(&program).as_ref(), Some(&deps));
+        std::fs::hard_link(&deps, &beside).unwrap();
+        assert_eq!(find_library(&program).as_ref(), Some(&beside));
+        std::fs::remove_file(&deps).unwrap();
+        let later = SystemTime::now() + std::time::Duration::from_secs(60);
+        std::fs::File::create(&deps).unwrap().set_modified(later).unwrap();
+        assert_eq!(find_library(&program).as_ref(), Some(&deps));
     }
 
     #[test]

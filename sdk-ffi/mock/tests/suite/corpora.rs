@@ -412,6 +412,21 @@ fn a_corpus_is_never_written_over() {
 }
 
 #[test]
+fn what_an_interrupted_run_left_behind_is_no_corpus_and_is_replaced() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("chatdata.jsonl"), "half a li").unwrap();
+    fs::write(folder.path().join("chatdata.idx"), [7; 100]).unwrap();
+    assert!(Engine::open(folder.path()).is_err());
+    let plan = Plan {
+        messages: 5,
+        seed: scene::SEED,
+        ..Plan::default()
+    };
+    generate(&plan, folder.path(), &|_| {}).unwrap();
+    assert_eq!(drain(&Engine::open(folder.path()).unwrap(), 2).len(), 5);
+}
+
+#[test]
 fn private_keys_are_for_their_owner_only() {
     let (folder, _) = made(&Plan {
         messages: 1,
