@@ -1,1 +1,3 @@
 //! (skeleton)
+
+mod keys;
