@@ -16,7 +16,7 @@ use super::keyring::Fingerprint;
 pub enum KeyFault {
     /// No `-----BEGIN …-----` block that reads as PEM.
     #[error(
-        "not a PEM file: expected `-----BEGIN RSA PRIVATE KEY-----` or `-----BEGIN PRIVATE KEY-----`; {0}"
+        "is not a PEM file: expected `-----BEGIN RSA PRIVATE KEY-----` or `-----BEGIN PRIVATE KEY-----`; {0}"
     )]
     NotPem(&'static str),
     /// Only public material.

@@ -1,3 +1,4 @@
 //! (skeleton)
 
+mod config;
 mod keys;

@@ -96,7 +96,7 @@ fn errors_name_the_file_and_what_to_do() {
     let cases = [
         ("v5.pem", "rsa2048.public.pem", "v5.pem holds a public key"),
         ("v6.pem", "ec.pkcs8.pem", "v6.pem is not an RSA private key"),
-        ("v7.pem", "README.md", "v7.pem not a PEM file"),
+        ("v7.pem", "README.md", "v7.pem is not a PEM file"),
         ("v0.pem", "rsa2048.pkcs1.pem", "key versions count from 1"),
         ("private.pem", "rsa2048.pkcs1.pem", "rename it to v<N>.pem"),
         ("V3.pem", "rsa2048.pkcs1.pem", "rename it to v<N>.pem"),
