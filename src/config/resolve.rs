@@ -3,6 +3,8 @@
 //! A company's own value and the general one meet only here. The layer decides first, so that a flag or a
 //! variable beats every file; within a layer the company's own value beats the general one.
 //!
+//! Longer than its neighbours on purpose: the rules that tie keys to each other are read best in one place.
+//!
 //! Must not know: TOML, where layers come from.
 
 use std::{
