@@ -1,0 +1,172 @@
+//! Is a value one that its key can have? Each answer says what was found and what is expected.
+//!
+//! A text is repeated in an answer only where it cannot be a secret: never for a free text or a proxy.
+
+use jiff::tz::TimeZone;
+
+use super::{
+    cron::Cron,
+    keys::{Key, Kind},
+    layers::Value,
+    suggest,
+};
+
+/// Checks kind and bounds.
+pub(super) fn value(key: &Key, value: &Value) -> Result<(), String> {
+    match (key.kind, value) {
+        (Kind::Whole { min, max }, Value::Whole(number)) if (min..=max).contains(number) => Ok(()),
+        (Kind::Whole { .. }, Value::Whole(number)) => {
+            Err(format!("{number} is out of bounds, expected {}", expected(key)))
+        }
+        (Kind::Switch, Value::Switch(_)) => Ok(()),
+        (Kind::Whole { .. } | Kind::Switch, _) | (_, Value::Whole(_) | Value::Switch(_)) => {
+            Err(format!("found {}, expected {}", value.kind(), expected(key)))
+        }
+        (kind, Value::Text(text)) => self::text(key, kind, text),
+    }
+}
+
+/// What a key expects, for messages and the reference.
+pub(super) fn expected(key: &Key) -> String {
+    match key.kind {
+        Kind::Text => "a text".to_owned(),
+        Kind::Path => "a path as a text".to_owned(),
+        Kind::Whole { min, max } if key.unit.is_empty() => format!("a whole number from {min} to {max}"),
+        Kind::Whole { min, max } => format!("a whole number of {} from {min} to {max}", key.unit),
+        Kind::Switch => "true or false".to_owned(),
+        Kind::OneOf(words) => {
+            let words: Vec<_> = words.iter().map(|word| format!("\"{word}\"")).collect();
+            match words.split_last() {
+                Some((last, rest)) if !rest.is_empty() => format!("{} or {last}", rest.join(", ")),
+                _ => words.concat(),
+            }
+        }
+        Kind::Zone => "a time zone such as \"Asia/Shanghai\"".to_owned(),
+        Kind::Cron => "five cron fields such as \"*/5 * * * *\"".to_owned(),
+        Kind::Proxy => "a proxy such as \"http://host:3128\" or \"socks5://host:1080\"".to_owned(),
+        Kind::Variable => "the name of an environment variable".to_owned(),
+    }
+}
+
+fn text(key: &Key, kind: Kind, text: &str) -> Result<(), String> {
+    // Empty takes back what a lower layer said; a key with a default has nothing to take back.
+    if text.is_empty() {
+        return match key.default {
+            super::keys::Default::None => Ok(()),
+            _ => Err(format!("is empty, expected {}", expected(key))),
+        };
+    }
+    if text.chars().any(char::is_control) {
+        return Err(format!("holds a control character, expected {}", expected(key)));
+    }
+    match kind {
+        Kind::OneOf(words) if !words.contains(&text) => {
+            Err(match suggest::nearest(text, words.iter().copied()) {
+                Some(near) => format!(
+                    "\"{text}\" is not known; did you mean \"{near}\"? Expected {}",
+                    expected(key)
+                ),
+                None => format!("\"{text}\" is not known, expected {}", expected(key)),
+            })
+        }
+        Kind::Zone if TimeZone::get(text).is_err() => Err(format!(
+            "\"{text}\" is not in the time zone database, expected {}",
+            expected(key)
+        )),
+        // The zone does not matter for the grammar.
+        Kind::Cron => Cron::parse(text, "UTC").map(drop),
+        Kind::Path if text.starts_with("~/") || text == "~" => {
+            Err("`~` is for shells and is not expanded here; write the whole path".to_owned())
+        }
+        Kind::Proxy => proxy(text),
+        Kind::Variable if !is_variable(text) => Err(
+            "is not the name of an environment variable (letters, digits and `_`); the secret itself \
+                 does not belong here"
+                .to_owned(),
+        ),
+        _ => Ok(()),
+    }
+}
+
+/// Schemes and form of finance-sdk §8. Credentials in the address would win over the separate ones and
+/// would stand in a file that others may read.
+fn proxy(text: &str) -> Result<(), String> {
+    let (scheme, rest) = text.split_once("://").unwrap_or(("http", text));
+    if !["http", "https", "socks5", "socks5h"].contains(&scheme) {
+        return Err("the scheme is not known, expected http, https, socks5 or socks5h".to_owned());
+    }
+    if rest.contains('@') {
+        return Err(
+            "holds credentials; put them into `proxy_credentials_file` or `proxy_credentials_env` \
+                    and leave only host and port here"
+                .to_owned(),
+        );
+    }
+    let authority = rest.strip_suffix('/').unwrap_or(rest);
+    let port = authority
+        .rsplit_once(':')
+        .filter(|(host, _)| !host.is_empty())
+        .map(|(_, port)| port.parse::<u16>());
+    match port {
+        Some(Ok(1..)) => Ok(()),
+        _ => Err("has no host and port, expected a proxy such as \"http://host:3128\"".to_owned()),
+    }
+}
+
+fn is_variable(text: &str) -> bool {
+    !text.starts_with(|first: char| first.is_ascii_digit())
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+}
+
+/// Company names become parts of variables and of folder names, and `-` and `_` are one in a variable.
+pub(super) fn company(name: &str) -> Result<(), String> {
+    let fine = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+    let joint = |byte: u8| byte == b'-' || byte == b'_';
+    let bytes = name.as_bytes();
+    let ends_fine = bytes.first().is_some_and(|b| fine(*b)) && bytes.last().is_some_and(|b| fine(*b));
+    let no_double = !bytes.windows(2).any(|pair| joint(pair[0]) && joint(pair[1]));
+    if ends_fine && no_double && bytes.iter().all(|byte| fine(*byte) || joint(*byte)) {
+        return Ok(());
+    }
+    Err(format!(
+        "`company.{name}`: a company's name is made of a-z, 0-9 and single `-` or `_` between them; the \
+         company's real name needs no place here"
+    ))
+}
+
+/// Keys that somebody will try, and that must not be: a secret in the file.
+pub(super) fn forbidden(parts: &[&str]) -> Option<&'static str> {
+    let ["company", .., name] = parts else { return None };
+    match *name {
+        "secret" | "corpsecret" | "secret_key" => Some(
+            "is refused: a secret does not belong into the configuration, which is copied and shown around; \
+             put it into a file of mode 600 and name that in `secret_file`, or name a variable in `secret_env`",
+        ),
+        "key_passphrase" | "passphrase" => Some(
+            "is refused: a passphrase does not belong into the configuration; put it into a file of mode 600 \
+             and name that in `key_passphrase_file`, or name a variable in `key_passphrase_env`",
+        ),
+        "private_key" | "key" => Some(
+            "is refused: a private key does not belong into the configuration; put it into the folder that \
+             `keys` names: shiguan keys add",
+        ),
+        "proxy_credentials" | "proxy_password" | "proxy_passwd" | "passwd" | "password" => Some(
+            "is refused: credentials do not belong into the configuration; put `user:password` into a file of \
+             mode 600 and name that in `proxy_credentials_file`, or name a variable in `proxy_credentials_env`",
+        ),
+        _ => None,
+    }
+}
+
+impl Value {
+    /// The kind in a word.
+    fn kind(&self) -> &'static str {
+        match self {
+            Self::Text(_) => "a text",
+            Self::Whole(_) => "a whole number",
+            Self::Switch(_) => "true or false",
+        }
+    }
+}

@@ -1,0 +1,285 @@
+//! Every key there is, once. What is not in this list is an unknown key.
+//!
+//! Must not know: files, layers, the typed sections.
+
+/// What a value may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Any text.
+    Text,
+    /// A file or folder, relative to the folder of the configuration file.
+    Path,
+    /// A whole number within bounds, both included.
+    Whole {
+        /// Smallest.
+        min: i64,
+        /// Greatest.
+        max: i64,
+    },
+    /// `true` or `false`.
+    Switch,
+    /// One of a few words.
+    OneOf(&'static [&'static str]),
+    /// A name of the IANA time zone database.
+    Zone,
+    /// Five cron fields.
+    Cron,
+    /// The address of a proxy, without credentials.
+    Proxy,
+    /// The name of an environment variable.
+    Variable,
+}
+
+/// What holds when nobody says anything.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Default {
+    /// A text.
+    Text(&'static str),
+    /// A number.
+    Whole(i64),
+    /// A switch.
+    Switch(bool),
+    /// Not set.
+    None,
+}
+
+/// The tables of the file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Section {
+    /// `[archive]`
+    Archive,
+    /// `[log]`
+    Log,
+    /// `[pull]`
+    Pull,
+    /// `[sdk]`
+    Sdk,
+    /// `[unseal]`
+    Unseal,
+    /// `[store]`
+    Store,
+    /// `[company.NAME]`
+    Company,
+}
+
+/// One key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Key {
+    /// The table it stands in.
+    pub section: Section,
+    /// Its name there.
+    pub name: &'static str,
+    /// What it may be.
+    pub kind: Kind,
+    /// What holds without it.
+    pub default: Default,
+    /// The unit of a number; empty when it counts things or is no number.
+    pub unit: &'static str,
+    /// True when `[company.NAME.<section>]` may say otherwise for one company.
+    pub per_company: bool,
+    /// What it is for, in one or two sentences.
+    pub meaning: &'static str,
+    /// A value to show where there is no default.
+    pub example: &'static str,
+}
+
+impl Section {
+    /// All tables, in the order of the file.
+    pub const ALL: [Self; 7] = [
+        Self::Archive,
+        Self::Log,
+        Self::Pull,
+        Self::Sdk,
+        Self::Unseal,
+        Self::Store,
+        Self::Company,
+    ];
+
+    /// The table's name.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Archive => "archive",
+            Self::Log => "log",
+            Self::Pull => "pull",
+            Self::Sdk => "sdk",
+            Self::Unseal => "unseal",
+            Self::Store => "store",
+            Self::Company => "company",
+        }
+    }
+
+    /// What the table is about.
+    pub fn meaning(self) -> &'static str {
+        match self {
+            Self::Archive => "Where the archive is, and how it speaks.",
+            Self::Log => "What is told while it works. Never a secret, never a message.",
+            Self::Pull => {
+                "How records are fetched. Each key may be set for one company in `[company.NAME.pull]`."
+            }
+            Self::Sdk => "The official library and the child processes it runs in.",
+            Self::Unseal => "How message keys are opened with the private keys.",
+            Self::Store => "The database.",
+            Self::Company => "One table per company; NAME is yours to choose (a-z, 0-9, `-` and `_`).",
+        }
+    }
+}
+
+impl Key {
+    /// `pull.limit`, or `company.NAME.corpid` with a name put in.
+    pub fn path(&self, company: &str) -> String {
+        match self.section {
+            Section::Company => format!("company.{company}.{}", self.name),
+            _ => format!("{}.{}", self.section.as_str(), self.name),
+        }
+    }
+
+    /// `company.NAME.pull.limit`, for a key that a company may override.
+    pub fn company_path(&self, company: &str) -> String {
+        match self.section {
+            Section::Company => self.path(company),
+            _ => format!("company.{company}.{}.{}", self.section.as_str(), self.name),
+        }
+    }
+}
+
+/// Starts a declaration; the rest is said by the methods below, so that the list reads as a list.
+const fn key(section: Section, name: &'static str, kind: Kind, meaning: &'static str) -> Key {
+    Key {
+        section,
+        name,
+        kind,
+        default: Default::None,
+        unit: "",
+        per_company: false,
+        meaning,
+        example: "",
+    }
+}
+
+impl Key {
+    const fn text(mut self, default: &'static str) -> Self {
+        self.default = Default::Text(default);
+        self
+    }
+
+    const fn whole(mut self, default: i64, unit: &'static str) -> Self {
+        self.default = Default::Whole(default);
+        self.unit = unit;
+        self
+    }
+
+    const fn switch(mut self, default: bool) -> Self {
+        self.default = Default::Switch(default);
+        self
+    }
+
+    const fn like(mut self, example: &'static str) -> Self {
+        self.example = example;
+        self
+    }
+
+    const fn per_company(mut self) -> Self {
+        self.per_company = true;
+        self
+    }
+}
+
+const fn from(min: i64, max: i64) -> Kind {
+    Kind::Whole { min, max }
+}
+
+use Section::{Archive, Company, Log, Pull, Sdk, Store, Unseal};
+
+/// The list.
+#[rustfmt::skip]
+pub const KEYS: &[Key] = &[
+    key(Archive, "folder", Kind::Path,
+        "Folder of the database and the media files.").text("data"),
+    key(Archive, "timezone", Kind::Zone,
+        "Zone in which dates are shown and understood. Stored is always UTC.").text("Asia/Shanghai"),
+    key(Archive, "language", Kind::OneOf(&["zh", "en"]),
+        "Language of what people read.").text("zh"),
+
+    key(Log, "level", Kind::OneOf(&["error", "warn", "info", "debug", "trace"]),
+        "The least important thing that is still told.").text("info"),
+    key(Log, "format", Kind::OneOf(&["text", "json"]),
+        "Lines for people, or one JSON object per line for programs.").text("text"),
+
+    key(Pull, "limit", from(1, 1000),
+        "Records asked for per call. The server allows 1000; lower it when messages are so long that it \
+         answers 301058.").whole(1000, "records").per_company(),
+    key(Pull, "timeout_seconds", from(1, 600),
+        "How long one call may take before the library gives up. The vendor suggests 5, which a full page over \
+         a slow proxy exceeds each time anew; 20 still lets a clean stop end within the 30 seconds that service \
+         managers commonly grant. 0, which would mean for ever, is refused.").whole(20, "seconds").per_company(),
+    key(Pull, "interval_seconds", from(1, 86_400),
+        "`shiguan run` pulls this long after the last pull ended. WeCom deletes after 5 days, so a day is the \
+         longest.").whole(60, "seconds").per_company(),
+    key(Pull, "cron", Kind::Cron,
+        "Pull at these times instead of by interval: minute, hour, day of month, month, day of week, in \
+         `archive.timezone`.").like("*/5 * * * *").per_company(),
+    key(Pull, "jitter_seconds", from(0, 3600),
+        "Each pull starts up to this much later, by chance, so that several archives do not call at once.")
+        .whole(5, "seconds").per_company(),
+    key(Pull, "retry_attempts", from(0, 100),
+        "Further tries after a failure that a retry can help (10001, 10002, 10003).").whole(5, "tries").per_company(),
+    key(Pull, "retry_backoff_ms", from(1, 600_000),
+        "Wait before the first further try; it doubles with each.").whole(500, "milliseconds").per_company(),
+    key(Pull, "retry_backoff_max_ms", from(1, 3_600_000),
+        "The longest wait between two tries.").whole(60_000, "milliseconds").per_company(),
+    key(Pull, "window_warning_hours", from(1, 119),
+        "Warn when the newest stored record is older than this. After 120 hours WeCom has deleted what came \
+         after it.").whole(72, "hours").per_company(),
+
+    key(Sdk, "library", Kind::Path,
+        "The vendor's library, libWeWorkFinanceSdk_C.so.").like("lib/libWeWorkFinanceSdk_C.so").per_company(),
+    key(Sdk, "decrypt_children", from(0, 64),
+        "Child processes that decrypt message bodies. 0 means one per core.").whole(0, "processes"),
+    key(Sdk, "deadline_grace_seconds", from(1, 300),
+        "A call that has not come back this long after its timeout is taken for hung, and its process is \
+         ended.").whole(5, "seconds"),
+    key(Sdk, "max_resident_mib", from(64, 65_536),
+        "A child larger than this is replaced between two calls, because the library may leak.").whole(512, "MiB"),
+    key(Sdk, "max_calls", from(1, 1_000_000_000),
+        "A child is replaced after this many calls, for the same reason.").whole(100_000, "calls"),
+    key(Sdk, "inherit_proxy_environment", Kind::Switch,
+        "Let https_proxy and all_proxy of the environment choose the route when no proxy is configured. Off, \
+         so that the route is what this file says.").switch(false),
+
+    key(Unseal, "implementation", Kind::OneOf(&["aws-lc-rs", "rsa"]),
+        "Implementation of RSA. The second one is slower and serves to check the first.").text("aws-lc-rs"),
+    key(Unseal, "threads", from(0, 1024),
+        "Threads that open message keys. 0 means one per core.").whole(0, "threads"),
+
+    key(Store, "disk_headroom_mib", from(0, 1_048_576),
+        "`shiguan doctor` warns when less than this is free where the archive is.").whole(1024, "MiB"),
+
+    key(Company, "enabled", Kind::Switch,
+        "Off: nothing is pulled for this company; what is stored stays readable.").switch(true),
+    key(Company, "corpid", Kind::Text,
+        "The company's id, 企业ID.").like("ww0123456789abcdef"),
+    key(Company, "secret_file", Kind::Path,
+        "File with the Secret of the archive itself (会话内容存档), not of an app. Must be owner-only: chmod 600.")
+        .like("secrets/NAME.secret"),
+    key(Company, "secret_env", Kind::Variable,
+        "Environment variable with that Secret, instead of a file.").like("WECOM_SECRET"),
+    key(Company, "keys", Kind::Path,
+        "Folder of the private keys, v1.pem, v2.pem and so on: the number is the version shown in the admin \
+         console. Without it: keys/NAME.").like("keys/NAME"),
+    key(Company, "key_passphrase_file", Kind::Path,
+        "File with the passphrase of the private keys, when they have one. Must be owner-only.")
+        .like("secrets/NAME.passphrase"),
+    key(Company, "key_passphrase_env", Kind::Variable,
+        "Environment variable with that passphrase, instead of a file.").like("WECOM_KEY_PASSPHRASE"),
+    key(Company, "proxy", Kind::Proxy,
+        "Proxy for the library: http, https, socks5 or socks5h. Without it the connection is direct.")
+        .like("http://proxy.example:3128"),
+    key(Company, "proxy_credentials_file", Kind::Path,
+        "File with `user:password` for the proxy, each part percent-encoded. Must be owner-only.")
+        .like("secrets/NAME.proxy"),
+    key(Company, "proxy_credentials_env", Kind::Variable,
+        "Environment variable with those credentials, instead of a file.").like("WECOM_PROXY_CREDENTIALS"),
+    key(Company, "mock_corpus", Kind::Path,
+        "Folder of a made-up corpus (`shiguan mock generate`). The company is then pulled from it through the \
+         mock library, unless `library` is set in `[company.NAME.sdk]`, and needs no secret.").like("corpus"),
+];

@@ -1,0 +1,225 @@
+//! The configuration as types: what the other rooms' options are made from, by `cli` alone.
+//!
+//! Must not know: layers, files, how a value got here.
+
+use std::path::{Path, PathBuf};
+
+use jiff::tz::TimeZone;
+
+use super::{cron::Cron, layers::Layer, secrets::SecretSource};
+
+/// Everything, checked and complete.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// `[archive]`
+    pub archive: Archive,
+    /// `[log]`
+    pub log: Log,
+    /// `[unseal]`
+    pub unseal: Unseal,
+    /// `[store]`
+    pub store: Store,
+    /// `[pull]`, for what belongs to no company.
+    pub pull: Pull,
+    /// `[sdk]`, for what belongs to no company.
+    pub sdk: Sdk,
+    /// `[company.NAME]`, by name.
+    pub companies: Vec<Company>,
+    pub(super) file: PathBuf,
+    pub(super) explained: Vec<Explained>,
+}
+
+/// Where the archive is, and how it speaks.
+#[derive(Debug, Clone)]
+pub struct Archive {
+    /// Folder of the database and the media files.
+    pub folder: PathBuf,
+    /// Zone of every date shown or asked for.
+    pub timezone: TimeZone,
+    /// Its name.
+    pub timezone_name: String,
+    /// Language of what people read.
+    pub language: Language,
+}
+
+/// What is told while it works.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Log {
+    /// The least important thing that is still told.
+    pub level: LogLevel,
+    /// For people or for programs.
+    pub format: LogFormat,
+}
+
+/// How records are fetched.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Pull {
+    /// Records per call, 1 to 1000.
+    pub limit: u32,
+    /// Seconds a call may take; never 0.
+    pub timeout_seconds: u32,
+    /// When `run` pulls.
+    pub schedule: Schedule,
+    /// Seconds by which a pull may start later.
+    pub jitter_seconds: u32,
+    /// Further tries after the first.
+    pub retry_attempts: u32,
+    /// Milliseconds before the first further try; doubles.
+    pub retry_backoff_ms: u64,
+    /// Milliseconds that wait grows to.
+    pub retry_backoff_max_ms: u64,
+    /// Age in hours of the newest record at which to warn.
+    pub window_warning_hours: u32,
+}
+
+/// When `run` pulls.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Schedule {
+    /// So many seconds after the last pull ended.
+    Every(u32),
+    /// At these times.
+    Cron(Cron),
+}
+
+/// The vendor's library and the processes it runs in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sdk {
+    /// The library file; for a company with a `mock_corpus`, none means the mock library.
+    pub library: Option<PathBuf>,
+    /// Decrypting processes; 0 means one per core.
+    pub decrypt_children: usize,
+    /// Seconds after its timeout at which a call is taken for hung.
+    pub deadline_grace_seconds: u32,
+    /// MiB at which a child is replaced.
+    pub max_resident_mib: u64,
+    /// Calls after which a child is replaced.
+    pub max_calls: u64,
+    /// Whether proxy variables of the environment reach the library.
+    pub inherit_proxy_environment: bool,
+}
+
+/// How message keys are opened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unseal {
+    /// `aws-lc-rs` or `rsa`; reads as the unseal room's `Implementation`.
+    pub implementation: String,
+    /// Threads; 0 means one per core.
+    pub threads: usize,
+}
+
+/// The database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Store {
+    /// Free MiB below which `doctor` warns.
+    pub disk_headroom_mib: u64,
+}
+
+/// One company.
+#[derive(Debug, Clone)]
+pub struct Company {
+    /// Its name in the file.
+    pub name: String,
+    /// False: nothing is pulled for it.
+    pub enabled: bool,
+    /// 企业ID.
+    pub corpid: String,
+    /// The archive's Secret; none only with a `mock_corpus`.
+    pub secret: Option<SecretSource>,
+    /// Folder of the private keys.
+    pub keys: PathBuf,
+    /// Passphrase of the private keys.
+    pub key_passphrase: Option<SecretSource>,
+    /// Proxy without credentials.
+    pub proxy: Option<String>,
+    /// `user:password` for it.
+    pub proxy_credentials: Option<SecretSource>,
+    /// Corpus of the mock library.
+    pub mock_corpus: Option<PathBuf>,
+    /// `[pull]` with this company's own values laid over it.
+    pub pull: Pull,
+    /// `[sdk]` with this company's own library.
+    pub sdk: Sdk,
+}
+
+/// One value and who said it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Explained {
+    /// The path, e.g. `pull.limit` or `company.acme.pull.limit`.
+    pub key: String,
+    /// What is in force; empty when nothing is set. Secrets are never values, only the places they are in.
+    pub value: String,
+    /// Which layer said so.
+    pub layer: Layer,
+    /// Where: `default`, `shiguan.toml:12`, a variable, or `--set key`.
+    pub source: String,
+}
+
+impl Config {
+    /// Every value in force and who said it, in the order of the reference.
+    pub fn explain(&self) -> &[Explained] {
+        &self.explained
+    }
+
+    /// The company of that name.
+    pub fn company(&self, name: &str) -> Option<&Company> {
+        self.companies.iter().find(|company| company.name == name)
+    }
+
+    /// The file it was read from.
+    pub fn file(&self) -> &Path {
+        &self.file
+    }
+}
+
+macro_rules! words {
+    ($(#[$about:meta])* $name:ident { $($(#[$what:meta])* $variant:ident = $word:literal),* $(,)? }) => {
+        $(#[$about])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        pub enum $name { $($(#[$what])* $variant),* }
+
+        impl $name {
+            /// The word in the file.
+            pub fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $word),* }
+            }
+
+            pub(super) fn from_word(word: &str) -> Option<Self> {
+                match word { $($word => Some(Self::$variant),)* _ => None }
+            }
+        }
+    };
+}
+
+words!(
+    /// Language of what people read.
+    Language {
+        /// 中文
+        Chinese = "zh",
+        /// English
+        English = "en",
+    }
+);
+words!(
+    /// How important a thing must be to be told.
+    LogLevel {
+        /// Something failed.
+        Error = "error",
+        /// Something will.
+        Warn = "warn",
+        /// What operators follow.
+        Info = "info",
+        /// What engineers follow.
+        Debug = "debug",
+        /// Everything.
+        Trace = "trace",
+    }
+);
+words!(
+    /// Form of a log line.
+    LogFormat {
+        /// For people.
+        Text = "text",
+        /// One JSON object per line.
+        Json = "json",
+    }
+);

@@ -1,0 +1,294 @@
+//! What is made from the declared list: the file of `init`, the reference, and the file with every key.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+};
+
+use shiguan::{
+    config::{
+        CompanyTemplate, Config, Layer, TemplateOptions,
+        keys::{Default, KEYS, Kind},
+        reference_markdown, template,
+    },
+    unseal::Implementation,
+};
+
+use super::{load, same_as_file};
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// Key and value of everything, without where it came from.
+fn values(config: &Config) -> Vec<(String, String)> {
+    config
+        .explain()
+        .iter()
+        .map(|one| (one.key.clone(), one.value.clone()))
+        .collect()
+}
+
+#[test]
+fn the_reference_file_sets_every_key_to_another_value_than_its_default() {
+    let config = Config::load(&root().join("src/config/reference.toml"), &BTreeMap::new(), &[]).unwrap();
+    for key in KEYS {
+        let default = match key.default {
+            Default::Text(text) => text.to_owned(),
+            Default::Whole(number) => number.to_string(),
+            Default::Switch(on) => on.to_string(),
+            Default::None => String::new(),
+        };
+        let places: BTreeSet<String> = ["acme", "made-up"]
+            .iter()
+            .flat_map(|company| [key.path(company), key.company_path(company)])
+            .collect();
+        let said: Vec<_> = config
+            .explain()
+            .iter()
+            .filter(|one| places.contains(&one.key) && one.layer == Layer::File)
+            .filter(|one| !one.source.contains("overruled"))
+            .collect();
+        let name = key.path("NAME");
+        assert!(!said.is_empty(), "src/config/reference.toml does not set {name}");
+        assert!(
+            said.iter().all(|one| one.value != default),
+            "{name} is at its default"
+        );
+        if key.per_company {
+            // A company that merely inherits shows the line of the general value.
+            let lines: BTreeSet<_> = said.iter().map(|one| &one.source).collect();
+            let general = said.iter().any(|one| !one.key.starts_with("company."));
+            assert!(
+                lines.len() > 1 || !general,
+                "no company says otherwise about {name}"
+            );
+        }
+    }
+}
+
+#[test]
+fn the_reference_file_arrives_in_the_sections() {
+    let config = Config::load(&root().join("src/config/reference.toml"), &BTreeMap::new(), &[]).unwrap();
+    let (acme, made_up) = (
+        config.company("acme").unwrap(),
+        config.company("made-up").unwrap(),
+    );
+    assert_eq!(config.archive.folder, Path::new("/srv/shiguan"));
+    assert_eq!(config.archive.timezone.iana_name(), Some("Asia/Urumqi"));
+    assert_eq!(
+        (
+            config.archive.language.as_str(),
+            config.log.level.as_str(),
+            config.log.format.as_str()
+        ),
+        ("en", "debug", "json")
+    );
+    let pulls = [&config.pull, &acme.pull, &made_up.pull].map(|pull| {
+        (
+            pull.limit,
+            pull.timeout_seconds,
+            pull.jitter_seconds,
+            pull.retry_attempts,
+            pull.retry_backoff_ms,
+            pull.retry_backoff_max_ms,
+            pull.window_warning_hours,
+        )
+    });
+    let general = (500, 10, 30, 3, 250, 30_000, 48);
+    assert_eq!(pulls, [general, (200, 60, 0, 9, 1000, 120_000, 24), general]);
+    let schedules = [&config.pull, &acme.pull, &made_up.pull].map(|pull| format!("{:?}", pull.schedule));
+    assert_eq!(
+        schedules,
+        ["Every(300)", "Cron(Cron(*/10 8-20 * * 1-5))", "Every(900)"]
+    );
+    let sdk = &config.sdk;
+    assert_eq!(
+        (
+            sdk.decrypt_children,
+            sdk.deadline_grace_seconds,
+            sdk.max_resident_mib,
+            sdk.max_calls
+        ),
+        (2, 3, 256, 5000)
+    );
+    assert!(sdk.inherit_proxy_environment && acme.sdk.inherit_proxy_environment);
+    assert!(acme.sdk.library.as_deref().unwrap().ends_with("lib/other.so"));
+    assert_eq!(
+        (config.unseal.implementation.as_str(), config.unseal.threads),
+        ("rsa", 3)
+    );
+    assert_eq!(config.store.disk_headroom_mib, 4096);
+    assert!(acme.enabled && !made_up.enabled);
+    assert_eq!(
+        (acme.corpid.as_str(), acme.proxy.as_deref()),
+        ("wwacme0000000000", Some("http://proxy.example:3128"))
+    );
+    assert_eq!(acme.keys, Path::new("/etc/shiguan/keys/acme"));
+    assert!(made_up.keys.ends_with("src/config/keys/made-up"));
+    assert!(
+        made_up
+            .mock_corpus
+            .as_deref()
+            .unwrap()
+            .ends_with("src/config/corpus")
+    );
+    for company in [acme, made_up] {
+        assert!(
+            company.secret.is_some()
+                && company.key_passphrase.is_some()
+                && company.proxy_credentials.is_some()
+        );
+    }
+}
+
+#[test]
+fn the_reference_page_is_the_one_in_the_repository() {
+    same_as_file(&root().join("docs/configuration.md"), &reference_markdown());
+}
+
+#[test]
+fn the_file_of_init_without_a_company_says_nothing_but_the_defaults() {
+    let text = template(&TemplateOptions::default());
+    let config = load(&text, &[], &[]).unwrap_or_else(|error| panic!("{error}\n{text}"));
+    assert_eq!(values(&config), values(&load("", &[], &[]).unwrap()));
+    assert!(config.companies.is_empty());
+    assert!(text.lines().all(|line| line.chars().count() <= 110), "too wide");
+}
+
+#[test]
+fn every_commented_line_of_the_file_of_init_is_valid_and_shows_the_default() {
+    let text = template(&TemplateOptions::default());
+    // Takes the mark from what is an assignment or a table; prose never looks like one. Of two keys that
+    // exclude each other the example stays commented.
+    let live = |line: &str| {
+        let bare = line.strip_prefix("# ").filter(|bare| {
+            let key = bare.split(" = ").next().unwrap_or_default();
+            let word = !key.is_empty() && key.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
+            (bare.contains(" = ") && word || bare.starts_with('['))
+                && ![
+                    "cron",
+                    "secret_env",
+                    "key_passphrase_env",
+                    "proxy_credentials_env",
+                ]
+                .contains(&key)
+        });
+        bare.unwrap_or(line).to_owned()
+    };
+    let text: Vec<String> = text.lines().map(live).collect();
+    let config = load(&text.join("\n"), &[], &[]).unwrap_or_else(|error| panic!("{error}"));
+    for key in KEYS {
+        let one = config
+            .explain()
+            .iter()
+            .find(|one| one.key == key.path("acme"))
+            .unwrap();
+        let default = match key.default {
+            Default::Text(text) => text.to_owned(),
+            Default::Whole(number) => number.to_string(),
+            Default::Switch(on) => on.to_string(),
+            Default::None => continue,
+        };
+        assert_eq!((one.layer, &one.value), (Layer::File, &default), "{}", one.key);
+    }
+}
+
+#[test]
+fn the_file_of_init_with_a_company_is_ready_to_run() {
+    let options = TemplateOptions {
+        folder: Some("档案 \"a\\b\"".to_owned()),
+        company: Some(CompanyTemplate {
+            name: "demo".to_owned(),
+            corpid: "wwdemo".to_owned(),
+            keys: Some("corpus/keys".to_owned()),
+            mock_corpus: Some("corpus".to_owned()),
+            library: Some("libsdk_mock.so".to_owned()),
+            secret_file: Some("secrets/demo".to_owned()),
+        }),
+    };
+    let text = template(&options);
+    let config = load(&text, &[], &[]).unwrap_or_else(|error| panic!("{error}\n{text}"));
+    assert!(config.archive.folder.ends_with("档案 \"a\\b\""));
+    let demo = config.company("demo").unwrap();
+    assert_eq!(demo.corpid, "wwdemo");
+    assert!(demo.keys.ends_with("corpus/keys") && demo.secret.is_some());
+    assert!(demo.mock_corpus.as_deref().unwrap().ends_with("corpus"));
+    assert!(demo.sdk.library.as_deref().unwrap().ends_with("libsdk_mock.so"));
+    let said: Vec<_> = config
+        .explain()
+        .iter()
+        .filter(|one| one.layer != Layer::Default)
+        .collect();
+    assert_eq!(said.len(), 6, "{said:?}");
+}
+
+#[test]
+fn the_file_of_init_names_every_key() {
+    let text = template(&TemplateOptions::default());
+    for key in KEYS {
+        let line = format!("# {} = ", key.name);
+        assert!(
+            text.lines().any(|one| one.starts_with(&line)),
+            "{}",
+            key.path("NAME")
+        );
+    }
+}
+
+#[test]
+fn the_declared_list_is_in_order() {
+    for (at, key) in KEYS.iter().enumerate() {
+        assert!(
+            KEYS[..at].iter().all(|other| other.path("x") != key.path("x")),
+            "{} is there twice",
+            key.path("x")
+        );
+        assert!(
+            !key.meaning.is_empty() && key.meaning.ends_with('.'),
+            "{}",
+            key.path("x")
+        );
+        assert_eq!(
+            matches!(key.kind, Kind::Whole { .. }),
+            !key.unit.is_empty(),
+            "{} needs a unit",
+            key.path("x")
+        );
+        assert!(
+            key.default != Default::None || !key.example.is_empty(),
+            "{} needs an example",
+            key.path("x")
+        );
+        if let (Kind::Whole { min, max }, Default::Whole(default)) = (key.kind, key.default) {
+            assert!((min..=max).contains(&default) && min >= 0, "{}", key.path("x"));
+        }
+    }
+    assert!(KEYS.is_sorted_by_key(|key| key.section));
+}
+
+#[test]
+fn the_words_for_implementations_are_those_of_the_unseal_room() {
+    let key = KEYS.iter().find(|key| key.name == "implementation").unwrap();
+    let Kind::OneOf(words) = key.kind else {
+        panic!("not a choice")
+    };
+    assert_eq!(
+        words.to_vec(),
+        Implementation::ALL.map(Implementation::as_str).to_vec()
+    );
+    assert_eq!(key.default, Default::Text(Implementation::default().as_str()));
+}
+
+#[test]
+fn readers_of_the_reference_find_every_key_and_its_variable() {
+    let page = reference_markdown();
+    for key in KEYS {
+        assert!(
+            page.contains(&format!("| `{}` |", key.path("NAME"))),
+            "{}",
+            key.path("NAME")
+        );
+    }
+    assert!(page.contains("`SHIGUAN_SDK__INHERIT_PROXY_ENVIRONMENT`"));
+}
