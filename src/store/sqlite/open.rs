@@ -43,7 +43,7 @@ impl Store {
     }
 
     /// Begins the one transaction that each public write is.
-    pub(super) fn begin(&self) -> Result<Transaction<'_>> {
+    pub(in crate::store) fn begin(&self) -> Result<Transaction<'_>> {
         Ok(Transaction::new_unchecked(
             &self.reader.conn,
             TransactionBehavior::Immediate,

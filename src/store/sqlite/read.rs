@@ -1,7 +1,5 @@
 //! Looking things up: a record, a msgid, what was said around it, a whole conversation.
 
-use rusqlite::params;
-
 use super::{Reader, codes::time_out, derive::fold_id, row};
 use crate::{
     ids::{CompanyId, RecordId},
@@ -127,21 +125,18 @@ impl Reader {
     ) -> Result<Vec<Hit>> {
         let view = self.view()?;
         let (behind, direction) = super::search::behind(order, after.is_some());
-        let sql = format!(
-            "SELECT m.record FROM message m WHERE m.chat = ?1 AND {behind}
-             ORDER BY m.time {direction}, m.seq {direction}, m.record {direction} LIMIT ?2"
-        );
-        let mut statement = view.prepare_cached(&sql)?;
-        let read = |row: &rusqlite::Row<'_>| row.get(0);
-        let ids: Vec<i64> = match after {
-            None => statement.query_map(params![chat.0, limit as i64], read)?.collect::<Result<_, _>>()?,
-            Some(key) => statement
-                .query_map(
-                    rusqlite::named_params! {"?1": chat.0, "?2": limit as i64, ":time": key.time, ":id": key.id.0},
-                    read,
-                )?
-                .collect::<Result<_, _>>()?,
-        };
+        let mut statement = view.prepare_cached(&format!(
+            "SELECT m.record FROM message m WHERE m.chat = :chat AND {behind}
+             ORDER BY m.time {direction}, m.seq {direction}, m.record {direction} LIMIT :limit"
+        ))?;
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let mut values: Vec<(&str, &dyn rusqlite::ToSql)> = vec![(":chat", &chat.0), (":limit", &limit)];
+        if let Some(key) = &after {
+            values.extend([(":time", &key.time as &dyn rusqlite::ToSql), (":id", &key.id.0)]);
+        }
+        let ids = statement
+            .query_map(&values[..], |row| row.get(0))?
+            .collect::<Result<Vec<i64>, _>>()?;
         load_all(&view, &ids)
     }
 }

@@ -26,7 +26,9 @@ use crate::{
 
 /// The engine bounds the depth of an expression; these keep well below it.
 const MAX_PARTS: usize = 400;
-const MAX_DEPTH: usize = 60;
+const MAX_DEPTH: usize = 80;
+/// Levels in one query of the text index, whose parser has a stack of its own. What is deeper is asked apart.
+const MAX_LEVELS: usize = 10;
 
 impl Reader {
     /// The messages a filter is true for, one page of them.
@@ -143,7 +145,7 @@ impl Question {
     }
 
     fn condition(&mut self, filter: &Filter) -> String {
-        if let Some(query) = text_query(filter) {
+        if let Some(query) = text_query(filter, MAX_LEVELS) {
             return self.matching(query);
         }
         match filter {
@@ -240,7 +242,7 @@ impl Question {
     ) -> String {
         let mut conditions = Vec::new();
         if !merged.is_empty()
-            && let Some(query) = text_query(&join(merged))
+            && let Some(query) = text_query(&join(merged), MAX_LEVELS)
         {
             conditions.push(self.matching(query));
         }
@@ -292,13 +294,15 @@ fn recalled(within: Option<&str>) -> String {
     )
 }
 
-/// True when the whole filter can be one query of the text index.
+/// True when the filter can be part of one query of the text index.
 fn is_text(filter: &Filter) -> bool {
-    text_query(filter).is_some()
+    text_query(filter, MAX_LEVELS - 1).is_some()
 }
 
-/// The filter as a query of the text index, when it is about nothing but text and asks for some of it.
-fn text_query(filter: &Filter) -> Option<String> {
+/// The filter as a query of the text index, when it is about nothing but text, asks for some of it, and has no
+/// more than so many levels.
+fn text_query(filter: &Filter, levels: usize) -> Option<String> {
+    let deeper = |part| text_query(part, levels.checked_sub(1)?);
     match filter {
         Filter::Text { needle, places } => {
             let terms = match words::ask(needle)? {
@@ -312,15 +316,15 @@ fn text_query(filter: &Filter) -> Option<String> {
             })
         }
         Filter::Or(parts) if !parts.is_empty() => {
-            let parts = parts.iter().map(text_query).collect::<Option<Vec<_>>>()?;
+            let parts = parts.iter().map(deeper).collect::<Option<Vec<_>>>()?;
             Some(format!("({})", parts.join(" OR ")))
         }
         Filter::And(parts) => {
             let (mut present, mut absent) = (Vec::new(), Vec::new());
             for part in parts {
                 match part {
-                    Filter::Not(inner) => absent.push(text_query(inner)?),
-                    part => present.push(text_query(part)?),
+                    Filter::Not(inner) => absent.push(deeper(inner)?),
+                    part => present.push(deeper(part)?),
                 }
             }
             match (present.is_empty(), absent.is_empty()) {
