@@ -4,93 +4,41 @@
 //! with [`Flaws::not_json`] set and nothing else known. The bytes themselves stay the truth (promise 4): this
 //! view is derived and can be derived again by a newer version.
 //!
+//! ```text
+//! bytes ─► json (flat tape, strict, else lenient) ─┬─► envelope ─► people: chat, scope, direction
+//!                                                  ├─► kind: typed payload ─► place: segments
+//!                                                  └─► media: every sdkfileid, at any depth
+//! ```
+//!
 //! Must not know: where bytes come from or go, keys, SQL, clocks.
 
+mod envelope;
+mod json;
+pub mod kind;
+mod media;
+mod people;
+mod phrase;
+mod place;
+mod quote;
+
+use std::borrow::Cow;
+
+pub use {
+    kind::{Kind, Payload},
+    media::Media,
+    people::{Chat, Direction, Scope, fold_id, is_external, is_robot, is_room},
+    phrase::Language,
+    place::{Place, Places, Segment},
+    quote::Quote,
+};
+
+use self::{
+    envelope::Envelope,
+    json::{Tape, View},
+    kind::Nest,
+    place::Texts,
+};
 use crate::ids::Millis;
-
-/// Where in a message a searchable text stands; the words of `in:` in the search language.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Place {
-    /// What somebody wrote or what a type shows as its text.
-    Text,
-    /// Names of files.
-    Filename,
-    /// Anything inside a forwarded conversation, at any depth.
-    Forwarded,
-    /// The quoted part of a reply.
-    Quote,
-    /// Cards: people, mini programs, channels.
-    Card,
-    /// Links: titles, descriptions, addresses.
-    Link,
-    /// String values of types that are not known.
-    Other,
-}
-
-/// A set of [`Place`]s; a file name inside a forwarded conversation stands in two.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-pub struct Places(pub u8);
-
-/// One searchable text and where it stands.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Segment {
-    /// All the places this text counts for.
-    pub places: Places,
-    /// The text as it is, unfolded.
-    pub text: String,
-}
-
-/// A file that hangs on a message, at any depth (everything that has an `sdkfileid`).
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Media {
-    /// The type that carries it: `image`, `voice`, `file`, …
-    pub kind: String,
-    /// The bearer handle for `GetMediaData`; secret, never printed whole.
-    pub sdkfileid: crate::secret::Secret,
-    /// `md5sum` when announced and not empty, as received.
-    pub md5: Option<String>,
-    /// `filesize`, `voice_size` or `imagesize`.
-    pub size: Option<u64>,
-    /// `filename`, untrusted as a path.
-    pub filename: Option<String>,
-    /// `play_length` in seconds.
-    pub seconds: Option<u64>,
-    /// How many containers deep (0: the message itself).
-    pub depth: u8,
-}
-
-/// Which kind of conversation a message belongs to.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub enum Chat {
-    /// A group, by its `roomid`.
-    Room(String),
-    /// The unordered set of people of a talk without a room, folded and sorted (normally a pair).
-    People(Vec<String>),
-}
-
-/// Who can be in the conversation.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Scope {
-    /// Members of the company only, as far as ids and msgid tell.
-    Internal,
-    /// At least one external contact, or `_external` in the msgid.
-    External,
-    /// `_updown_stream` in the msgid.
-    UpDown,
-}
-
-/// Which way a message went, seen from the company.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Direction {
-    /// From an external contact.
-    In,
-    /// From a member or robot to an external contact.
-    Out,
-    /// Between members.
-    Within,
-    /// `switch` records and whatever names no sender.
-    None,
-}
 
 /// What was not as documented.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -105,8 +53,19 @@ pub struct Flaws {
     pub nested: bool,
 }
 
+/// An external contact's answer to being archived, as an `agree` or `disagree` message reports it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Consent {
+    /// The external contact.
+    pub userid: String,
+    /// True for `agree`.
+    pub agreed: bool,
+    /// `agree_time` or `disagree_time`; `None` when absent or 0.
+    pub at: Option<Millis>,
+}
+
 /// Everything derived from one plaintext.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Message {
     /// Inner `msgid`.
     pub msgid: String,
@@ -126,12 +85,156 @@ pub struct Message {
     pub scope: Scope,
     /// Inbound, outbound or within.
     pub direction: Direction,
+    /// What was said or done, typed.
+    pub payload: Payload,
     /// Everything that can be searched.
     pub segments: Vec<Segment>,
     /// Every file at any depth.
     pub media: Vec<Media>,
     /// `pre_msgid` of a recall.
     pub recalls: Option<String>,
+    /// The answer an `agree` or `disagree` carries.
+    pub consent: Option<Consent>,
+    /// A link, an online document or an article, also inside containers.
+    pub has_link: bool,
     /// What was not as documented.
     pub flaws: Flaws,
 }
+
+impl Default for Message {
+    /// A message of which nothing is known.
+    fn default() -> Self {
+        Self {
+            msgid: String::new(),
+            action: String::new(),
+            msgtype: String::new(),
+            from: String::new(),
+            to: Vec::new(),
+            time: None,
+            chat: None,
+            scope: Scope::default(),
+            direction: Direction::default(),
+            payload: Payload::Unknown(kind::Unknown::default()),
+            segments: Vec::new(),
+            media: Vec::new(),
+            recalls: None,
+            consent: None,
+            has_link: false,
+            flaws: Flaws::default(),
+        }
+    }
+}
+
+/// Reads a plaintext. Never fails: what is odd is told in [`Message::flaws`], what is missing is empty.
+pub fn read(body: &[u8]) -> Message {
+    let text = String::from_utf8_lossy(body);
+    match Tape::parse(&text).filter(|tape| tape.root().is_object()) {
+        Some(tape) => derive(&tape, matches!(text, Cow::Owned(_))),
+        None => Message {
+            flaws: Flaws {
+                not_json: true,
+                ..Flaws::default()
+            },
+            ..Message::default()
+        },
+    }
+}
+
+fn derive(tape: &Tape<'_>, lossy: bool) -> Message {
+    let root = tape.root();
+    let envelope = Envelope::of(root);
+    let mut nest = Nest::default();
+    let payload = Payload::of_message(envelope.msgtype, root, &mut nest);
+    let mut texts = Texts::default();
+    payload.texts(&mut texts);
+    let flaws = Flaws {
+        not_json: false,
+        lenient: lossy || tape.lenient || nest.lenient,
+        unknown_type: Kind::from_word(envelope.msgtype).is_none(),
+        nested: nest.unread,
+    };
+    let Envelope {
+        msgid, from, ref to, ..
+    } = envelope;
+    let scope = people::scope(msgid, from, to);
+    let (chat, direction) = match envelope.switch {
+        true => (None, Direction::None),
+        false => (
+            people::chat(envelope.roomid, from, to),
+            people::direction(scope, from, to),
+        ),
+    };
+    Message {
+        msgid: msgid.to_owned(),
+        action: envelope.action.to_owned(),
+        msgtype: envelope.msgtype.to_owned(),
+        from: from.to_owned(),
+        time: envelope.time,
+        chat,
+        scope,
+        direction,
+        segments: texts.segments,
+        media: files(root, envelope.msgtype, &payload),
+        recalls: recalls(&payload),
+        consent: consent(&payload),
+        has_link: payload.has_link(),
+        payload,
+        flaws,
+        to: envelope.to,
+    }
+}
+
+fn files(root: View<'_>, msgtype: &str, payload: &Payload) -> Vec<Media> {
+    let mut files = Vec::new();
+    media::collect(root, msgtype, 0, &mut files);
+    if let Payload::MeetingVoiceCall(call) = payload {
+        let recording = files.iter_mut().find(|file| file.sdkfileid == call.sdkfileid);
+        recording
+            .into_iter()
+            .for_each(|file| file.seconds = file.seconds.or(call.seconds));
+    }
+    files
+}
+
+fn recalls(payload: &Payload) -> Option<String> {
+    match payload {
+        Payload::Revoke(revoke) if !revoke.pre_msgid.is_empty() => Some(revoke.pre_msgid.clone()),
+        _ => None,
+    }
+}
+
+fn consent(payload: &Payload) -> Option<Consent> {
+    let (userid, agreed, at) = match payload {
+        Payload::Agree(agree) => (&agree.userid, true, agree.agree_time),
+        Payload::Disagree(disagree) => (&disagree.userid, false, disagree.disagree_time),
+        _ => return None,
+    };
+    Some(Consent {
+        userid: userid.clone(),
+        agreed,
+        at: at.filter(|&ms| ms > 0).map(Millis),
+    })
+}
+
+impl Message {
+    /// Sender and receivers in the form of [`fold_id`], each once, the sender first.
+    pub fn people(&self) -> Vec<Cow<'_, str>> {
+        people::people(&self.from, &self.to)
+    }
+
+    /// One line for screens, safe to print: what was said, or what kind of thing it was.
+    pub fn summary(&self, language: Language) -> String {
+        let line = match &self.payload {
+            _ if self.flaws.not_json => language.tag("无法解析的内容", "unreadable content", ""),
+            Payload::Unknown(unknown) if !self.msgtype.is_empty() => {
+                let label = language.say("未知类型", "unknown type");
+                format!("[{label} {}] {}", self.msgtype, unknown.texts.join(" "))
+            }
+            payload => payload.line(language),
+        };
+        phrase::one_line(&line)
+    }
+}
+
+#[cfg(test)]
+mod tests;

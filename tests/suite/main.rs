@@ -1,1 +1,3 @@
-//! (skeleton)
+//! The suite: one file per subject, through the public doors only.
+
+mod reading;
