@@ -32,16 +32,6 @@ const KEYS: [&str; 14] = [
 ];
 const IS: [&str; 5] = ["recalled", "external", "internal", "group", "single"];
 const HAS: [&str; 3] = ["media", "link", "file"];
-const IN: [(&str, Place); 7] = [
-    ("text", Place::Text),
-    ("filename", Place::Filename),
-    ("forwarded", Place::Forwarded),
-    ("quote", Place::Quote),
-    ("card", Place::Card),
-    ("link", Place::Link),
-    ("other", Place::Other),
-];
-
 /// Bounds that no question of a person reaches and the store can answer.
 const MAX_TERMS: usize = 150;
 const MAX_DEPTH: usize = 20;
@@ -298,10 +288,9 @@ impl Parser<'_> {
                 _ => return Err(unknown(&HAS)),
             },
             "in" => {
-                let place = IN.iter().find(|(name, _)| *name == lower);
-                return match place {
-                    Some((_, place)) => Ok(Term::In(*place)),
-                    None => Err(unknown(&IN.map(|(name, _)| name))),
+                return match Place::from_word(&lower) {
+                    Some(place) => Ok(Term::In(place)),
+                    None => Err(unknown(&Place::ALL.map(Place::as_str))),
                 };
             }
             "after" => Filter::Time {

@@ -8,16 +8,6 @@ use crate::{
     words::{Folded, fold},
 };
 
-const PLACES: [Place; 7] = [
-    Place::Text,
-    Place::Filename,
-    Place::Forwarded,
-    Place::Quote,
-    Place::Card,
-    Place::Link,
-    Place::Other,
-];
-
 /// A piece of a message to show on one line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Snippet {
@@ -36,7 +26,7 @@ pub fn snippet(message: &Message, needles: &[Needle], width: usize) -> Vec<Snipp
     let width = width.max(1);
     let mut shown = vec![false; message.segments.len()];
     let mut snippets = Vec::new();
-    for place in PLACES {
+    for place in Place::ALL {
         let wanted: Vec<Vec<char>> = needles
             .iter()
             .filter(|needle| needle.places.is_empty() || needle.places.contains(&place))
@@ -60,7 +50,7 @@ pub fn snippet(message: &Message, needles: &[Needle], width: usize) -> Vec<Snipp
     if snippets.is_empty()
         && let Some(first) = message.segments.first()
     {
-        let place = PLACES
+        let place = Place::ALL
             .into_iter()
             .find(|place| stands_in(first, *place))
             .unwrap_or(Place::Other);
@@ -71,9 +61,7 @@ pub fn snippet(message: &Message, needles: &[Needle], width: usize) -> Vec<Snipp
 
 /// A text that stands nowhere in particular counts as standing in [`Place::Other`], as in the index.
 fn stands_in(segment: &Segment, place: Place) -> bool {
-    let all = PLACES.iter().fold(0, |all, place| all | 1u8 << *place as u8);
-    let nowhere = segment.places.0 & all == 0;
-    segment.places.0 & 1 << place as u8 != 0 || (nowhere && place == Place::Other)
+    segment.places.contains(place) || (segment.places.is_empty() && place == Place::Other)
 }
 
 /// All matches of all needles, in characters, ascending; those that touch or overlap become one.
@@ -144,29 +132,19 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::message::{Direction, Flaws, Places, Scope};
+    use crate::message::Places;
 
     fn message(segments: &[(&[Place], &str)]) -> Message {
+        let segments = segments
+            .iter()
+            .map(|(places, text)| Segment {
+                places: Places::of(places),
+                text: (*text).into(),
+            })
+            .collect();
         Message {
-            msgid: String::new(),
-            action: "send".into(),
-            msgtype: "text".into(),
-            from: String::new(),
-            to: Vec::new(),
-            time: None,
-            chat: None,
-            scope: Scope::Internal,
-            direction: Direction::Within,
-            segments: segments
-                .iter()
-                .map(|(places, text)| Segment {
-                    places: Places(places.iter().fold(0, |set, place| set | 1 << *place as u8)),
-                    text: (*text).into(),
-                })
-                .collect(),
-            media: Vec::new(),
-            recalls: None,
-            flaws: Flaws::default(),
+            segments,
+            ..Message::default()
         }
     }
 

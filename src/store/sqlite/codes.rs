@@ -2,7 +2,7 @@
 
 use crate::{
     ids::{Millis, Seq},
-    message::{Direction, Flaws, Message, Place, Scope},
+    message::{Direction, Flaws, Message, Scope},
     record::Reason,
     store::{Result, StoreError, contract::State},
 };
@@ -17,17 +17,6 @@ pub(super) const SENDER_RECEIVES: i64 = 8;
 pub(super) const MSGID_DIFFERS: i64 = 16;
 
 pub(super) const NOT_JSON: i64 = 1;
-
-/// The columns of the text index, in the order of the table.
-pub(super) const PLACES: [(Place, &str); 7] = [
-    (Place::Text, "text"),
-    (Place::Filename, "filename"),
-    (Place::Forwarded, "forwarded"),
-    (Place::Quote, "quote"),
-    (Place::Card, "card"),
-    (Place::Link, "link"),
-    (Place::Other, "other"),
-];
 
 /// Types that carry a file in the sense of `has:file`.
 const FILE_KINDS: [&str; 3] = ["file", "qydiskfile", "voip_doc_share"];
@@ -123,11 +112,6 @@ pub(super) fn flaws_out(column: i64) -> Flaws {
     }
 }
 
-/// True when the segment's set holds the place.
-pub(super) fn stands_in(places: u8, place: Place) -> bool {
-    places & (1 << place as u8) != 0
-}
-
 /// What `has:` asks for, decided once when the message is written.
 pub(super) fn carries(message: &Message) -> i64 {
     let file = FILE_KINDS.contains(&message.msgtype.as_str())
@@ -135,10 +119,7 @@ pub(super) fn carries(message: &Message) -> i64 {
             .media
             .iter()
             .any(|media| FILE_KINDS.contains(&media.kind.as_str()));
-    let link = message.msgtype == "link"
-        || message
-            .segments
-            .iter()
-            .any(|segment| stands_in(segment.places.0, Place::Link));
-    i64::from(!message.media.is_empty()) * HAS_MEDIA + i64::from(file) * HAS_FILE + i64::from(link) * HAS_LINK
+    i64::from(!message.media.is_empty()) * HAS_MEDIA
+        + i64::from(file) * HAS_FILE
+        + i64::from(message.has_link) * HAS_LINK
 }

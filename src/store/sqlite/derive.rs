@@ -4,12 +4,12 @@
 use rusqlite::{Transaction, params};
 
 use super::{
-    codes::{MSGID_DIFFERS, PLACES, SENDER_RECEIVES, carries, direction_in, flaws_in, scope_in, stands_in},
+    codes::{MSGID_DIFFERS, SENDER_RECEIVES, carries, direction_in, flaws_in, scope_in},
     intern::Interner,
 };
 use crate::{
     ids::{CompanyId, RecordId},
-    message::{Message, Place},
+    message::{Message, Place, fold_id},
     store::Result,
     words,
 };
@@ -31,8 +31,8 @@ pub(super) fn write(
     message: &Message,
     msgid_differs: bool,
 ) -> Result<()> {
-    let from = fold_id(&message.from);
-    let to: Vec<String> = message.to.iter().map(|id| fold_id(id)).collect();
+    let from = fold_id(&message.from).into_owned();
+    let to: Vec<String> = message.to.iter().map(|id| fold_id(id).into_owned()).collect();
     let sender_receives = to.contains(&from);
     let mut people: Vec<String> = to
         .into_iter()
@@ -96,13 +96,12 @@ fn write_media(tx: &Transaction<'_>, record: RecordId, message: &Message) -> Res
 }
 
 fn write_index(tx: &Transaction<'_>, record: RecordId, message: &Message) -> Result<()> {
-    let mut columns: [String; PLACES.len()] = Default::default();
+    // The columns of the table, in the order of `Place::ALL`.
+    let mut columns: [String; Place::ALL.len()] = Default::default();
     for segment in &message.segments {
-        let nowhere = PLACES
-            .iter()
-            .all(|(place, _)| !stands_in(segment.places.0, *place));
-        for ((place, _), column) in PLACES.iter().zip(&mut columns) {
-            if stands_in(segment.places.0, *place) || (nowhere && *place == Place::Other) {
+        let nowhere = segment.places.is_empty();
+        for (place, column) in Place::ALL.into_iter().zip(&mut columns) {
+            if segment.places.contains(place) || (nowhere && place == Place::Other) {
                 words::terms_into(&segment.text, column);
             }
         }
@@ -120,14 +119,4 @@ fn write_index(tx: &Transaction<'_>, record: RecordId, message: &Message) -> Res
         record.0, text, filename, forwarded, quote, card, link, other
     ])?;
     Ok(())
-}
-
-/// How people are compared: a member's id without regard to case, an external contact's as it is.
-pub(super) fn fold_id(id: &str) -> String {
-    let external = id.len() == 32 && (id.starts_with("wm") || id.starts_with("wo"));
-    if external {
-        id.to_owned()
-    } else {
-        id.to_lowercase()
-    }
 }

@@ -1,9 +1,9 @@
 //! Looking things up: a record, a msgid, what was said around it, a whole conversation.
 
-use super::{Reader, codes::time_out, derive::fold_id, row};
+use super::{Reader, codes::time_out, row};
 use crate::{
     ids::{CompanyId, RecordId},
-    message::{Chat, Media},
+    message::{Chat, Media, fold_id},
     secret::Secret,
     store::{
         Result,
@@ -81,7 +81,10 @@ impl Reader {
     /// The conversations that `name` can mean: a `roomid`, or the people of a talk without a room, separated by
     /// commas in any order. Several companies may have one each.
     pub fn chats_named(&self, name: &str) -> Result<Vec<ChatRow>> {
-        let mut people: Vec<String> = name.split([',', '，']).map(|id| fold_id(id.trim())).collect();
+        let mut people: Vec<String> = name
+            .split([',', '，'])
+            .map(|id| fold_id(id.trim()).into_owned())
+            .collect();
         people.sort_unstable();
         people.dedup();
         let (_, people) = super::intern::chat_columns(&Chat::People(people));

@@ -9,14 +9,13 @@ use rusqlite::{Connection, ToSql, types::Value};
 
 use super::{
     Reader,
-    codes::{HAS_FILE, HAS_LINK, HAS_MEDIA, PLACES, SENDER_RECEIVES, seq_in},
-    derive::fold_id,
+    codes::{HAS_FILE, HAS_LINK, HAS_MEDIA, SENDER_RECEIVES, seq_in},
     read::load_all,
     stats,
 };
 use crate::{
     ids::Seq,
-    message::Place,
+    message::{Place, fold_id},
     store::{
         Result, StoreError,
         contract::{Filter, Hit, Order, Page, PageKey},
@@ -173,18 +172,18 @@ impl Question {
             // Only an empty needle has no query; it was refused by `measure`.
             Filter::Text { .. } => "0".into(),
             Filter::From(id) => {
-                let id = self.bind(fold_id(id));
+                let id = self.bind(fold_id(id).into_owned());
                 format!("m.sender IN (SELECT id FROM person WHERE key = {id})")
             }
             Filter::To(id) => {
-                let id = self.bind(fold_id(id));
+                let id = self.bind(fold_id(id).into_owned());
                 format!(
                     "({} AND (m.flags & {SENDER_RECEIVES} OR m.sender NOT IN (SELECT id FROM person WHERE key = {id})))",
                     in_audience(&id)
                 )
             }
             Filter::With(id) => {
-                let id = self.bind(fold_id(id));
+                let id = self.bind(fold_id(id).into_owned());
                 in_audience(&id)
             }
             Filter::Room(id) => {
@@ -341,11 +340,12 @@ fn text_query(filter: &Filter, levels: usize) -> Option<String> {
     }
 }
 
+/// The columns of the text index are called as its places are.
 fn columns(places: &[Place]) -> String {
-    let names = PLACES
-        .iter()
-        .filter(|(place, _)| places.contains(place))
-        .map(|(_, name)| *name);
+    let names = Place::ALL
+        .into_iter()
+        .filter(|place| places.contains(place))
+        .map(Place::as_str);
     names.collect::<Vec<_>>().join(" ")
 }
 

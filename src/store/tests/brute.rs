@@ -3,7 +3,7 @@
 
 use crate::{
     ids::{CompanyId, RecordId, Seq},
-    message::{Chat, Message, Place, Scope},
+    message::{Chat, Message, Place, Scope, fold_id},
     store::contract::Filter,
     words::fold,
 };
@@ -57,13 +57,7 @@ pub(super) fn holds(filter: &Filter, one: &Known, all: &[Known]) -> bool {
             let file = |kind: &str| ["file", "qydiskfile", "voip_doc_share"].contains(&kind);
             file(&message.msgtype) || message.media.iter().any(|media| file(&media.kind))
         }
-        Filter::HasLink => {
-            message.msgtype == "link"
-                || message
-                    .segments
-                    .iter()
-                    .any(|segment| segment.places.0 & (1 << Place::Link as u8) != 0)
-        }
+        Filter::HasLink => message.has_link,
         Filter::Seq(first, last) => (*first..=*last).contains(&one.seq),
         Filter::Msgid(msgid) => *msgid == one.msgid || *msgid == message.msgid,
         Filter::Company(company) => *company == one.company,
@@ -82,7 +76,6 @@ pub(super) fn contains(message: &Message, needle: &str, places: &[Place]) -> boo
     })
 }
 
-/// The ids of these tests are members'.
 fn person(id: &str) -> String {
-    id.to_lowercase()
+    fold_id(id).into_owned()
 }

@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     ids::{CompanyId, KeyVersion, Millis, RecordId, RunId, Seq},
-    message::{Chat, Direction, Flaws, Message, Place, Places, Scope, Segment},
+    message::{Chat, Direction, Message, Place, Places, Scope, Segment},
     record::{Reason, Sealed, Waiting},
 };
 
@@ -147,9 +147,7 @@ pub(super) fn text(msgid: &str, from: &str, to: &str, time: i64, words: &str) ->
         scope: Scope::Internal,
         direction: Direction::Within,
         segments: vec![segment(&[Place::Text], words)],
-        media: Vec::new(),
-        recalls: None,
-        flaws: Flaws::default(),
+        ..Message::default()
     }
 }
 
@@ -165,9 +163,8 @@ pub(super) fn recall(msgid: &str, from: &str, time: i64, target: &str) -> Messag
 }
 
 pub(super) fn segment(places: &[Place], words: &str) -> Segment {
-    let set = places.iter().fold(0, |set, place| set | 1 << *place as u8);
     Segment {
-        places: Places(set),
+        places: Places::of(places),
         text: words.into(),
     }
 }

@@ -19,16 +19,6 @@ use crate::{
     words::fold,
 };
 
-const PLACES: [Place; 7] = [
-    Place::Text,
-    Place::Filename,
-    Place::Forwarded,
-    Place::Quote,
-    Place::Card,
-    Place::Link,
-    Place::Other,
-];
-
 /// Pieces that have tripped search engines: widths, cases, scripts without spaces, marks, joiners, everything a
 /// query language or a tokenizer could mean something by, and the characters the index itself uses.
 fn piece() -> impl Strategy<Value = String> {
@@ -164,7 +154,7 @@ proptest! {
             .map(|(n, segments)| {
                 let segments = segments.into_iter().map(|(set, words)| {
                     let places: Vec<Place> =
-                        PLACES.into_iter().filter(|place| set & (1 << *place as u8) != 0).collect();
+                        Place::ALL.into_iter().filter(|place| set & (1 << *place as u8) != 0).collect();
                     segment(&places, &words)
                 });
                 Message { segments: segments.collect(), ..text(&format!("m{n}"), "a", "b", 1, "") }
@@ -175,7 +165,7 @@ proptest! {
         let mut asked: Vec<String> = messages.iter().flat_map(substrings).collect();
         asked.extend(strangers.into_iter().filter(|words| !words.is_empty()));
         for (n, asked) in asked.into_iter().enumerate() {
-            let places = if n % 2 == 0 { vec![] } else { vec![PLACES[n / 2 % 7], PLACES[n / 14 % 7]] };
+            let places = if n % 2 == 0 { vec![] } else { vec![Place::ALL[n / 2 % 7], Place::ALL[n / 14 % 7]] };
             let expected: Vec<RecordId> = ids
                 .iter()
                 .zip(&messages)
@@ -268,7 +258,15 @@ fn the_largest_filter_allowed_is_answered() {
 }
 
 fn made_up() -> impl Strategy<Value = Message> {
-    let person = || proptest::sample::select(vec!["alice", "Bob", "carol", "wbRobot", ""]);
+    let person = || {
+        proptest::sample::select(vec![
+            "alice",
+            "Bob",
+            "carol",
+            "wmAbCdEfGhIjKlMnOpQrStUvWxYz0123",
+            "",
+        ])
+    };
     let parts = (
         (
             0u8..5,
@@ -297,7 +295,7 @@ fn made_up() -> impl Strategy<Value = Message> {
             message.segments = segments
                 .into_iter()
                 .map(|(set, words)| {
-                    let places: Vec<Place> = PLACES
+                    let places: Vec<Place> = Place::ALL
                         .into_iter()
                         .filter(|place| set & (1 << *place as u8) != 0)
                         .collect();
@@ -316,6 +314,7 @@ fn made_up() -> impl Strategy<Value = Message> {
                     depth: 0,
                 });
             }
+            message.has_link = kind == 1;
             message.recalls = recalls.map(|target| format!("m{target}"));
             if other_id {
                 message.msgid = format!("inner{msgid}");
@@ -327,10 +326,17 @@ fn made_up() -> impl Strategy<Value = Message> {
 
 fn question() -> impl Strategy<Value = Filter> {
     let person = || {
-        proptest::sample::select(vec!["Alice", "bob", "CAROL", "wbrobot", "nobody"]).prop_map(str::to_owned)
+        proptest::sample::select(vec![
+            "Alice",
+            "bob",
+            "CAROL",
+            "wmAbCdEfGhIjKlMnOpQrStUvWxYz0123",
+            "wmabcdefghijklmnopqrstuvwxyz0123",
+        ])
+        .prop_map(str::to_owned)
     };
     let time = || proptest::option::of((0i64..7).prop_map(|time| Millis(time * 50)));
-    let places = proptest::collection::vec(proptest::sample::select(PLACES.to_vec()), 0..3);
+    let places = proptest::collection::vec(proptest::sample::select(Place::ALL.to_vec()), 0..3);
     let seq = || {
         prop_oneof![
             (0u64..30).prop_map(Seq),
