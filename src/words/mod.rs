@@ -1,7 +1,7 @@
 //! Text as the index sees it: folded the same way for writing and asking, cut into the same terms.
 //!
-//! Enters: any text. Leaves: its [`fold`]ed form with the way back to the source bytes, and the index terms
-//! of [`cut`]. Both sides of the text index, the row that is written and the question that is asked, go through
+//! Enters: any text. Leaves: its folded form ([`Folded`]) with the way back to the source bytes, and its index
+//! terms ([`terms_into`]). Both sides of the text index, the row that is written and the question that is asked, go through
 //! here, so they cannot drift apart.
 //!
 //! Must not know: who writes, who asks, SQL, messages.

@@ -116,18 +116,35 @@ fn index_digests(conn: &Connection) -> Result<HashMap<i64, u128>> {
     let mut digests: HashMap<i64, u128> = HashMap::new();
     let mut statement = conn.prepare("SELECT doc, term, col, offset FROM temp.index_terms")?;
     let mut rows = statement.query([])?;
+    // Terms come in order, so each is digested once.
+    let (mut term, mut term_digest) = (String::new(), 0u128);
     while let Some(row) = rows.next()? {
-        let mut hash = Sha256::new();
-        feed(&mut hash, row, 1..4)?;
-        let digest = hash.finalize();
-        let (half, _) = digest.split_at(16);
-        let number = half
-            .iter()
-            .fold(0u128, |number, byte| number << 8 | u128::from(*byte));
+        let found = row.get_ref(1)?.as_str().map_err(rusqlite::Error::from)?;
+        if found != term {
+            term = found.to_owned();
+            let digest = Sha256::digest(found.as_bytes());
+            term_digest = digest
+                .iter()
+                .take(16)
+                .fold(0, |number, byte| number << 8 | u128::from(*byte));
+        }
+        let column = row.get_ref(2)?.as_str().map_err(rusqlite::Error::from)?;
+        let place = column.bytes().fold(row.get::<_, i64>(3)? as u128, |sum, byte| {
+            sum.wrapping_mul(257).wrapping_add(u128::from(byte) << 40)
+        });
         let sum = digests.entry(row.get(0)?).or_default();
-        *sum = sum.wrapping_add(number);
+        *sum = sum.wrapping_add(mix(term_digest ^ mix(place)));
     }
     Ok(digests)
+}
+
+/// Spreads every bit over all of them (not a secret's hash: what is summed up here also stands in the bytes).
+fn mix(mut number: u128) -> u128 {
+    for _ in 0..3 {
+        number = number.wrapping_mul(0x9E37_79B9_7F4A_7C15_F39C_C060_5CED_C835);
+        number ^= number >> 61;
+    }
+    number
 }
 
 fn hash_strays(conn: &Connection, company: i64, hash: &mut Sha256) -> Result<()> {

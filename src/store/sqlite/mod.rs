@@ -1,8 +1,10 @@
 //! The SQLite engine: one file, one writing connection, any number of readers.
 //!
 //! One file per concern, named as in every engine of the store: `open`, `migrate`, `lease`, `land`, `settle`,
-//! `books`, `read`, `search`, `stats`, `hash`; `codes` and `intern` are their shared vocabulary.
+//! `again`, `books`, `waiting`, `read`, `search`, `stats`, `hash`; `codes`, `intern`, `derive` and `row` are what
+//! they share.
 
+mod again;
 mod books;
 mod codes;
 mod derive;
