@@ -2,7 +2,7 @@
 
 use crate::{
     ids::{CompanyId, KeyVersion, Millis, RecordId, RunId, Seq},
-    message::{Message, Place},
+    message::{Direction, Flaws, Message, Place, Scope},
     record::{Reason, Sealed, Waiting},
 };
 
@@ -103,6 +103,9 @@ pub struct Settled {
     pub waiting: Vec<(Reason, u64)>,
     /// Rows that were not `sealed` any more and were left alone.
     pub stale: u64,
+    /// Rows that did not open but have another copy (same seq, other bytes) that was never tried: that copy is
+    /// the current one now and the row is still `sealed`, so the next `backlog` hands it out again.
+    pub again: Vec<RecordId>,
 }
 
 /// Which waiting records go back to `sealed`.
@@ -204,9 +207,49 @@ pub enum Filter {
     Seq(Seq, Seq),
     /// This msgid (inner or outer).
     Msgid(String),
+    /// Of this company.
+    Company(CompanyId),
 }
 
-/// Order of a result list, by time of the message, then by seq.
+/// A text that a hit was found by; what a snippet highlights.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Needle {
+    /// As typed.
+    pub text: String,
+    /// Where it was looked for (empty: anywhere).
+    pub places: Vec<Place>,
+}
+
+impl Filter {
+    /// The texts that were asked for, in the order of the question, without those asked to be absent.
+    pub fn needles(&self) -> Vec<Needle> {
+        let mut found = Vec::new();
+        self.collect_needles(true, &mut found);
+        found
+    }
+
+    fn collect_needles(&self, wanted: bool, found: &mut Vec<Needle>) {
+        match self {
+            Self::And(parts) | Self::Or(parts) => {
+                parts.iter().for_each(|part| part.collect_needles(wanted, found));
+            }
+            Self::Not(part) => part.collect_needles(!wanted, found),
+            Self::Text { needle, places } if wanted => {
+                let needle = Needle {
+                    text: needle.clone(),
+                    places: places.clone(),
+                };
+                if !found.contains(&needle) {
+                    found.push(needle);
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Order of a result list, by time of the message, then by seq (a message without a time counts as time 0).
+/// Seqs from 2^63 on sort before the others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Order {
     /// Latest message first.
@@ -223,4 +266,260 @@ pub struct PageKey {
     pub time: i64,
     /// Its row.
     pub id: RecordId,
+}
+
+/// Where a record is on its way (design, "States of a record").
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum State {
+    /// Landed, not yet opened.
+    Sealed,
+    /// Opened and searchable.
+    Opened,
+    /// Tried, and waiting for something that could change the outcome.
+    Waiting(Reason),
+}
+
+impl State {
+    /// The word used in JSON and on screens: `sealed`, `opened`, or the reason.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Sealed => "sealed",
+            Self::Opened => "opened",
+            Self::Waiting(reason) => reason.as_str(),
+        }
+    }
+}
+
+/// A record as the archive knows it: what `find`, `message`, `context` and `chat_page` return.
+#[derive(Debug, Clone)]
+pub struct Stored {
+    /// Its row.
+    pub id: RecordId,
+    /// Whose it is.
+    pub company: CompanyId,
+    /// Its position in the stream.
+    pub seq: Seq,
+    /// The outer `msgid`; empty when the item had none.
+    pub msgid: String,
+    /// `publickey_ver` of the current copy.
+    pub key_version: KeyVersion,
+    /// Where it is on its way.
+    pub state: State,
+    /// Why it waits, for people; empty unless it waits.
+    pub detail: String,
+    /// How often it was tried.
+    pub attempts: u32,
+    /// When it was landed.
+    pub landed_at: Millis,
+    /// Copies of the same seq with other bytes, kept beside this one.
+    pub variants: u64,
+    /// What it says; `None` until it is opened.
+    pub opened: Option<Opened>,
+}
+
+/// One found message. Its `opened` is always there: only opened records can be found.
+pub type Hit = Stored;
+
+/// What an opened record says, as far as the store keeps it in columns; the rest is in `plaintext`.
+#[derive(Clone)]
+pub struct Opened {
+    /// Verbatim, as `DecryptData` returned it.
+    pub plaintext: Vec<u8>,
+    /// The inner `msgid`.
+    pub msgid: String,
+    /// The inner `msgid` is not the record's.
+    pub msgid_differs: bool,
+    /// `action` as received.
+    pub action: String,
+    /// `msgtype` as received.
+    pub msgtype: String,
+    /// The sender, folded as people are compared; the spelling as received is in `plaintext`.
+    pub from: String,
+    /// Time of the message; `None` when it had none.
+    pub time: Option<Millis>,
+    /// The conversation.
+    pub chat: Option<ChatKey>,
+    /// Internal, external or upstream/downstream.
+    pub scope: Scope,
+    /// Inbound, outbound or within.
+    pub direction: Direction,
+    /// What was not as documented.
+    pub flaws: Flaws,
+    /// That it was recalled, if it was.
+    pub recalled: Option<Recalled>,
+    /// `pre_msgid`, when this record is itself a recall.
+    pub recalls: Option<String>,
+}
+
+/// Prints what may be printed: never the body.
+impl std::fmt::Debug for Opened {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Opened")
+            .field("msgid", &self.msgid)
+            .field("msgtype", &self.msgtype)
+            .field("time", &self.time)
+            .field("plaintext_len", &self.plaintext.len())
+            .field("recalled", &self.recalled)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Who recalled a message and when: the earliest recall of it that the archive holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Recalled {
+    /// The record of the recall.
+    pub record: RecordId,
+    /// Its sender, folded.
+    pub by: String,
+    /// Its time.
+    pub at: Option<Millis>,
+    /// Time of the recall minus time of the message; `None` when either has no time.
+    pub after_ms: Option<i64>,
+}
+
+/// The name of a conversation, as it can be given back to [`crate::store::Reader::chats_named`].
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum ChatKey {
+    /// A group, by its `roomid`.
+    Room(String),
+    /// The people of a talk without a room, folded and sorted.
+    People(Vec<String>),
+}
+
+/// A conversation's row in the store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ChatId(pub i64);
+
+/// A conversation and how much of it there is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChatRow {
+    /// Its row.
+    pub id: ChatId,
+    /// Whose it is.
+    pub company: CompanyId,
+    /// Its name.
+    pub key: ChatKey,
+    /// Messages in it.
+    pub messages: u64,
+    /// Time of the earliest message that has one.
+    pub first: Option<Millis>,
+    /// Time of the latest message.
+    pub last: Option<Millis>,
+}
+
+/// How much of the archive a result could see (promise 7).
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Coverage {
+    /// Records landed.
+    pub records: u64,
+    /// Opened, and therefore searchable.
+    pub opened: u64,
+    /// Landed and not yet tried.
+    pub sealed: u64,
+    /// Waiting, by reason; reasons without records are left out.
+    pub waiting: Vec<(Reason, u64)>,
+    /// Opened, but no JSON object even read leniently: kept, listed, without searchable text.
+    pub unreadable: u64,
+}
+
+/// One page of an answer, its exact size, and what it covered: all three of one moment.
+#[derive(Debug, Clone)]
+pub struct Page {
+    /// The rows, in the order asked for.
+    pub hits: Vec<Hit>,
+    /// Where the next page begins; `None` on the last one.
+    pub next: Option<PageKey>,
+    /// Rows of all pages together.
+    pub total: u64,
+    /// How much of the archive was searched.
+    pub coverage: Coverage,
+}
+
+/// A record that waits.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WaitingRow {
+    /// Its row; the next page of the list begins behind it.
+    pub id: RecordId,
+    /// Whose it is.
+    pub company: CompanyId,
+    /// Its position.
+    pub seq: Seq,
+    /// The outer `msgid`.
+    pub msgid: String,
+    /// `publickey_ver`.
+    pub key_version: KeyVersion,
+    /// For what it waits.
+    pub reason: Reason,
+    /// What exactly was seen.
+    pub detail: String,
+    /// How often it was tried.
+    pub attempts: u32,
+}
+
+/// Which records one key version sealed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct KeyUsage {
+    /// `publickey_ver`.
+    pub version: KeyVersion,
+    /// Smallest seq seen with it.
+    pub first_seq: Seq,
+    /// Greatest seq seen with it.
+    pub last_seq: Seq,
+    /// Records sealed with it.
+    pub records: u64,
+    /// Those that wait, for any reason.
+    pub waiting: u64,
+}
+
+/// The record with the greatest seq, for the warning about WeCom's five days.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Newest {
+    /// Its seq.
+    pub seq: Seq,
+    /// When it was landed.
+    pub landed_at: Millis,
+    /// Time of the opened message with the greatest seq that has one; `None` when nothing is open.
+    pub msgtime: Option<Millis>,
+}
+
+/// What `stats` counts by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Group {
+    /// Day of the message in the given zone, `YYYY-MM-DD`; empty for messages without a time.
+    Day,
+    /// `msgtype`.
+    Type,
+    /// Sender, folded.
+    Person,
+    /// Conversation: the `roomid`, or the people joined by `,`; empty for none.
+    Chat,
+}
+
+/// One line of `stats`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tally {
+    /// The day, type, person or chat.
+    pub key: String,
+    /// Messages.
+    pub count: u64,
+}
+
+impl Stored {
+    /// Where this row stands in a result list.
+    pub fn page_key(&self) -> PageKey {
+        let time = self.opened.as_ref().and_then(|opened| opened.time);
+        PageKey {
+            time: time.map_or(0, |time| time.0),
+            id: self.id,
+        }
+    }
+}
+
+impl std::fmt::Display for ChatKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Room(id) => f.write_str(id),
+            Self::People(people) => f.write_str(&people.join(",")),
+        }
+    }
 }

@@ -1,0 +1,233 @@
+//! Why a message was found: the words around the first match, per place, with every match marked.
+
+use std::ops::Range;
+
+use crate::{
+    message::{Message, Place, Segment},
+    store::contract::Needle,
+    words::{Folded, fold},
+};
+
+/// A piece of a message to show on one line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Snippet {
+    /// Where the piece stands.
+    pub place: Place,
+    /// The piece: as in the message, except that line breaks and other control characters (and those that turn
+    /// the direction of writing) are shown as a space, and `…` stands where it was cut.
+    pub text: String,
+    /// The matches in `text`, in bytes, ascending, without overlap.
+    pub highlights: Vec<Range<usize>>,
+}
+
+/// One snippet for each place that holds a match, at most `width` characters of the message each. Without any
+/// match (a question about people or dates) the beginning of the first text; nothing for a message without text.
+pub fn snippet(message: &Message, needles: &[Needle], width: usize) -> Vec<Snippet> {
+    let width = width.max(1);
+    let mut shown = vec![false; message.segments.len()];
+    let mut snippets = Vec::new();
+    for place in Place::ALL {
+        let wanted: Vec<Vec<char>> = needles
+            .iter()
+            .filter(|needle| needle.places.is_empty() || needle.places.contains(&place))
+            .map(|needle| fold(&needle.text).chars().collect())
+            .collect();
+        let found = message
+            .segments
+            .iter()
+            .zip(&mut shown)
+            .find_map(|(segment, shown)| {
+                if *shown || wanted.is_empty() || !stands_in(segment, place) {
+                    return None;
+                }
+                let folded = Folded::new(&segment.text);
+                let matches = matches(&folded, &wanted);
+                *shown = !matches.is_empty();
+                shown.then(|| cut(place, &segment.text, &folded, &matches, width))
+            });
+        snippets.extend(found);
+    }
+    if snippets.is_empty()
+        && let Some(first) = message.segments.first()
+    {
+        let place = Place::ALL
+            .into_iter()
+            .find(|place| stands_in(first, *place))
+            .unwrap_or(Place::Other);
+        snippets.push(cut(place, &first.text, &Folded::new(&first.text), &[], width));
+    }
+    snippets
+}
+
+/// A text that stands nowhere in particular counts as standing in [`Place::Other`], as in the index.
+fn stands_in(segment: &Segment, place: Place) -> bool {
+    segment.places.contains(place) || (segment.places.is_empty() && place == Place::Other)
+}
+
+/// All matches of all needles, in characters, ascending; those that touch or overlap become one.
+fn matches(folded: &Folded, wanted: &[Vec<char>]) -> Vec<Range<usize>> {
+    let mut all: Vec<Range<usize>> = wanted.iter().flat_map(|needle| folded.find(needle)).collect();
+    all.sort_by_key(|range| (range.start, range.end));
+    let mut merged: Vec<Range<usize>> = Vec::with_capacity(all.len());
+    for range in all {
+        match merged.last_mut() {
+            Some(last) if range.start <= last.end => last.end = last.end.max(range.end),
+            _ => merged.push(range),
+        }
+    }
+    merged
+}
+
+fn cut(place: Place, source: &str, folded: &Folded, matches: &[Range<usize>], width: usize) -> Snippet {
+    let count = folded.chars().len();
+    let window = match matches.first() {
+        None => 0..count.min(width),
+        Some(first) => {
+            // A third of the room before the match, the rest behind it.
+            let room = width.saturating_sub(first.len());
+            let start = first.start.saturating_sub(room / 3);
+            let end = count.min(start + width);
+            let start = if first.len() < width {
+                end.saturating_sub(width).min(start)
+            } else {
+                start
+            };
+            start..end
+        }
+    };
+    let mut text = String::new();
+    let mut highlights: Vec<Range<usize>> = Vec::new();
+    if window.start > 0 {
+        text.push('…');
+    }
+    let mut ahead = matches.iter().filter(|range| range.end > window.start).peekable();
+    for (at, c) in window.clone().zip(source[folded.source(window.clone())].chars()) {
+        while ahead.next_if(|range| range.end <= at).is_some() {}
+        let begin = text.len();
+        text.push(if disturbs(c) { ' ' } else { c });
+        if ahead.peek().is_some_and(|range| range.contains(&at)) {
+            match highlights.last_mut() {
+                Some(last) if last.end == begin => last.end = text.len(),
+                _ => highlights.push(begin..text.len()),
+            }
+        }
+    }
+    if window.end < count {
+        text.push('…');
+    }
+    Snippet {
+        place,
+        text,
+        highlights,
+    }
+}
+
+/// Characters that would break the line, drive the terminal, or turn the direction of what follows.
+fn disturbs(c: char) -> bool {
+    c.is_control() || matches!(c, '\u{2028}' | '\u{2029}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::message::Places;
+
+    fn message(segments: &[(&[Place], &str)]) -> Message {
+        let segments = segments
+            .iter()
+            .map(|(places, text)| Segment {
+                places: Places::of(places),
+                text: (*text).into(),
+            })
+            .collect();
+        Message {
+            segments,
+            ..Message::default()
+        }
+    }
+
+    fn needle(text: &str, places: &[Place]) -> Needle {
+        Needle {
+            text: text.into(),
+            places: places.into(),
+        }
+    }
+
+    fn marked(snippet: &Snippet) -> Vec<&str> {
+        snippet
+            .highlights
+            .iter()
+            .map(|range| &snippet.text[range.clone()])
+            .collect()
+    }
+
+    #[test]
+    fn every_place_with_a_match_shows_one() {
+        let message = message(&[
+            (&[Place::Text], "没有"),
+            (&[Place::Text], "客户要求退款，ＲＥＦＵＮＤ 退款"),
+            (&[Place::Filename, Place::Forwarded], "退款单.xlsx"),
+            (&[Place::Link], "https://x"),
+        ]);
+        let found = snippet(&message, &[needle("退款", &[]), needle("refund", &[])], 40);
+        assert_eq!(found.len(), 2);
+        assert_eq!(
+            (found[0].place, marked(&found[0])),
+            (Place::Text, vec!["退款", "ＲＥＦＵＮＤ", "退款"])
+        );
+        assert_eq!(
+            (found[1].place, marked(&found[1])),
+            (Place::Filename, vec!["退款"])
+        );
+    }
+
+    #[test]
+    fn a_needle_for_one_place_is_marked_only_there() {
+        let message = message(&[(&[Place::Text], "退款"), (&[Place::Filename], "退款.pdf")]);
+        let found = snippet(&message, &[needle("退款", &[Place::Filename])], 40);
+        assert_eq!(
+            found.iter().map(|s| s.place).collect::<Vec<_>>(),
+            [Place::Filename]
+        );
+    }
+
+    #[test]
+    fn a_long_text_is_cut_around_its_first_match() {
+        let text = format!("{}退款{}", "前".repeat(50), "后".repeat(50));
+        let found = snippet(&message(&[(&[Place::Text], &text)]), &[needle("退款", &[])], 11);
+        assert_eq!(found[0].text, "…前前前退款后后后后后后…");
+        assert_eq!(marked(&found[0]), ["退款"]);
+    }
+
+    #[test]
+    fn without_a_match_the_beginning_is_shown_and_controls_are_not() {
+        let found = snippet(
+            &message(&[(&[], "一\n二\u{1b}[31m三\u{202e}四五六七八")]),
+            &[],
+            12,
+        );
+        assert_eq!(found[0].text, "一 二 [31m三 四五…");
+        assert_eq!(found[0].place, Place::Other);
+        assert!(snippet(&message(&[]), &[needle("x", &[])], 10).is_empty());
+    }
+
+    proptest! {
+        #[test]
+        fn every_highlight_folds_to_what_was_asked(
+            text in "[abＡ退款 \n👨😀]{0,40}", asked in "[aＢ退款]{1,2}", width in 2usize..30
+        ) {
+            let message = message(&[(&[Place::Text], &text)]);
+            let found = snippet(&message, &[needle(&asked, &[])], width);
+            let expected = fold(&text).contains(&fold(&asked));
+            prop_assert_eq!(found.iter().any(|snippet| !snippet.highlights.is_empty()), expected);
+            for snippet in found {
+                prop_assert!(snippet.text.chars().count() <= width + 2);
+                if let Some(first) = snippet.highlights.first() {
+                    prop_assert!(fold(&snippet.text[first.clone()]).starts_with(&fold(&asked)));
+                }
+            }
+        }
+    }
+}

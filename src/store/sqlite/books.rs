@@ -1,0 +1,152 @@
+//! The books: companies, cursors, runs and calls (promise 6).
+
+use rusqlite::{OptionalExtension, Transaction, params};
+
+use super::{Reader, Store, codes::seq_in, codes::seq_out};
+use crate::{
+    ids::{CompanyId, Millis, RunId, Seq},
+    store::{
+        Result, StoreError,
+        contract::{Books, PullCall},
+    },
+};
+
+impl Store {
+    /// Finds the company by its name in the configuration, or makes it.
+    pub fn company(&mut self, name: &str, corpid: &str) -> Result<CompanyId> {
+        let tx = self.begin()?;
+        let row = tx
+            .query_row("SELECT id, corpid FROM company WHERE name = ?", [name], |row| {
+                Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?))
+            })
+            .optional()?;
+        let id = match row {
+            Some((id, known)) if known == corpid => id,
+            Some(_) => {
+                return Err(StoreError::OtherCorp {
+                    name: name.to_owned(),
+                });
+            }
+            None => {
+                tx.execute("INSERT INTO company (name, corpid) VALUES (?, ?)", [name, corpid])?;
+                tx.last_insert_rowid()
+            }
+        };
+        tx.commit()?;
+        Ok(CompanyId(id))
+    }
+
+    /// Opens a run in the books. One that is never ended shows that its process died.
+    pub fn begin_run(&mut self, company: CompanyId, command: &str, now: Millis) -> Result<RunId> {
+        let conn = &self.reader.conn;
+        conn.execute(
+            "INSERT INTO run (company, command, began) VALUES (?, ?, ?)",
+            params![company.0, command, now.0],
+        )?;
+        Ok(RunId(conn.last_insert_rowid()))
+    }
+
+    /// Closes a run with its books.
+    pub fn end_run(&mut self, run: RunId, books: &Books, outcome: &str, now: Millis) -> Result<()> {
+        let waiting: serde_json::Map<_, _> = books
+            .waiting
+            .iter()
+            .map(|(reason, count)| (reason.to_string(), (*count).into()))
+            .collect();
+        self.reader.conn.execute(
+            "UPDATE run SET ended = ?, outcome = ?, received = ?, stored = ?, opened = ?, duplicate = ?,
+               changed = ?, stray = ?, calls = ?, waiting = ? WHERE id = ?",
+            params![
+                now.0,
+                outcome,
+                books.received as i64,
+                books.stored as i64,
+                books.opened as i64,
+                books.duplicate as i64,
+                books.changed as i64,
+                books.stray as i64,
+                books.calls as i64,
+                serde_json::Value::Object(waiting).to_string(),
+                run.0
+            ],
+        )?;
+        Ok(())
+    }
+
+    /// Keeps a call that brought nothing to land: an empty page, or a failure.
+    pub fn note_call(&mut self, company: CompanyId, call: &PullCall) -> Result<()> {
+        let tx = self.begin()?;
+        insert_call(&tx, company, call)?;
+        tx.commit()?;
+        Ok(())
+    }
+}
+
+impl Reader {
+    /// The companies of the archive, by name.
+    pub fn companies(&self) -> Result<Vec<(CompanyId, String)>> {
+        let mut statement = self
+            .conn
+            .prepare_cached("SELECT id, name FROM company ORDER BY name")?;
+        let rows = statement.query_map([], |row| Ok((CompanyId(row.get(0)?), row.get(1)?)))?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// The greatest seq landed; the next `GetChatData` asks behind it.
+    pub fn cursor(&self, company: CompanyId) -> Result<Seq> {
+        let cursor = self
+            .conn
+            .prepare_cached("SELECT cursor FROM company WHERE id = ?")?
+            .query_row([company.0], |row| row.get(0))?;
+        Ok(seq_out(cursor))
+    }
+
+    /// The latest calls of `GetChatData`, latest first.
+    pub fn calls(&self, company: CompanyId, limit: usize) -> Result<Vec<PullCall>> {
+        let mut statement = self.conn.prepare_cached(
+            "SELECT run, asked, max_items, first, last, count, code, errcode, outcome, sdk_build, at, took_ms
+             FROM pull_call WHERE company = ? ORDER BY id DESC LIMIT ?",
+        )?;
+        let rows = statement.query_map(params![company.0, limit as i64], |row| {
+            Ok(PullCall {
+                run: RunId(row.get(0)?),
+                asked: seq_out(row.get(1)?),
+                limit: row.get(2)?,
+                first: row.get::<_, Option<i64>>(3)?.map(seq_out),
+                last: row.get::<_, Option<i64>>(4)?.map(seq_out),
+                count: row.get(5)?,
+                code: row.get(6)?,
+                errcode: row.get(7)?,
+                outcome: row.get(8)?,
+                sdk_build: row.get(9)?,
+                at: Millis(row.get(10)?),
+                took_ms: row.get::<_, i64>(11)? as u64,
+            })
+        })?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+}
+
+/// Writes the call inside the transaction of what it brought.
+pub(super) fn insert_call(tx: &Transaction<'_>, company: CompanyId, call: &PullCall) -> Result<()> {
+    tx.prepare_cached(
+        "INSERT INTO pull_call (company, run, asked, max_items, first, last, count, code, errcode, outcome,
+           sdk_build, at, took_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    )?
+    .execute(params![
+        company.0,
+        call.run.0,
+        seq_in(call.asked),
+        call.limit,
+        call.first.map(seq_in),
+        call.last.map(seq_in),
+        call.count,
+        call.code,
+        call.errcode,
+        call.outcome,
+        call.sdk_build,
+        call.at.0,
+        call.took_ms as i64
+    ])?;
+    Ok(())
+}

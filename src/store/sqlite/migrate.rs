@@ -1,0 +1,102 @@
+//! Migrations: numbered files, compiled in, applied once each in order, recorded with their hash, never edited.
+//! A database of any released version opens for ever.
+
+use std::path::Path;
+
+use rusqlite::{Connection, Transaction, TransactionBehavior, params};
+use sha2::{Digest, Sha256};
+
+use super::open::APPLICATION_ID;
+use crate::{
+    store::{Result, StoreError},
+    words,
+};
+
+/// One step, as compiled in.
+pub(in crate::store) struct Migration {
+    /// Its place in the order; the first is 1 and none is left out.
+    pub number: u32,
+    /// The name of its file without number and ending.
+    pub name: &'static str,
+    /// What it does.
+    pub sql: &'static str,
+}
+
+/// Every migration ever released.
+pub(in crate::store) const ALL: &[Migration] = &[Migration {
+    number: 1,
+    name: "first",
+    sql: include_str!("../../../migrations/sqlite/0001_first.sql"),
+}];
+
+/// The number a database is at after all of `list`.
+pub(in crate::store) fn last(list: &[Migration]) -> u32 {
+    list.last().map_or(0, |migration| migration.number)
+}
+
+/// Compares what was applied with what is compiled in; returns the last number applied.
+pub(in crate::store) fn check(conn: &Connection, path: &Path, list: &[Migration]) -> Result<u32> {
+    let mut statement = conn.prepare("SELECT number, name, sha256 FROM migration ORDER BY number")?;
+    let applied = statement
+        .query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?
+        .collect::<Result<Vec<(u32, String, String)>, _>>()?;
+    let found = applied.last().map_or(0, |(number, ..)| *number);
+    if found > last(list) {
+        return Err(StoreError::Newer {
+            path: path.into(),
+            found,
+            known: last(list),
+        });
+    }
+    for (number, name, sha256) in applied {
+        let same = list
+            .iter()
+            .any(|m| m.number == number && m.name == name && digest(m.sql) == sha256);
+        if !same {
+            return Err(StoreError::Edited {
+                path: path.into(),
+                number,
+                name,
+            });
+        }
+    }
+    Ok(found)
+}
+
+/// Applies what is missing, all of it in one transaction: a process killed half-way leaves the old version.
+pub(in crate::store) fn bring_up(conn: &Connection, path: &Path, list: &[Migration]) -> Result<()> {
+    let tx = Transaction::new_unchecked(conn, TransactionBehavior::Immediate)?;
+    tx.execute_batch(
+        "CREATE TABLE IF NOT EXISTS migration (
+           number INTEGER PRIMARY KEY, name TEXT NOT NULL, sha256 TEXT NOT NULL) STRICT",
+    )?;
+    let found = check(&tx, path, list)?;
+    if found == last(list) {
+        return Ok(());
+    }
+    tx.pragma_update(None, "application_id", APPLICATION_ID)?;
+    for migration in list.iter().filter(|migration| migration.number > found) {
+        tx.execute_batch(migration.sql)?;
+        tx.execute(
+            "INSERT INTO migration (number, name, sha256) VALUES (?, ?, ?)",
+            params![migration.number, migration.name, digest(migration.sql)],
+        )?;
+    }
+    if found == 0 {
+        tx.execute(
+            "INSERT INTO fact (name, value) VALUES ('words', ?)",
+            [words::VERSION.to_string()],
+        )?;
+    }
+    tx.commit()?;
+    Ok(())
+}
+
+fn digest(sql: &str) -> String {
+    hex(&Sha256::digest(sql.as_bytes()))
+}
+
+/// Lower-case hex.
+pub(super) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}

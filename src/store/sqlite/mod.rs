@@ -1,0 +1,47 @@
+//! The SQLite engine: one file, one writing connection, any number of readers.
+//!
+//! One file per concern, named as in every engine of the store: `open`, `migrate`, `lease`, `land`, `settle`,
+//! `again`, `books`, `waiting`, `read`, `search`, `stats`, `hash`; `codes`, `intern`, `derive` and `row` are what
+//! they share.
+
+mod again;
+mod books;
+mod codes;
+mod derive;
+mod hash;
+mod intern;
+mod land;
+mod lease;
+pub(super) mod migrate;
+mod open;
+mod read;
+mod row;
+mod search;
+mod settle;
+mod stats;
+mod waiting;
+
+use std::{ops::Deref, path::PathBuf};
+
+use rusqlite::Connection;
+
+/// The reading half. Several may be open at once, in this process and in others, while one [`Store`] writes;
+/// each answer is of one moment.
+pub struct Reader {
+    conn: Connection,
+    path: PathBuf,
+}
+
+/// The writing half; it can read as well. Only one write happens at a time, across all processes.
+pub struct Store {
+    reader: Reader,
+}
+
+/// Whoever may write may read.
+impl Deref for Store {
+    type Target = Reader;
+
+    fn deref(&self) -> &Reader {
+        &self.reader
+    }
+}

@@ -1,0 +1,151 @@
+//! Opening: is it ours, is it of our time, and the settings every connection runs with.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavior};
+
+use super::{Reader, Store, migrate};
+use crate::store::{Result, StoreError};
+
+/// `SHGN`: how a file says that it is ours.
+pub(super) const APPLICATION_ID: i32 = 0x5348_474E;
+/// How long a write waits for the write of another process.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+impl Store {
+    /// Opens the archive for writing, makes it when there is none (readable by its owner only), and brings an
+    /// older one up to date.
+    pub fn open(path: &Path) -> Result<Self> {
+        make_private(path)?;
+        let conn = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+        if !is_ours(&conn, path)? && !is_blank(&conn, path)? {
+            return Err(StoreError::Foreign { path: path.into() });
+        }
+        conn.pragma_update(None, "journal_mode", "wal")?;
+        conn.pragma_update(None, "synchronous", "full")?;
+        conn.pragma_update(None, "cache_size", -32_768)?;
+        migrate::bring_up(&conn, path, migrate::ALL)?;
+        Ok(Self {
+            reader: Reader {
+                conn,
+                path: path.into(),
+            },
+        })
+    }
+
+    /// A reading half of its own on the same file.
+    pub fn reader(&self) -> Result<Reader> {
+        Reader::open(&self.path)
+    }
+
+    /// Begins the one transaction that each public write is.
+    pub(in crate::store) fn begin(&self) -> Result<Transaction<'_>> {
+        Ok(Transaction::new_unchecked(
+            &self.reader.conn,
+            TransactionBehavior::Immediate,
+        )?)
+    }
+}
+
+impl Reader {
+    /// Opens the archive for reading. Writes nothing, not even a migration.
+    pub fn open(path: &Path) -> Result<Self> {
+        if !path.exists() {
+            return Err(StoreError::Missing { path: path.into() });
+        }
+        let conn = connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+        if !is_ours(&conn, path)? {
+            let blank = is_blank(&conn, path)?;
+            let path = PathBuf::from(path);
+            return Err(if blank {
+                StoreError::Missing { path }
+            } else {
+                StoreError::Foreign { path }
+            });
+        }
+        let known = migrate::last(migrate::ALL);
+        let found = migrate::check(&conn, path, migrate::ALL)?;
+        if found < known {
+            return Err(StoreError::Outdated {
+                path: path.into(),
+                found,
+                known,
+            });
+        }
+        Ok(Self {
+            conn,
+            path: path.into(),
+        })
+    }
+
+    /// The file.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Begins a view of one moment for answers that need several questions.
+    pub(super) fn view(&self) -> Result<Transaction<'_>> {
+        Ok(Transaction::new_unchecked(
+            &self.conn,
+            TransactionBehavior::Deferred,
+        )?)
+    }
+}
+
+/// Makes an empty file that only its owner can read, before the engine would make one that others can.
+fn make_private(path: &Path) -> Result<()> {
+    use std::os::unix::fs::OpenOptionsExt;
+    match fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)
+    {
+        Ok(_) => Ok(()),
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
+        Err(error) => Err(StoreError::Unusable {
+            path: path.into(),
+            cause: error.to_string(),
+        }),
+    }
+}
+
+fn connect(path: &Path, mode: OpenFlags) -> Result<Connection> {
+    let unusable = |error: rusqlite::Error| StoreError::Unusable {
+        path: path.into(),
+        cause: error.to_string(),
+    };
+    let conn = Connection::open_with_flags(path, mode | OpenFlags::SQLITE_OPEN_NO_MUTEX).map_err(unusable)?;
+    conn.busy_timeout(PATIENCE)?;
+    conn.pragma_update(None, "foreign_keys", true)?;
+    conn.set_prepared_statement_cache_capacity(128);
+    Ok(conn)
+}
+
+fn is_ours(conn: &Connection, path: &Path) -> Result<bool> {
+    let id: i32 = conn
+        .pragma_query_value(None, "application_id", |row| row.get(0))
+        .map_err(|error| foreign_or(error, path))?;
+    Ok(id == APPLICATION_ID)
+}
+
+fn is_blank(conn: &Connection, path: &Path) -> Result<bool> {
+    let id: i32 = conn
+        .pragma_query_value(None, "application_id", |row| row.get(0))
+        .map_err(|error| foreign_or(error, path))?;
+    let tables: i64 = conn
+        .query_row("SELECT count(*) FROM sqlite_master", [], |row| row.get(0))
+        .map_err(|error| foreign_or(error, path))?;
+    Ok(id == 0 && tables == 0)
+}
+
+fn foreign_or(error: rusqlite::Error, path: &Path) -> StoreError {
+    match error.sqlite_error_code() {
+        Some(ErrorCode::NotADatabase) => StoreError::Foreign { path: path.into() },
+        _ => error.into(),
+    }
+}

@@ -1,0 +1,114 @@
+//! One record with everything the contract says about it, loaded by its row.
+
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::codes::{MSGID_DIFFERS, direction_out, flaws_out, scope_out, seq_out, state_out, time_out};
+use crate::{
+    ids::{CompanyId, KeyVersion, Millis, RecordId},
+    store::{
+        Result, StoreError,
+        contract::{ChatKey, Opened, Recalled, State, Stored},
+    },
+};
+
+/// Loads a record; `None` when there is no such row.
+pub(super) fn load(conn: &Connection, id: RecordId) -> Result<Option<Stored>> {
+    let mut statement = conn.prepare_cached(
+        "SELECT company, seq, msgid, version, state, detail, attempts, landed_at,
+           (SELECT count(*) FROM variant WHERE variant.record = record.id) FROM record WHERE id = ?",
+    )?;
+    let mut rows = statement.query([id.0])?;
+    let Some(row) = rows.next()? else { return Ok(None) };
+    let mut stored = Stored {
+        id,
+        company: CompanyId(row.get(0)?),
+        seq: seq_out(row.get(1)?),
+        msgid: row.get(2)?,
+        key_version: KeyVersion(row.get(3)?),
+        state: state_out(row.get(4)?)?,
+        detail: row.get(5)?,
+        attempts: row.get(6)?,
+        landed_at: Millis(row.get(7)?),
+        variants: row.get::<_, i64>(8)? as u64,
+        opened: None,
+    };
+    if stored.state == State::Opened {
+        stored.opened = Some(opened(conn, &stored)?);
+    }
+    Ok(Some(stored))
+}
+
+fn opened(conn: &Connection, stored: &Stored) -> Result<Opened> {
+    let mut statement = conn.prepare_cached(
+        "SELECT p.body, m.msgid, a.text, t.text, s.key, m.time, c.kind, c.key, m.scope, m.direction, m.flags,
+           m.flaws, (SELECT pre_msgid FROM recall WHERE recall.record = m.record)
+         FROM message m
+           JOIN plaintext p ON p.record = m.record
+           JOIN word a ON a.id = m.action
+           JOIN word t ON t.id = m.type
+           JOIN person s ON s.id = m.sender
+           JOIN chat c ON c.id = m.chat
+         WHERE m.record = ?",
+    )?;
+    let mut rows = statement.query([stored.id.0])?;
+    let row = rows
+        .next()?
+        .ok_or_else(|| StoreError::Damaged(format!("record {} is opened and has no message", stored.id)))?;
+    let msgid = row
+        .get::<_, Option<String>>(1)?
+        .unwrap_or_else(|| stored.msgid.clone());
+    let time = row.get(5)?;
+    Ok(Opened {
+        plaintext: row.get(0)?,
+        action: row.get(2)?,
+        msgtype: row.get(3)?,
+        from: row.get(4)?,
+        time: time_out(time),
+        chat: chat_key(row.get(6)?, row.get(7)?)?,
+        scope: scope_out(row.get(8)?)?,
+        direction: direction_out(row.get(9)?)?,
+        msgid_differs: row.get::<_, i64>(10)? & MSGID_DIFFERS != 0,
+        flaws: flaws_out(row.get(11)?),
+        recalls: row.get(12)?,
+        recalled: recalled(conn, stored, &msgid, time)?,
+        msgid,
+    })
+}
+
+/// The earliest recall of a message, whichever of its two msgids it names.
+fn recalled(conn: &Connection, stored: &Stored, inner: &str, time: i64) -> Result<Option<Recalled>> {
+    let found = conn
+        .prepare_cached(
+            "SELECT rc.record, p.key, m.time FROM recall rc
+               JOIN message m ON m.record = rc.record
+               JOIN person p ON p.id = m.sender
+             WHERE rc.company = ?1 AND rc.pre_msgid IN (?2, ?3) AND rc.record <> ?4
+             ORDER BY m.time = 0, m.time, m.seq LIMIT 1",
+        )?
+        .query_row(
+            params![stored.company.0, stored.msgid, inner, stored.id.0],
+            |row| Ok((row.get(0)?, row.get(1)?, row.get::<_, i64>(2)?)),
+        )
+        .optional()?;
+    Ok(found.map(|(record, by, at)| Recalled {
+        record: RecordId(record),
+        by,
+        at: time_out(at),
+        after_ms: if time == 0 || at == 0 {
+            None
+        } else {
+            at.checked_sub(time)
+        },
+    }))
+}
+
+/// Reads a chat's columns back.
+pub(super) fn chat_key(kind: i64, key: String) -> Result<Option<ChatKey>> {
+    match kind {
+        0 => Ok(None),
+        1 => Ok(Some(ChatKey::Room(key))),
+        _ => serde_json::from_str(&key)
+            .map(|people| Some(ChatKey::People(people)))
+            .map_err(|_| StoreError::Damaged("a chat's people cannot be read".into())),
+    }
+}

@@ -1,0 +1,81 @@
+//! The other way to answer a filter: look at every message. Kept as plain as can be, because the index is
+//! tested against it.
+
+use crate::{
+    ids::{CompanyId, RecordId, Seq},
+    message::{Chat, Message, Place, Scope, fold_id},
+    store::contract::Filter,
+    words::fold,
+};
+
+/// What brute force knows of a record.
+#[derive(Debug, Clone)]
+pub(super) struct Known {
+    pub id: RecordId,
+    pub company: CompanyId,
+    pub seq: Seq,
+    /// Outer msgid.
+    pub msgid: String,
+    pub message: Message,
+}
+
+/// Is the filter true for `one` in an archive of `all`?
+pub(super) fn holds(filter: &Filter, one: &Known, all: &[Known]) -> bool {
+    let message = &one.message;
+    match filter {
+        Filter::All => true,
+        Filter::And(parts) => parts.iter().all(|part| holds(part, one, all)),
+        Filter::Or(parts) => parts.iter().any(|part| holds(part, one, all)),
+        Filter::Not(part) => !holds(part, one, all),
+        Filter::Text { needle, places } => contains(message, needle, places),
+        Filter::From(id) => person(&message.from) == person(id),
+        Filter::To(id) => message.to.iter().any(|to| person(to) == person(id)),
+        Filter::With(id) => {
+            person(&message.from) == person(id) || message.to.iter().any(|to| person(to) == person(id))
+        }
+        Filter::Room(id) => message.chat == Some(Chat::Room(id.clone())),
+        Filter::Type(name) => message.msgtype.eq_ignore_ascii_case(name),
+        Filter::Recalled { within_ms } => all.iter().any(|recall| {
+            let target = recall.message.recalls.as_ref();
+            recall.id != one.id
+                && recall.company == one.company
+                && target.is_some_and(|target| *target == one.msgid || *target == message.msgid)
+                && within_ms.is_none_or(|within| match (recall.message.time, message.time) {
+                    (Some(a), Some(b)) => a.0.abs_diff(b.0) <= within as u64,
+                    _ => false,
+                })
+        }),
+        Filter::External => message.scope != Scope::Internal,
+        Filter::Internal => message.scope == Scope::Internal,
+        Filter::Group => matches!(message.chat, Some(Chat::Room(_))),
+        Filter::Single => !matches!(message.chat, Some(Chat::Room(_))),
+        Filter::Time { from, to } => message
+            .time
+            .is_some_and(|time| from.is_none_or(|from| time >= from) && to.is_none_or(|to| time < to)),
+        Filter::HasMedia => !message.media.is_empty(),
+        Filter::HasFile => {
+            let file = |kind: &str| ["file", "qydiskfile", "voip_doc_share"].contains(&kind);
+            file(&message.msgtype) || message.media.iter().any(|media| file(&media.kind))
+        }
+        Filter::HasLink => message.has_link,
+        Filter::Seq(first, last) => (*first..=*last).contains(&one.seq),
+        Filter::Msgid(msgid) => *msgid == one.msgid || *msgid == message.msgid,
+        Filter::Company(company) => *company == one.company,
+    }
+}
+
+/// Folded substring in one text of one of the places.
+pub(super) fn contains(message: &Message, needle: &str, places: &[Place]) -> bool {
+    let needle = fold(needle);
+    message.segments.iter().any(|segment| {
+        let stands = places.iter().any(|place| match segment.places.0 {
+            0 => *place == Place::Other,
+            set => set & (1 << *place as u8) != 0,
+        });
+        (places.is_empty() || stands) && fold(&segment.text).contains(&needle)
+    })
+}
+
+fn person(id: &str) -> String {
+    fold_id(id).into_owned()
+}

@@ -1,0 +1,170 @@
+//! Opening: new, again, somebody else's, from the future, from the past.
+
+use std::{fs, os::unix::fs::PermissionsExt};
+
+use rusqlite::Connection;
+
+use super::{Scratch, sealed};
+use crate::store::{
+    Reader, Store, StoreError,
+    sqlite::migrate::{ALL, Migration, bring_up, last},
+};
+
+#[test]
+fn a_new_archive_is_made_for_its_owner_only_and_opens_again() {
+    let mut scratch = Scratch::new();
+    scratch.land(&[sealed(1, "body")]);
+    let path = scratch.store.path().to_owned();
+    let mode = fs::metadata(&path).expect("there").permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    let before = scratch.hash();
+    drop(scratch.store);
+    let again = Store::open(&path).expect("opens twice");
+    assert_eq!(again.content_hash().expect("hashed"), before);
+    assert_eq!(again.companies().expect("listed").len(), 1);
+}
+
+#[test]
+fn a_reader_needs_an_archive_and_writes_nothing() {
+    let dir = tempfile::tempdir().expect("a scratch folder");
+    let path = dir.path().join("none.db");
+    assert!(matches!(Reader::open(&path), Err(StoreError::Missing { .. })));
+    assert!(!path.exists());
+    fs::write(&path, b"").expect("written");
+    assert!(matches!(Reader::open(&path), Err(StoreError::Missing { .. })));
+    let scratch = Scratch::new();
+    let reader = scratch.store.reader().expect("a reader");
+    assert_eq!(reader.content_hash().expect("hashed"), scratch.hash());
+    assert!(reader.integrity().expect("checked").is_empty());
+}
+
+#[test]
+fn a_foreign_file_is_refused_and_left_as_it_is() {
+    let dir = tempfile::tempdir().expect("a scratch folder");
+    let database = dir.path().join("other.db");
+    Connection::open(&database)
+        .and_then(|conn| conn.execute_batch("CREATE TABLE note (text TEXT)"))
+        .expect("a database of somebody else");
+    let prose = dir.path().join("prose.txt");
+    fs::write(
+        &prose,
+        "not a database, but long enough to be taken for one. ".repeat(50),
+    )
+    .expect("written");
+    for path in [database, prose] {
+        let before = fs::read(&path).expect("read");
+        assert!(
+            matches!(Store::open(&path), Err(StoreError::Foreign { .. })),
+            "{path:?}"
+        );
+        assert!(
+            matches!(Reader::open(&path), Err(StoreError::Foreign { .. })),
+            "{path:?}"
+        );
+        assert_eq!(fs::read(&path).expect("read"), before);
+    }
+}
+
+#[test]
+fn a_folder_that_is_not_there_is_named() {
+    let dir = tempfile::tempdir().expect("a scratch folder");
+    let error = Store::open(&dir.path().join("no/archive.db"))
+        .err()
+        .expect("refused");
+    assert!(error.to_string().contains("no/archive.db"), "{error}");
+}
+
+#[test]
+fn an_archive_of_a_newer_program_is_refused() {
+    assert_eq!(last(ALL), 1, "extend this test's list when a migration is added");
+    let later = [
+        Migration {
+            number: 1,
+            name: "first",
+            sql: ALL[0].sql,
+        },
+        Migration {
+            number: 2,
+            name: "second",
+            sql: "CREATE TABLE more (x TEXT) STRICT;",
+        },
+    ];
+    let scratch = Scratch::new();
+    let path = scratch.store.path().to_owned();
+    drop(scratch.store);
+    let conn = Connection::open(&path).expect("opened");
+    bring_up(&conn, &path, &later).expect("one more migration");
+    bring_up(&conn, &path, &later).expect("nothing to do");
+    assert!(matches!(
+        Store::open(&path),
+        Err(StoreError::Newer {
+            found: 2,
+            known: 1,
+            ..
+        })
+    ));
+    assert!(matches!(
+        Reader::open(&path),
+        Err(StoreError::Newer {
+            found: 2,
+            known: 1,
+            ..
+        })
+    ));
+}
+
+#[test]
+fn a_migration_that_fails_leaves_the_old_version() {
+    let scratch = Scratch::new();
+    let path = scratch.store.path().to_owned();
+    drop(scratch.store);
+    let broken = [
+        Migration {
+            number: 1,
+            name: "first",
+            sql: ALL[0].sql,
+        },
+        Migration {
+            number: 2,
+            name: "second",
+            sql: "CREATE TABLE more (x TEXT); INSERT INTO nowhere VALUES (1);",
+        },
+    ];
+    let conn = Connection::open(&path).expect("opened");
+    assert!(bring_up(&conn, &path, &broken).is_err());
+    drop(conn);
+    assert!(Store::open(&path).is_ok());
+}
+
+#[test]
+fn an_edited_migration_is_noticed() {
+    let edited = [Migration {
+        number: 1,
+        name: "first",
+        sql: "CREATE TABLE other (x TEXT) STRICT;",
+    }];
+    let scratch = Scratch::new();
+    let path = scratch.store.path().to_owned();
+    let conn = Connection::open(&path).expect("opened");
+    assert!(matches!(
+        bring_up(&conn, &path, &edited),
+        Err(StoreError::Edited { number: 1, .. })
+    ));
+}
+
+#[test]
+fn a_company_keeps_its_corpid() {
+    let mut scratch = Scratch::new();
+    assert_eq!(
+        scratch.store.company("acme", "ww1").expect("found"),
+        scratch.company
+    );
+    assert_ne!(
+        scratch.store.company("other", "ww1").expect("made"),
+        scratch.company
+    );
+    assert!(matches!(
+        scratch.store.company("acme", "ww2"),
+        Err(StoreError::OtherCorp { .. })
+    ));
+}

@@ -1,0 +1,267 @@
+//! Settling and letting go again.
+
+use super::{Scratch, opened, sealed, text, waiting};
+use crate::{
+    ids::{KeyVersion, Millis, RecordId, Seq},
+    message::{Flaws, Media},
+    record::{Reason, Sealed},
+    secret::Secret,
+    store::contract::{Coverage, Outcome, Release, State, Verdict},
+};
+
+#[test]
+fn only_sealed_records_are_settled() {
+    let mut scratch = Scratch::new();
+    scratch.land(&[sealed(1, "a"), sealed(2, "b")]);
+    let first = [
+        opened(RecordId(1), text("m1", "a", "b", 1, "one")),
+        waiting(RecordId(2), Reason::NoKey),
+        waiting(RecordId(99), Reason::NoKey),
+    ];
+    let settled = scratch.settle(&first);
+    assert_eq!((settled.opened, settled.stale), (1, 1));
+    assert_eq!(settled.waiting, [(Reason::NoKey, 1)]);
+    let before = scratch.hash();
+    let second = [
+        waiting(RecordId(1), Reason::Poison),
+        opened(RecordId(2), text("m2", "a", "b", 1, "two")),
+    ];
+    assert_eq!(scratch.settle(&second).stale, 2);
+    assert_eq!(scratch.hash(), before);
+    let other = scratch.store.company("other", "ww2").expect("a company");
+    scratch
+        .store
+        .release(scratch.company, &Release::All)
+        .expect("released");
+    let foreign = [opened(RecordId(2), text("m2", "a", "b", 1, "two"))];
+    assert_eq!(
+        scratch
+            .store
+            .settle(other, &foreign, "b", &[], Millis(1))
+            .expect("settled")
+            .stale,
+        1
+    );
+}
+
+#[test]
+fn what_was_opened_is_kept_as_it_was() {
+    let mut scratch = Scratch::new();
+    scratch.land(&[sealed(1, "a")]);
+    let mut message = text("inner", "Alice", "BOB", 5, "words");
+    message.flaws = Flaws {
+        lenient: true,
+        ..Flaws::default()
+    };
+    message.media = vec![Media {
+        kind: "image".into(),
+        sdkfileid: Secret::new("file-handle"),
+        md5: None,
+        size: Some(u64::MAX),
+        filename: Some("a\0b.png".into()),
+        seconds: Some(3),
+        depth: 2,
+    }];
+    let plaintext = vec![0, 255, b'{', 13, 10, 0xED, 0xA0, 0x80];
+    scratch.settle(&[Outcome {
+        id: RecordId(1),
+        verdict: Verdict::Opened {
+            plaintext: plaintext.clone(),
+            message: Box::new(message.clone()),
+            msgid_differs: true,
+        },
+    }]);
+    let stored = scratch.store.message(RecordId(1)).expect("asked").expect("there");
+    let opened = stored.opened.expect("opened");
+    assert_eq!(opened.plaintext, plaintext);
+    assert_eq!(
+        (stored.msgid.as_str(), opened.msgid.as_str(), opened.msgid_differs),
+        ("m1", "inner", true)
+    );
+    assert_eq!(
+        (opened.from.as_str(), opened.msgtype.as_str(), opened.flaws),
+        ("alice", "text", message.flaws)
+    );
+    let media = scratch.store.media(RecordId(1)).expect("listed");
+    assert_eq!(
+        (media.len(), media[0].size, media[0].depth),
+        (1, Some(u64::MAX), 2)
+    );
+    assert_eq!(media[0].filename.as_deref(), Some("a\0b.png"));
+    assert!(!format!("{media:?}").contains("file-handle"));
+    for msgid in ["m1", "inner"] {
+        assert_eq!(scratch.store.by_msgid(msgid).expect("asked").len(), 1, "{msgid}");
+    }
+}
+
+/// Five records, one waiting for each reason; tried with key `f1`, library `build-1`.
+fn all_waiting() -> Scratch {
+    let mut scratch = Scratch::new();
+    let ids: Vec<RecordId> = scratch
+        .land(&(1..=5).map(|seq| sealed(seq, "x")).collect::<Vec<_>>())
+        .fresh
+        .iter()
+        .map(|f| f.0)
+        .collect();
+    let outcomes: Vec<Outcome> = ids
+        .iter()
+        .zip(Reason::ALL)
+        .map(|(id, reason)| waiting(*id, reason))
+        .collect();
+    let keys = [(KeyVersion(1), "f1".to_owned())];
+    scratch
+        .store
+        .settle(scratch.company, &outcomes, "build-1", &keys, Millis(1))
+        .expect("settled");
+    scratch
+}
+
+#[test]
+fn waiting_records_are_counted_and_listed() {
+    let mut scratch = all_waiting();
+    assert_eq!(
+        scratch.store.waiting(None).expect("counted"),
+        Reason::ALL.map(|reason| (reason, 1))
+    );
+    assert_eq!(
+        scratch
+            .store
+            .waiting(Some(scratch.company))
+            .expect("counted")
+            .len(),
+        5
+    );
+    let other = scratch.store.company("other", "ww2").expect("a company");
+    assert!(scratch.store.waiting(Some(other)).expect("counted").is_empty());
+    let list = scratch
+        .store
+        .waiting_list(None, None, RecordId(2), 2)
+        .expect("listed");
+    assert_eq!(
+        list.iter().map(|row| (row.seq, row.reason)).collect::<Vec<_>>(),
+        [(Seq(3), Reason::Malformed), (Seq(4), Reason::Refused)]
+    );
+    assert_eq!((list[0].detail.as_str(), list[0].attempts), ("why", 1));
+    let poison = scratch
+        .store
+        .waiting_list(Some(scratch.company), Some(Reason::Poison), RecordId(0), 9);
+    assert_eq!(poison.expect("listed").len(), 1);
+    assert_eq!(
+        scratch.store.key_usage(scratch.company).expect("listed")[0].waiting,
+        5
+    );
+    assert_eq!(
+        scratch
+            .store
+            .sample_sealed(scratch.company, KeyVersion(1), 2)
+            .expect("listed")
+            .len(),
+        2
+    );
+    assert!(
+        scratch
+            .store
+            .sample_sealed(scratch.company, KeyVersion(9), 2)
+            .expect("listed")
+            .is_empty()
+    );
+    let coverage = Coverage {
+        records: 5,
+        waiting: Reason::ALL.map(|reason| (reason, 1)).to_vec(),
+        ..Coverage::default()
+    };
+    assert_eq!(scratch.store.coverage().expect("counted"), coverage);
+}
+
+#[test]
+fn each_cause_releases_what_it_could_help() {
+    let arrived = |version, key: &str| Release::KeyArrived {
+        version: KeyVersion(version),
+        fingerprint: key.into(),
+    };
+    let cases: [(Release, &[u64]); 9] = [
+        (Release::All, &[1, 2, 3, 4, 5]),
+        (Release::Reason(Reason::Refused), &[4]),
+        (Release::Seq(Seq(3)), &[3]),
+        (Release::Seq(Seq(9)), &[]),
+        (arrived(1, "f2"), &[1, 2]),
+        (arrived(1, "f1"), &[]),
+        (arrived(2, "f2"), &[]),
+        (Release::OtherBuild("build-2".into()), &[2, 4, 5]),
+        (Release::OtherBuild("build-1".into()), &[]),
+    ];
+    for (release, seqs) in cases {
+        let mut scratch = all_waiting();
+        let count = scratch
+            .store
+            .release(scratch.company, &release)
+            .expect("released");
+        let sealed = scratch
+            .store
+            .backlog(scratch.company, RecordId(0), 9)
+            .expect("a backlog");
+        let found: Vec<u64> = sealed.iter().map(|pending| pending.sealed.seq.0).collect();
+        assert_eq!(
+            (count, found.as_slice()),
+            (seqs.len() as u64, seqs),
+            "{release:?}"
+        );
+        let other = scratch.store.company("other", "ww2").expect("a company");
+        assert_eq!(scratch.store.release(other, &release).expect("released"), 0);
+    }
+}
+
+#[test]
+fn opened_records_are_never_released() {
+    let mut scratch = Scratch::new();
+    scratch.keep(1, &[text("m1", "a", "b", 1, "x")]);
+    assert_eq!(
+        scratch
+            .store
+            .release(scratch.company, &Release::All)
+            .expect("released"),
+        0
+    );
+    assert_eq!(
+        scratch
+            .store
+            .message(RecordId(1))
+            .expect("asked")
+            .expect("there")
+            .state,
+        State::Opened
+    );
+}
+
+#[test]
+fn a_key_for_another_copy_of_the_record_releases_it_too() {
+    let mut scratch = Scratch::new();
+    let second = Sealed {
+        key_version: KeyVersion(2),
+        ..sealed(1, "second")
+    };
+    scratch.land(&[sealed(1, "first"), second]);
+    scratch.settle(&[waiting(RecordId(1), Reason::NoKey)]);
+    scratch.settle(&[waiting(RecordId(1), Reason::NoKey)]);
+    let arrived = Release::KeyArrived {
+        version: KeyVersion(1),
+        fingerprint: "f".into(),
+    };
+    assert_eq!(
+        scratch
+            .store
+            .release(scratch.company, &arrived)
+            .expect("released"),
+        1
+    );
+    // The copy in hand fails again, then the one that the key is for comes up.
+    assert_eq!(
+        scratch.settle(&[waiting(RecordId(1), Reason::NoKey)]).again,
+        [RecordId(1)]
+    );
+    let pending = scratch
+        .store
+        .backlog(scratch.company, RecordId(0), 9)
+        .expect("a backlog");
+    assert_eq!(pending[0].sealed.body, "first");
+}
