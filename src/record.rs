@@ -54,8 +54,13 @@ pub enum Reason {
 
 impl Reason {
     /// All of them, in the order reports print them.
-    pub const ALL: [Self; 5] =
-        [Self::NoKey, Self::KeyMismatch, Self::Malformed, Self::Refused, Self::Poison];
+    pub const ALL: [Self; 5] = [
+        Self::NoKey,
+        Self::KeyMismatch,
+        Self::Malformed,
+        Self::Refused,
+        Self::Poison,
+    ];
 
     /// The word used in the store, in JSON and on screens.
     pub fn as_str(self) -> &'static str {
@@ -92,6 +97,9 @@ pub struct Waiting {
 impl Waiting {
     /// Shorthand used wherever a record is set aside.
     pub fn new(reason: Reason, detail: impl Into<String>) -> Self {
-        Self { reason, detail: detail.into() }
+        Self {
+            reason,
+            detail: detail.into(),
+        }
     }
 }

@@ -57,6 +57,8 @@ pub fn enter() -> io::Result<Line> {
     )?;
     process::set_dumpable_behavior(DumpableBehavior::NotDumpable)?;
 
+    plain_faults();
+
     let requests = high(stdio::stdin())?;
     let replies = high(stdio::stdout())?;
     let null = fs::open(
@@ -80,6 +82,19 @@ pub unsafe fn forget_proxies() {
     for name in PROXY_VARIABLES {
         // SAFETY: the caller promises that this is the only thread.
         unsafe { std::env::remove_var(name) }
+    }
+}
+
+/// Takes back Rust's handlers for SIGSEGV and SIGBUS, which look for a stack overflow of ours and swallow a signal
+/// that was only raised: a crash of the vendor's must end the process as what it is.
+fn plain_faults() {
+    unsafe extern "C" {
+        fn signal(number: std::ffi::c_int, handler: usize) -> usize;
+    }
+    const SIG_DFL: usize = 0;
+    for number in [Signal::SEGV, Signal::BUS] {
+        // SAFETY: the C library's `signal` with the default action, which runs no code of ours.
+        unsafe { signal(number.as_raw(), SIG_DFL) };
     }
 }
 

@@ -307,18 +307,20 @@ pub struct Batch<'p> {
 }
 
 impl<'p> Batch<'p> {
-    /// Writes a batch as a request's payload.
+    /// Writes a batch as a request's payload; returns how many bytes at its front hold the keys.
     pub fn write<'a>(
         frame: &mut Frame<'_>,
         items: impl ExactSizeIterator<Item = (&'a [u8], &'a [u8])> + Clone,
-    ) {
+    ) -> usize {
         frame.u32(items.len() as u32);
         for (key, _) in items.clone() {
             frame.bytes(key);
         }
+        let secret = frame.payload_len();
         for (_, body) in items {
             frame.bytes(body);
         }
+        secret
     }
 
     /// Reads one; the items are checked as they are taken.

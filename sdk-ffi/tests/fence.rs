@@ -383,10 +383,10 @@ proptest! {
     ) {
         let mut bytes = Vec::new();
         let mut frame = Frame::begin(&mut bytes, Kind::Decrypt, false, 9);
-        Batch::write(&mut frame, items.iter().map(|(key, body)| (key.as_bytes(), body.as_bytes())));
+        let written = Batch::write(&mut frame, items.iter().map(|(key, body)| (key.as_bytes(), body.as_bytes())));
         frame.finish().unwrap();
         let mut batch = Batch::read(&bytes[HEADER..]).unwrap();
-        prop_assert_eq!(batch.count as usize, items.len());
+        prop_assert_eq!((batch.count as usize, batch.secret_prefix), (items.len(), written));
         for (key, body) in &items {
             let (k, b) = batch.item().unwrap();
             prop_assert_eq!((k, b), (&*CString::new(key.as_str()).unwrap(), &*CString::new(body.as_str()).unwrap()));

@@ -1,1 +1,4 @@
-//! (skeleton)
+//! One file per subject.
+
+mod fence;
+mod official;

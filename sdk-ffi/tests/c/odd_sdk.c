@@ -2,7 +2,7 @@
  * Compiled by the tests; independent of the mock, so that the fence is not checked with itself.
  *
  * DecryptData obeys the beginning of the body; GetChatData obeys the corpid given to Init;
- * GetMediaData obeys the sdkfileid. Define MISSING to leave three symbols out.
+ * GetMediaData obeys the sdkfileid. Define MISSING to leave three symbols out, KILLER to abort while loading.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -19,6 +19,10 @@ typedef struct { char *outindexbuf; int out_len; char *data; int data_len; int i
 typedef struct { char *corpid; } Sdk;
 
 extern char **environ;
+
+#ifdef KILLER
+__attribute__((constructor)) static void killer(void) { abort(); }
+#endif
 
 /* Objects handed out and not yet freed; never negative unless something is freed twice. */
 static int live;
@@ -63,8 +67,8 @@ static void die(const char *how) {
     if (begins(how, "kill9")) raise(SIGKILL);
     if (begins(how, "hang")) for (;;) pause();
     if (begins(how, "garbage")) { scribble("this is no frame at all", 23); for (;;) pause(); }
-    /* The beginning of a well-formed reply that claims 1,000 bytes, and then the end. */
-    if (begins(how, "torn")) { scribble("SG\1\204\0\0\0\0\350\3\0\0abc", 15); _exit(0); }
+    /* The beginning of a well-formed reply to the third request that claims 1,000 bytes, and then the end. */
+    if (begins(how, "torn")) { scribble("SG\1\204\3\0\0\0\350\3\0\0abc", 15); _exit(0); }
 }
 
 int DecryptData(const char *key, const char *body, Slice_t *slice) {
@@ -116,9 +120,14 @@ int GetChatData(Sdk *sdk, unsigned long long seq, unsigned limit, const char *pr
         int fd = open(strchr(sdk->corpid + 5, ':') + 1, O_CREAT | O_EXCL | O_WRONLY, 0600);
         if (fd >= 0) { close(fd); die(sdk->corpid + 5); }
     }
-    if (begins(sdk->corpid, "environ")) { /* every variable as the msgid of an item */
+    if (begins(sdk->corpid, "environ")) { /* the command line and every variable as the msgid of an item */
         static char page[1 << 20];
-        size_t at = sprintf(page, "{\"chatdata\":[");
+        char line[4096] = {0};
+        FILE *file = fopen("/proc/self/cmdline", "rb");
+        size_t len = fread(line, 1, sizeof line - 1, file);
+        fclose(file);
+        for (size_t i = 0; i + 1 < len; i++) if (line[i] < 32 || line[i] == '"') line[i] = ' ';
+        size_t at = sprintf(page, "{\"chatdata\":[{\"seq\":1000000,\"msgid\":\"CMDLINE=%s\"},", line);
         for (int i = 0; environ[i] && at < sizeof page - 9000; i++) {
             at += sprintf(page + at, "%s{\"seq\":%d,\"msgid\":\"", i ? "," : "", i + 1);
             for (const char *c = environ[i]; *c && at < sizeof page - 100; c++)
