@@ -349,7 +349,7 @@ mod tests {
             }
         );
         assert_eq!(
-            read(b"{\"errmsg\":\"a\x02\",\"errcode\":-1"),
+            read(b"{\"errmsg\":\"a\x02\",\"errcode\":-1,"),
             Answer::Refused {
                 errcode: -1,
                 message: "a\u{2}".into()
