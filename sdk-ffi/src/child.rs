@@ -5,10 +5,8 @@
 //!
 //! Enters: frames. Leaves: frames. Must not know: private keys, records, retries, deadlines.
 
-use std::ffi::OsStr;
 use std::fs::{File, OpenOptions};
-use std::io::{Read, Write};
-use std::os::unix::ffi::OsStrExt;
+use std::io::{self, Read, Write};
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::Path;
 
@@ -17,10 +15,9 @@ use crate::codes::Code;
 use crate::handle::{NoObject, Ready, Sdk};
 use crate::load::{self, Library, LoadError};
 use crate::mark::Mark;
-use crate::wire::{self, Batch, Fields, Frame, Header, Kind, MAX_PAYLOAD, Welcome, WireError};
+use crate::wire::{self, Batch, Fields, Frame, Header, Hello, Kind, MAX_PAYLOAD, Welcome, WireError};
 
-/// The argument that makes the program a child.
-pub const ARGUMENT: &str = "sdk-child";
+pub use crate::wire::ARGUMENT;
 
 /// Room kept free in a reply, enough for the empty outcomes of a whole batch after one that did not fit.
 const SLACK: usize = 16 * wire::MAX_ITEMS as usize;
@@ -67,7 +64,7 @@ pub fn serve(requests: &mut impl Read, replies: &mut impl Write, process: Proces
     }
     let mut desk = Desk {
         size: File::open("/proc/self/statm").ok(),
-        mark: hello.mark()?,
+        mark: marker(hello.mark)?,
         number: header.number,
     };
     let opened = Library::open(hello.library);
@@ -87,41 +84,10 @@ pub fn serve(requests: &mut impl Read, replies: &mut impl Write, process: Proces
     Ok(())
 }
 
-/// The greeting: library path, marker file, whether the environment's proxies stay.
-struct Hello<'p> {
-    library: &'p Path,
-    mark: &'p Path,
-    keep_proxies: bool,
-}
-
-impl<'p> Hello<'p> {
-    fn read(payload: &'p [u8]) -> Result<Self, WireError> {
-        let mut fields = Fields::new(payload);
-        let library = Path::new(OsStr::from_bytes(fields.bytes()?));
-        let mark = Path::new(OsStr::from_bytes(fields.bytes()?));
-        let keep_proxies = fields.u8()? == 1;
-        fields.done()?;
-        Ok(Self {
-            library,
-            mark,
-            keep_proxies,
-        })
-    }
-
-    fn mark(&self) -> Result<File, WireError> {
-        let nofollow = rustix::fs::OFlags::NOFOLLOW.bits() as i32;
-        Ok(OpenOptions::new()
-            .write(true)
-            .custom_flags(nofollow)
-            .open(self.mark)?)
-    }
-}
-
-/// Writes the greeting as a request's payload.
-pub fn hello(frame: &mut Frame<'_>, library: &Path, mark: &Path, keep_proxies: bool) {
-    frame.bytes(library.as_os_str().as_bytes());
-    frame.bytes(mark.as_os_str().as_bytes());
-    frame.u8(keep_proxies.into());
+/// The file must be there already and be no link: it is the parent's.
+fn marker(path: &Path) -> io::Result<File> {
+    let nofollow = rustix::fs::OFlags::NOFOLLOW.bits() as i32;
+    OpenOptions::new().write(true).custom_flags(nofollow).open(path)
 }
 
 /// What the loop keeps at hand besides the library.

@@ -11,7 +11,7 @@ use sdk_ffi::child::{self, Process};
 use sdk_ffi::handle::Sdk;
 use sdk_ffi::load::{Library, LoadError, fingerprint};
 use sdk_ffi::mark::Mark;
-use sdk_ffi::wire::{self, Batch, Fields, Frame, HEADER, Header, Kind, Welcome, WireError};
+use sdk_ffi::wire::{self, Batch, Fields, Frame, HEADER, Header, Hello, Kind, Welcome, WireError};
 use tempfile::TempDir;
 
 /// Compiles the odd SDK under its own name, so that every test has its own counters.
@@ -149,7 +149,14 @@ impl Script {
 
     fn hello(self, library: &Path) -> Self {
         let mark = self.folder.path().join("mark");
-        self.say(Kind::Hello, |frame| child::hello(frame, library, &mark, true))
+        self.say(Kind::Hello, |frame| {
+            Hello {
+                library,
+                mark: &mark,
+                keep_proxies: true,
+            }
+            .write(frame)
+        })
     }
 
     fn init(self, corpid: &str) -> Self {
@@ -354,7 +361,7 @@ proptest! {
     fn arbitrary_bytes_never_do_more_than_fail(bytes in prop::collection::vec(any::<u8>(), 0..400)) {
         let mut payload = Vec::new();
         let _ = wire::read_frame(&mut Cursor::new(&bytes), &mut payload);
-        let _ = Welcome::read(&bytes);
+        let _ = (Hello::read(&bytes), Welcome::read(&bytes));
         if let Ok(mut batch) = Batch::read(&bytes) {
             for _ in 0..batch.count {
                 if batch.item().is_err() { break; }

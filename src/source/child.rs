@@ -10,8 +10,8 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use sdk_ffi::mark::Mark;
-use sdk_ffi::wire::{Frame, HEADER, Header, Kind, Welcome, WireError};
-use sdk_ffi::{cage, child as inner, wire};
+use sdk_ffi::wire::{Frame, HEADER, Header, Hello, Kind, Welcome, WireError};
+use sdk_ffi::{cage, wire};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::process::{self, ChildStdin, ChildStdout, Command};
 use tokio::time::timeout;
@@ -115,9 +115,17 @@ impl Child {
             calls: 0,
             resident: 0,
         };
-        let greeting =
-            |frame: &mut Frame<'_>| inner::hello(frame, &launch.library, &path, launch.keep_proxies);
-        if let Err(fall) = child.ask(Kind::Hello, Patience::Whole(GREETING), greeting).await {
+        let greeting = Hello {
+            library: &launch.library,
+            mark: &path,
+            keep_proxies: launch.keep_proxies,
+        };
+        if let Err(fall) = child
+            .ask(Kind::Hello, Patience::Whole(GREETING), |frame| {
+                greeting.write(frame)
+            })
+            .await
+        {
             return Ok(Err(fall));
         }
         drop(path); // both sides have it open: a killed parent leaves nothing behind
@@ -241,7 +249,7 @@ impl Launch {
     fn command(&self) -> Command {
         let mut command = Command::new(&self.program);
         command
-            .arg(inner::ARGUMENT)
+            .arg(wire::ARGUMENT)
             .env_clear()
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())

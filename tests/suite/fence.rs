@@ -117,7 +117,7 @@ async fn whatever_a_record_does_to_its_child_only_that_record_is_lost() {
                 hang: 2,
                 ..Deaths::default()
             },
-            "gave no sign for 0.5 s",
+            "gave no sign for 1.0 s",
         ),
         (
             "torn reply, exit",
@@ -131,7 +131,9 @@ async fn whatever_a_record_does_to_its_child_only_that_record_is_lost() {
     ];
     for (body, deaths, words) in matrix {
         let mut options = options("corp");
-        options.decrypt_deadline = Duration::from_millis(500);
+        if body.starts_with("hang") {
+            options.decrypt_deadline = Duration::from_secs(1);
+        }
         let pool = Decryptors::start(&options, 1).await.unwrap();
         let opened = pool.open(among_others(body)).await.unwrap();
         for (n, opened) in opened.iter().enumerate() {
@@ -232,7 +234,7 @@ async fn a_kill_from_outside_is_nobodys_fault_until_it_happens_every_time() {
 #[tokio::test]
 async fn a_slow_batch_is_no_hang_as_long_as_it_moves() {
     let mut options = options("corp");
-    options.decrypt_deadline = Duration::from_millis(900);
+    options.decrypt_deadline = Duration::from_millis(1500);
     let pool = Decryptors::start(&options, 1).await.unwrap();
     let began = Instant::now();
     let opened = pool
@@ -241,7 +243,7 @@ async fn a_slow_batch_is_no_hang_as_long_as_it_moves() {
         .unwrap();
     assert!(opened.iter().all(Result::is_ok));
     assert!(
-        began.elapsed() > Duration::from_millis(1900),
+        began.elapsed() > options.decrypt_deadline,
         "longer than the deadline of one record"
     );
     assert_eq!(pool.deaths(), Deaths::default());
@@ -508,8 +510,10 @@ async fn a_pull_that_kills_its_child_is_an_error_that_can_be_retried() {
         ("abort", Death::Signal(6)),
         ("exit", Death::Exit(0)),
     ] {
+        // On a task of its own: a conveyor may move its puller between threads.
         let mut puller = Puller::start(&once(how)).await.unwrap();
-        let error = puller.page(Seq(1), 5).await.unwrap_err();
+        let moved = tokio::spawn(async move { (puller.page(Seq(1), 5).await.unwrap_err(), puller) });
+        let (error, mut puller) = moved.await.unwrap();
         assert!(error.retryable(), "{error}");
         assert!(
             matches!(&error, Error::Child { death: d, .. } if *d == death),
@@ -807,6 +811,10 @@ fn neither_secrets_nor_the_parents_environment_reach_the_child() {
             .iter()
             .any(|line| line.starts_with("CMDLINE=") && line.ends_with(" sdk-child")),
         "{lines:?}"
+    );
+    assert!(
+        lines.iter().any(|line| line == "core 0, dumpable 0"),
+        "secrets in a core file: {lines:?}"
     );
     let everything = lines.join("\n");
     for canary in [

@@ -11,6 +11,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -120,14 +122,17 @@ int GetChatData(Sdk *sdk, unsigned long long seq, unsigned limit, const char *pr
         int fd = open(strchr(sdk->corpid + 5, ':') + 1, O_CREAT | O_EXCL | O_WRONLY, 0600);
         if (fd >= 0) { close(fd); die(sdk->corpid + 5); }
     }
-    if (begins(sdk->corpid, "environ")) { /* the command line and every variable as the msgid of an item */
+    if (begins(sdk->corpid, "environ")) { /* the command line, the core limits and every variable as the msgid of an item */
         static char page[1 << 20];
         char line[4096] = {0};
         FILE *file = fopen("/proc/self/cmdline", "rb");
         size_t len = fread(line, 1, sizeof line - 1, file);
         fclose(file);
         for (size_t i = 0; i + 1 < len; i++) if (line[i] < 32 || line[i] == '"') line[i] = ' ';
-        size_t at = sprintf(page, "{\"chatdata\":[{\"seq\":1000000,\"msgid\":\"CMDLINE=%s\"},", line);
+        struct rlimit core;
+        getrlimit(RLIMIT_CORE, &core);
+        size_t at = sprintf(page, "{\"chatdata\":[{\"seq\":1000000,\"msgid\":\"CMDLINE=%s\"},"
+            "{\"seq\":1000001,\"msgid\":\"core %d, dumpable %d\"},", line, (int)core.rlim_max, prctl(PR_GET_DUMPABLE));
         for (int i = 0; environ[i] && at < sizeof page - 9000; i++) {
             at += sprintf(page + at, "%s{\"seq\":%d,\"msgid\":\"", i ? "," : "", i + 1);
             for (const char *c = environ[i]; *c && at < sizeof page - 100; c++)
