@@ -179,10 +179,10 @@ pub unsafe extern "C" fn FreeSlice(slice: *mut Slice) {
 /// `slice` comes from [`NewSlice`].
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn GetContentFromSlice(slice: *mut Slice) -> *mut c_char {
-    // SAFETY: `lend` checks that it is alive.
     if slice.is_null() {
         ptr::null_mut()
     } else {
+        // SAFETY: `lend` checks that it is alive.
         unsafe { objects::lend(slice) }.buf()
     }
 }
@@ -193,10 +193,10 @@ pub unsafe extern "C" fn GetContentFromSlice(slice: *mut Slice) -> *mut c_char {
 /// `slice` comes from [`NewSlice`].
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn GetSliceLen(slice: *mut Slice) -> c_int {
-    // SAFETY: `lend` checks that it is alive.
     if slice.is_null() {
         0
     } else {
+        // SAFETY: `lend` checks that it is alive.
         unsafe { objects::lend(slice) }.len()
     }
 }

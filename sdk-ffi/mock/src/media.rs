@@ -40,7 +40,7 @@ pub enum Sort {
 }
 
 /// The bytes of a file, before anybody has asked for them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Content {
     /// Decides the first bytes.
     pub sort: Sort,

@@ -30,7 +30,9 @@ pub(super) enum Session {
 /// Files that, when they change, make a corpus another one: inode, length, changed when.
 type Stamp = [Option<(u64, u64, i64, i64)>; 2];
 
-static OPENED: Mutex<Option<HashMap<PathBuf, (Stamp, Arc<Engine>)>>> = Mutex::new(None);
+type Opened = HashMap<PathBuf, (Stamp, Arc<Engine>)>;
+
+static OPENED: Mutex<Option<Opened>> = Mutex::new(None);
 
 impl Session {
     /// `Init`: looks for the corpus. Like the real one it succeeds in any case; what is wrong shows at the first

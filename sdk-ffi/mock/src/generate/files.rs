@@ -1,7 +1,10 @@
 //! The files that hang on messages. Contents come from a small pool, as the same pictures and price lists go round
 //! in real chats; so a digest is computed once, and two ids can stand for the same bytes.
 
-use std::sync::OnceLock;
+use std::{
+    collections::HashMap,
+    sync::{Mutex, PoisonError},
+};
 
 use rand::Rng;
 use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng as _};
@@ -19,7 +22,7 @@ const EDGES: [u64; 6] = [CHUNK, CHUNK + 1, CHUNK - 1, 2 * CHUNK, 1, 2 * CHUNK + 
 pub(super) struct Files {
     seed: u64,
     corpus_id: u64,
-    digests: Option<Vec<OnceLock<String>>>,
+    digests: bool,
 }
 
 /// The files of one message, numbered as they are attached.
@@ -32,11 +35,10 @@ pub(super) struct Attach<'a> {
 impl Files {
     /// Without `digests` every announced `md5sum` is empty, which spares computing them.
     pub(super) fn new(seed: u64, digests: bool) -> Self {
-        let slots = || (0..SLOTS * 9).map(|_| OnceLock::new()).collect();
         Self {
             seed,
             corpus_id: derived(seed, 0xC0),
-            digests: digests.then(slots),
+            digests,
         }
     }
 
@@ -56,13 +58,24 @@ impl Files {
     }
 
     fn digest(&self, sort: Sort, slot: usize) -> String {
-        match &self.digests {
-            Some(slots) => slots[sort as usize * SLOTS + slot]
-                .get_or_init(|| self.content(sort, slot).md5())
-                .clone(),
-            None => String::new(),
+        if self.digests {
+            known_digest(self.content(sort, slot))
+        } else {
+            String::new()
         }
     }
+}
+
+/// A digest, computed once per process: tests make many small corpora of one seed.
+fn known_digest(content: Content) -> String {
+    static KNOWN: Mutex<Option<HashMap<Content, String>>> = Mutex::new(None);
+    let lock = || KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(digest) = lock().get_or_insert_default().get(&content) {
+        return digest.clone();
+    }
+    let digest = content.md5();
+    lock().get_or_insert_default().insert(content, digest.clone());
+    digest
 }
 
 impl Attach<'_> {

@@ -25,7 +25,7 @@ pub(super) fn message(rng: &mut ChaCha8Rng, length: Length) -> String {
 /// median near 20, `Long` its mean near 132.
 fn target_length(rng: &mut ChaCha8Rng, length: Length) -> usize {
     let (median, spread, tail) = match length {
-        Length::Short => (20.0, 0.75, 0.004),
+        Length::Short => (18.0, 0.75, 0.004),
         Length::Long => (88.0, 0.85, 0.005),
     };
     let drawn = if rng.random_bool(tail) {
