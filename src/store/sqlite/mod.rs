@@ -18,6 +18,7 @@ mod read;
 mod row;
 mod search;
 mod settle;
+mod standing;
 mod stats;
 mod waiting;
 
