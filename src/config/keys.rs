@@ -238,6 +238,9 @@ pub const KEYS: &[Key] = &[
     key(Sdk, "deadline_grace_seconds", from(1, 300),
         "A call that has not come back this long after its timeout is taken for hung, and its process is \
          ended.").whole(5, "seconds"),
+    key(Sdk, "decrypt_deadline_seconds", from(1, 300),
+        "A record that has not been decrypted after this long is taken for hung. It waits as poison when it hangs \
+         twice.").whole(10, "seconds"),
     key(Sdk, "max_resident_mib", from(64, 65_536),
         "A child larger than this is replaced between two calls, because the library may leak.").whole(512, "MiB"),
     key(Sdk, "max_calls", from(1, 1_000_000_000),

@@ -249,6 +249,7 @@ impl Resolver<'_> {
                 .map(|path| self.base.join(path)),
             decrypt_children: number("decrypt_children") as usize,
             deadline_grace_seconds: number("deadline_grace_seconds") as u32,
+            decrypt_deadline_seconds: number("decrypt_deadline_seconds") as u32,
             max_resident_mib: number("max_resident_mib"),
             max_calls: number("max_calls"),
             inherit_proxy_environment: values.switch(Section::Sdk, "inherit_proxy_environment"),

@@ -90,6 +90,8 @@ pub struct Sdk {
     pub decrypt_children: usize,
     /// Seconds after its timeout at which a call is taken for hung.
     pub deadline_grace_seconds: u32,
+    /// Seconds after which decrypting one record is taken for hung.
+    pub decrypt_deadline_seconds: u32,
     /// MiB at which a child is replaced.
     pub max_resident_mib: u64,
     /// Calls after which a child is replaced.

@@ -107,10 +107,11 @@ fn the_reference_file_arrives_in_the_sections() {
         (
             sdk.decrypt_children,
             sdk.deadline_grace_seconds,
+            sdk.decrypt_deadline_seconds,
             sdk.max_resident_mib,
             sdk.max_calls
         ),
-        (2, 3, 256, 5000)
+        (2, 3, 7, 256, 5000)
     );
     assert!(sdk.inherit_proxy_environment && acme.sdk.inherit_proxy_environment);
     assert!(acme.sdk.library.as_deref().unwrap().ends_with("lib/other.so"));
