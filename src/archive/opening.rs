@@ -1,0 +1,180 @@
+//! The stages behind landing: keys, decryption, reading, settling. Each takes a batch, adds to it, hands it on.
+//!
+//! A stage that fails drops its channel; the stages before it notice and end quietly, so the first cause is
+//! the one that is reported.
+
+use std::sync::{
+    Arc, Mutex,
+    atomic::{AtomicU64, Ordering},
+};
+
+use rayon::prelude::*;
+use tokio::{sync::mpsc, task};
+
+use super::{Desk, Error, Progress, books};
+use crate::{
+    events,
+    ids::{CompanyId, KeyVersion, Millis},
+    message,
+    record::Waiting,
+    secret::Secret,
+    source::{Decryptors, Envelope},
+    store::contract::{Books, Outcome, Pending, Verdict},
+    unseal::{OpenRing, SealedKey, open_keys},
+};
+
+/// A batch whose keys were tried.
+pub(super) struct Keyed {
+    batch: Vec<Pending>,
+    keys: Vec<Result<Secret, Waiting>>,
+}
+
+/// A batch whose bodies were tried.
+pub(super) struct Decrypted {
+    batch: Vec<Pending>,
+    opened: Vec<Result<Vec<u8>, Waiting>>,
+}
+
+/// The RSA step, on all cores.
+pub(super) async fn keys(
+    ring: Arc<OpenRing>,
+    mut batches: mpsc::Receiver<Vec<Pending>>,
+    next: mpsc::Sender<Keyed>,
+) -> Result<(), Error> {
+    while let Some(batch) = batches.recv().await {
+        let ring = Arc::clone(&ring);
+        let keyed = blocking(move || {
+            let sealed: Vec<SealedKey<'_>> = batch
+                .iter()
+                .map(|pending| SealedKey {
+                    version: pending.sealed.key_version,
+                    random_key: &pending.sealed.random_key,
+                })
+                .collect();
+            let keys = open_keys(&ring, &sealed);
+            Keyed { batch, keys }
+        })
+        .await?;
+        if next.send(keyed).await.is_err() {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// The vendor's `DecryptData`, in the children.
+pub(super) async fn decrypt(
+    decryptors: &Decryptors,
+    mut batches: mpsc::Receiver<Keyed>,
+    next: mpsc::Sender<Decrypted>,
+) -> Result<(), Error> {
+    while let Some(Keyed { mut batch, keys }) = batches.recv().await {
+        let mut envelopes = Vec::with_capacity(batch.len());
+        let mut opened: Vec<Result<Vec<u8>, Waiting>> = Vec::with_capacity(batch.len());
+        let mut places = Vec::with_capacity(batch.len());
+        for (index, (pending, key)) in batch.iter_mut().zip(keys).enumerate() {
+            match key {
+                Ok(key) => {
+                    places.push(index);
+                    envelopes.push(Envelope {
+                        key,
+                        body: std::mem::take(&mut pending.sealed.body),
+                    });
+                    opened.push(Ok(Vec::new()));
+                }
+                Err(waiting) => opened.push(Err(waiting)),
+            }
+        }
+        for (index, result) in places.into_iter().zip(decryptors.open(envelopes).await?) {
+            opened[index] = result;
+        }
+        if next.send(Decrypted { batch, opened }).await.is_err() {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// Bytes to messages, on all cores.
+pub(super) async fn read(
+    mut batches: mpsc::Receiver<Decrypted>,
+    next: mpsc::Sender<Vec<Outcome>>,
+) -> Result<(), Error> {
+    while let Some(Decrypted { batch, opened }) = batches.recv().await {
+        let outcomes = blocking(move || {
+            batch
+                .into_par_iter()
+                .zip(opened)
+                .map(|(pending, opened)| Outcome {
+                    id: pending.id,
+                    verdict: verdict(&pending, opened),
+                })
+                .collect::<Vec<_>>()
+        })
+        .await?;
+        if next.send(outcomes).await.is_err() {
+            break;
+        }
+    }
+    Ok(())
+}
+
+fn verdict(pending: &Pending, opened: Result<Vec<u8>, Waiting>) -> Verdict {
+    match opened {
+        Ok(plaintext) => {
+            let message = Box::new(message::read(&plaintext));
+            // What is no JSON names no msgid, so nothing can be said about it.
+            let msgid_differs = !message.flaws.not_json && message.msgid != pending.sealed.msgid;
+            Verdict::Opened {
+                plaintext,
+                message,
+                msgid_differs,
+            }
+        }
+        Err(waiting) => Verdict::Waiting(waiting),
+    }
+}
+
+/// The last stage: one transaction per batch.
+pub(super) struct SettleStage<'a> {
+    pub(super) company: CompanyId,
+    pub(super) name: &'a str,
+    pub(super) desk: &'a Desk,
+    pub(super) build: String,
+    pub(super) fingerprints: Vec<(KeyVersion, String)>,
+    pub(super) books: &'a Mutex<Books>,
+    pub(super) progress: &'a Progress,
+    /// Grows by the records that have another copy to try.
+    pub(super) again: &'a AtomicU64,
+}
+
+impl SettleStage<'_> {
+    pub(super) async fn work(self, mut batches: mpsc::Receiver<Vec<Outcome>>) -> Result<(), Error> {
+        let fingerprints = Arc::new(self.fingerprints);
+        let build = Arc::new(self.build);
+        while let Some(outcomes) = batches.recv().await {
+            let (company, build, fingerprints) =
+                (self.company, Arc::clone(&build), Arc::clone(&fingerprints));
+            let settled = self
+                .desk
+                .ask(move |store| store.settle(company, &outcomes, &build, &fingerprints, Millis::now()))
+                .await??;
+            let waiting = super::waiting_total(&settled.waiting);
+            self.again
+                .fetch_add(settled.again.len() as u64, Ordering::Relaxed);
+            self.progress.settled(settled.opened, waiting);
+            events::batch_settled(self.name, &settled);
+            books::add_settled(
+                &mut self.books.lock().unwrap_or_else(|broken| broken.into_inner()),
+                &settled,
+            );
+        }
+        Ok(())
+    }
+}
+
+async fn blocking<R: Send + 'static>(work: impl FnOnce() -> R + Send + 'static) -> Result<R, Error> {
+    task::spawn_blocking(work)
+        .await
+        .map_err(|error| Error::Worker(format!("a worker thread ended unexpectedly: {error}")))
+}

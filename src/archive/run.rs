@@ -1,0 +1,262 @@
+//! One run for one company: lease, children, conveyor, books.
+
+use std::{
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Instant,
+};
+
+use tokio::sync::watch;
+
+use super::{
+    Desk, Error, Progress, Pulling, Report, Window, conveyor::Conveyor, lease::Keeper, pulling::End,
+};
+use crate::{
+    events,
+    ids::{CompanyId, KeyVersion, Millis, RunId, Seq},
+    source::{self, Deaths, Decryptors, Puller},
+    store::contract::{Books, Release},
+    unseal::OpenRing,
+};
+
+/// Everything a run needs to know about its company.
+pub struct Setup {
+    /// The company's name in the configuration.
+    pub name: String,
+    /// `ww…`, kept beside the name in the store.
+    pub corpid: String,
+    /// Its private keys, prepared.
+    pub ring: Arc<OpenRing>,
+    /// SHA-256 of each public key, so that the store knows which key was tried on what.
+    pub fingerprints: Vec<(KeyVersion, String)>,
+    /// Library, credentials and limits of the children.
+    pub source: source::Options,
+    /// How many children call `DecryptData`.
+    pub children: usize,
+    /// How to pull.
+    pub pulling: Pulling,
+    /// Warn when the archive is this many hours behind.
+    pub warn_after_hours: u32,
+}
+
+/// What a run is to do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Job {
+    /// Pull to the end of the stream and open everything, the backlog included.
+    Pull {
+        /// Begin behind this seq instead of the cursor: a range may be read again at any time (promise 5).
+        from: Option<Seq>,
+    },
+    /// Only open: put these back to `sealed` first.
+    Open(Vec<Release>),
+}
+
+impl Job {
+    fn word(&self) -> &'static str {
+        match self {
+            Self::Pull { .. } => "pull",
+            Self::Open(_) => "retry",
+        }
+    }
+}
+
+/// Does the job and closes the books. An `Err` means that nothing was begun; once begun, what went wrong
+/// stands in the report beside what was done.
+pub async fn execute(
+    desk: &Desk,
+    setup: &Setup,
+    job: &Job,
+    progress: &Progress,
+    stop: watch::Receiver<bool>,
+) -> Result<Report, Error> {
+    let began = Instant::now();
+    let (name, corpid) = (setup.name.clone(), setup.corpid.clone());
+    let company = desk.ask(move |store| store.company(&name, &corpid)).await??;
+    let keeper = Keeper::acquire(desk, company, &setup.name).await?;
+    let word = job.word();
+    let run = desk
+        .ask(move |store| store.begin_run(company, word, Millis::now()))
+        .await??;
+
+    let window = window(desk, company, setup).await?;
+    let books = Mutex::new(Books::default());
+    let mut deaths = Deaths::default();
+    let ended = work(
+        desk,
+        setup,
+        job,
+        company,
+        run,
+        &keeper,
+        &books,
+        &mut deaths,
+        progress,
+        stop,
+    )
+    .await;
+
+    let books = books.into_inner().unwrap_or_else(|broken| broken.into_inner());
+    let (stopped, failure) = match ended {
+        Ok(End::Drained) => (false, None),
+        Ok(End::Stopped) => (true, None),
+        Err(error) => (false, Some(error)),
+    };
+    let outcome = match (&failure, stopped) {
+        (Some(error), _) => error.to_string(),
+        (None, true) => "stopped".to_owned(),
+        (None, false) => "done".to_owned(),
+    };
+    let kept = books.clone();
+    let (waiting_now, sealed_now) = desk
+        .ask(move |store| {
+            store.end_run(run, &kept, &outcome, Millis::now())?;
+            Ok::<_, crate::store::StoreError>((store.waiting(Some(company))?, store.sealed(company)?))
+        })
+        .await??;
+    keeper.release().await?;
+    let report = Report {
+        company: setup.name.clone(),
+        books,
+        waiting_now,
+        sealed_now,
+        took: began.elapsed(),
+        deaths,
+        window,
+        stopped,
+        failure,
+    };
+    events::run_ended(&report);
+    Ok(report)
+}
+
+/// How much of the 5 days the archive has used up; warns in the log when too much.
+async fn window(desk: &Desk, company: CompanyId, setup: &Setup) -> Result<Option<Window>, Error> {
+    let covered = desk.ask(move |store| store.covered_until(company)).await??;
+    let window = covered.map(|covered| Window::at(covered, Millis::now()));
+    if let Some(window) = window.filter(|window| window.in_danger(setup.warn_after_hours)) {
+        events::window_in_danger(&setup.name, &window);
+    }
+    Ok(window)
+}
+
+#[allow(
+    clippy::too_many_arguments,
+    reason = "one call site; a struct would only rename the arguments"
+)]
+async fn work(
+    desk: &Desk,
+    setup: &Setup,
+    job: &Job,
+    company: CompanyId,
+    run: RunId,
+    keeper: &Keeper,
+    books: &Mutex<Books>,
+    deaths: &mut Deaths,
+    progress: &Progress,
+    stop: watch::Receiver<bool>,
+) -> Result<End, Error> {
+    // Landing can go on without decryption, so a library that only fails there does not cost the pull.
+    let decryptors = Decryptors::start(&setup.source, setup.children).await;
+    let build = decryptors
+        .as_ref()
+        .ok()
+        .map(|decryptors| decryptors.build().sha256.clone());
+    release(desk, setup, job, company, build).await?;
+
+    let lost = keeper.lost();
+    let conveyor = Conveyor {
+        company,
+        name: &setup.name,
+        run,
+        lease: keeper.lease(),
+        desk,
+        decryptors: decryptors.as_ref().ok(),
+        ring: Arc::clone(&setup.ring),
+        fingerprints: setup.fingerprints.clone(),
+        settings: &setup.pulling,
+        progress,
+        books,
+        stop,
+        again: AtomicU64::new(0),
+    };
+    let ended = tokio::select! {
+        ended = drive_to_the_end(&conveyor, setup, job) => ended,
+        () = lost.notified() => Err(Error::LeaseLost { company: setup.name.clone() }),
+    };
+    match decryptors {
+        Ok(decryptors) => {
+            *deaths = decryptors.deaths();
+            decryptors.close().await;
+            ended
+        }
+        // A failed pull is the nearer cause; otherwise say why nothing was opened.
+        Err(error) => ended.and(Err(error.into())),
+    }
+}
+
+/// Drives, and drives the backlog again as long as a record that did not open has another copy to try.
+async fn drive_to_the_end(conveyor: &Conveyor<'_>, setup: &Setup, job: &Job) -> Result<End, Error> {
+    let mut ended = drive(conveyor, setup, job).await?;
+    while conveyor.again.swap(0, Ordering::Relaxed) > 0 && ended == End::Drained {
+        ended = conveyor.work(None, Seq(0)).await?;
+    }
+    Ok(ended)
+}
+
+async fn drive(conveyor: &Conveyor<'_>, setup: &Setup, job: &Job) -> Result<End, Error> {
+    let company = conveyor.company;
+    let cursor = conveyor.desk.ask(move |store| store.cursor(company)).await??;
+    let from = match job {
+        Job::Open(_) => return conveyor.work(None, cursor).await,
+        Job::Pull { from } => from.unwrap_or(cursor),
+    };
+    match Puller::start(&setup.source).await {
+        Ok(mut puller) => {
+            let ended = conveyor.work(Some(&mut puller), from).await;
+            puller.close().await;
+            ended
+        }
+        Err(error) => {
+            // The backlog needs no network: open it before reporting the failure.
+            conveyor.work(None, from).await?;
+            Err(error.into())
+        }
+    }
+}
+
+/// Puts back to `sealed` what may open now: by request, by a key that came, by another library build.
+async fn release(
+    desk: &Desk,
+    setup: &Setup,
+    job: &Job,
+    company: CompanyId,
+    build: Option<String>,
+) -> Result<(), Error> {
+    let mut releases: Vec<Release> = setup
+        .fingerprints
+        .iter()
+        .map(|(version, fingerprint)| Release::KeyArrived {
+            version: *version,
+            fingerprint: fingerprint.clone(),
+        })
+        .collect();
+    releases.extend(build.map(Release::OtherBuild));
+    if let Job::Open(asked) = job {
+        releases.extend(asked.iter().cloned());
+    }
+    let released = desk
+        .ask(move |store| {
+            let mut released = 0;
+            for release in &releases {
+                released += store.release(company, release)?;
+            }
+            Ok::<_, crate::store::StoreError>(released)
+        })
+        .await??;
+    if released > 0 {
+        events::released(&setup.name, released);
+    }
+    Ok(())
+}

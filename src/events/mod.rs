@@ -1,0 +1,121 @@
+//! What operators watch, as named events with fixed fields: `pull.page`, `pull.retry`, `open.batch`, …
+//!
+//! One function per event, emitted per batch and never per record. Must not carry a secret or a message body
+//! (promise 9): arguments are counts, ids and errors that are already safe to print.
+
+use std::time::Duration;
+
+use tracing::{debug, error, info, warn};
+
+use crate::{
+    archive::{Error, Report, Window},
+    store::contract::{PullCall, Settled},
+};
+
+/// A page came from the SDK.
+pub fn page_pulled(company: &str, call: &PullCall) {
+    debug!(
+        name: "pull.page",
+        event = "pull.page",
+        company,
+        asked = call.asked.0,
+        first = call.first.map(|seq| seq.0),
+        last = call.last.map(|seq| seq.0),
+        count = call.count,
+        outcome = call.outcome,
+        took_ms = call.took_ms,
+        "page pulled"
+    );
+}
+
+/// A pull failed and will be repeated.
+pub fn pull_retried(company: &str, attempt: u32, pause: Duration, cause: &Error) {
+    warn!(
+        name: "pull.retry",
+        event = "pull.retry",
+        company,
+        attempt,
+        pause_ms = pause.as_millis() as u64,
+        cause = %cause,
+        "pull failed, trying again"
+    );
+}
+
+/// A batch left the conveyor.
+pub fn batch_settled(company: &str, settled: &Settled) {
+    debug!(
+        name: "open.batch",
+        event = "open.batch",
+        company,
+        opened = settled.opened,
+        stale = settled.stale,
+        "batch settled"
+    );
+    for (reason, count) in &settled.waiting {
+        warn!(
+            name: "open.waiting",
+            event = "open.waiting",
+            company,
+            reason = reason.as_str(),
+            count,
+            "records set aside; see `shiguan waiting`"
+        );
+    }
+}
+
+/// Opening ended on an error; landing goes on.
+pub fn opening_ended_early(company: &str) {
+    debug!(
+        name: "open.ended",
+        event = "open.ended",
+        company,
+        "page landed and left sealed, because opening has ended"
+    );
+}
+
+/// Waiting records went back to be opened.
+pub fn released(company: &str, count: u64) {
+    info!(name: "open.released", event = "open.released", company, count, "waiting records are tried again");
+}
+
+/// WeCom will soon delete what the archive lacks.
+pub fn window_in_danger(company: &str, window: &Window) {
+    warn!(
+        name: "pull.window",
+        event = "pull.window",
+        company,
+        left_ms = window.left_ms,
+        "the 5-day window is in danger: {}",
+        window.left_in_words()
+    );
+}
+
+/// A run closed its books.
+pub fn run_ended(report: &Report) {
+    let books = &report.books;
+    match &report.failure {
+        None => info!(
+            name: "run.ended",
+            event = "run.ended",
+            company = report.company,
+            received = books.received,
+            stored = books.stored,
+            opened = books.opened,
+            duplicate = books.duplicate,
+            waiting = report.waiting(),
+            stopped = report.stopped,
+            took_ms = report.took.as_millis() as u64,
+            "run ended"
+        ),
+        Some(failure) => error!(
+            name: "run.failed",
+            event = "run.failed",
+            company = report.company,
+            received = books.received,
+            stored = books.stored,
+            opened = books.opened,
+            cause = %failure,
+            "run failed"
+        ),
+    }
+}
