@@ -9,6 +9,7 @@
 pub mod archive;
 pub mod cli;
 pub mod config;
+pub mod events;
 pub mod ids;
 pub mod message;
 pub mod record;

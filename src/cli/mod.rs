@@ -1,1 +1,141 @@
-//! (skeleton)
+//! What a person types. One file per verb, each of the same shape: an `Args` whose doc comments are the help,
+//! and a `run` that parses, calls a room, prints, and names an exit code.
+//!
+//! Must not hold business rules: a verb is parse, call, print. Only this room prints, reads the environment
+//! and turns configuration into the rooms' options.
+
+mod bench;
+mod chat;
+mod completions;
+mod config;
+mod context;
+mod demo;
+mod digest;
+mod doctor;
+mod door;
+mod init;
+mod keys;
+mod mock;
+mod outcome;
+mod progress;
+mod pull;
+mod render;
+mod retry;
+mod run;
+mod search;
+mod show;
+mod signals;
+mod stats;
+mod waiting;
+mod words;
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand, ValueEnum};
+
+pub use door::main;
+
+use crate::message::Language;
+
+/// 史官: archives a company's WeCom conversations (会话内容存档), alters nothing, loses nothing.
+#[derive(Debug, Parser)]
+#[command(name = "shiguan", version, max_term_width = 110)]
+pub struct Cli {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+/// Options of every command.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Global {
+    /// The archive's configuration
+    #[arg(
+        long,
+        global = true,
+        value_name = "FILE",
+        env = "SHIGUAN_CONFIG",
+        default_value = "shiguan.toml",
+        hide_env_values = true
+    )]
+    pub config: PathBuf,
+
+    /// Override one configuration value for this command, e.g. --set pull.limit=200
+    #[arg(long = "set", global = true, value_name = "KEY=VALUE")]
+    pub overrides: Vec<String>,
+
+    /// Language of what auditors read (default: the configuration's `archive.language`)
+    #[arg(long, global = true, value_name = "LANGUAGE")]
+    pub language: Option<Tongue>,
+
+    /// Log more (twice: everything); the configuration's `log.level` otherwise
+    #[arg(long, short, global = true, action = clap::ArgAction::Count)]
+    pub verbose: u8,
+}
+
+/// A language on the command line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Tongue {
+    /// 中文
+    Zh,
+    /// English
+    En,
+}
+
+impl From<Tongue> for Language {
+    fn from(tongue: Tongue) -> Self {
+        match tongue {
+            Tongue::Zh => Self::Chinese,
+            Tongue::En => Self::English,
+        }
+    }
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Show the whole way of a record on made-up conversations: no account, no network
+    Demo(demo::Args),
+    /// Write a commented configuration and its folders
+    Init(init::Args),
+    /// Check library, keys, store, disk and clock; every finding with its likely cause and what to do
+    Doctor(doctor::Args),
+    /// Pull everything new once, open it, store it
+    Pull(pull::Args),
+    /// Stay and pull on the configured interval or cron line until stopped
+    Run(run::Args),
+    /// Find messages by what they say, who said it, where and when
+    Search(search::Args),
+    /// Show one message and the conversation around it
+    Show(show::Args),
+    /// Read a conversation, or list all of them
+    Chat(chat::Args),
+    /// Count messages by day, type, person or chat, and what is still waiting
+    Stats(stats::Args),
+    /// List records that are kept but not open yet, and why
+    Waiting(waiting::Args),
+    /// Try waiting records again
+    Retry(retry::Args),
+    /// Make, add, list and check the private keys
+    Keys(keys::Args),
+    /// Show what is configured and where each value comes from
+    Config(config::Args),
+    /// Print the hash of the archive's content: equal archives, equal hashes
+    Digest(digest::Args),
+    /// Measure this machine
+    Bench(bench::Args),
+    /// Make corpora for the mock library
+    Mock(mock::Args),
+    /// Print a completion script for a shell
+    Completions(completions::Args),
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_commands_are_well_formed() {
+        super::Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,56 @@
+//! `shiguan config`: what is configured, and where each value comes from.
+
+use clap::Subcommand;
+use serde_json::json;
+
+use super::{
+    Global,
+    context::Context,
+    outcome::{Exit, Failure},
+    render::Table,
+};
+use crate::config;
+
+/// Arguments of `config`.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Print every value with the layer it comes from (secrets masked)
+    Show {
+        /// One JSON object per value
+        #[arg(long)]
+        json: bool,
+    },
+    /// Print the reference of all keys, as in docs/configuration.md
+    Reference,
+}
+
+pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
+    match args.verb {
+        Verb::Reference => print!("{}", config::reference_markdown()),
+        Verb::Show { json: as_json } => {
+            let context = Context::load(global)?;
+            let mut table = Table::new(["key", "value", "from"]);
+            for value in context.config.explain() {
+                if as_json {
+                    println!(
+                        "{}",
+                        json!({"key": value.key, "value": value.value, "layer": value.layer.as_str(),
+                               "source": value.source})
+                    );
+                } else {
+                    table.row([value.key.clone(), value.value.clone(), value.source.clone()]);
+                }
+            }
+            if !as_json {
+                print!("{table}");
+            }
+        }
+    }
+    Ok(Exit::Well)
+}

@@ -1,0 +1,284 @@
+//! From what is configured to what the rooms take: `cli` alone translates sections into options.
+
+use std::{collections::BTreeMap, io::IsTerminal, path::PathBuf, sync::Arc, time::Duration};
+
+use jiff::tz::TimeZone;
+use tracing_subscriber::EnvFilter;
+
+use super::{Global, outcome::Failure};
+use crate::{
+    archive::{Desk, Pulling, Setup},
+    config::{self, Company, Config, ConfigError, LogFormat, SecretSource},
+    message::Language,
+    secret::Secret,
+    source,
+    store::{Reader, Store},
+    unseal::{Implementation, KeyRing},
+};
+
+/// Name of the database inside the archive's folder.
+const DATABASE: &str = "archive.db";
+
+/// How much of the log a command keeps to itself unless more is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Quiet {
+    /// As configured.
+    No,
+    /// A person looks at a bar or an answer.
+    Warnings,
+    /// The command's own report tells what went wrong.
+    Errors,
+}
+
+impl Quiet {
+    /// Warnings only while a progress bar is drawn.
+    pub(super) fn under_bar(bar: bool) -> Self {
+        if bar { Self::Warnings } else { Self::No }
+    }
+}
+
+/// A loaded configuration and the translations out of it.
+pub(super) struct Context {
+    pub(super) config: Config,
+    pub(super) zone: TimeZone,
+    pub(super) language: Language,
+    environment: BTreeMap<String, String>,
+}
+
+impl Context {
+    pub(super) fn load(global: &Global) -> Result<Self, Failure> {
+        let flags = global
+            .overrides
+            .iter()
+            .map(|pair| {
+                pair.split_once('=')
+                    .map(|(key, value)| (key.trim().to_owned(), value.trim().to_owned()))
+                    .ok_or_else(|| Failure::usage(format!("--set takes KEY=VALUE, got `{pair}`")))
+            })
+            .collect::<Result<Vec<_>, _>>()?;
+        if !global.config.exists() {
+            return Err(Failure::usage(format!("no configuration at {}", global.config.display())).hint(
+                "name it with --config FILE, or make one with `shiguan init --dir DIR`; `shiguan demo` needs none",
+            ));
+        }
+        let environment = environment();
+        let config = Config::load(&global.config, &environment, &flags)?;
+        let zone = config.archive.timezone.clone();
+        let language = match (global.language, config.archive.language) {
+            (Some(tongue), _) => tongue.into(),
+            (None, config::Language::Chinese) => Language::Chinese,
+            (None, config::Language::English) => Language::English,
+        };
+        Ok(Self {
+            config,
+            zone,
+            language,
+            environment,
+        })
+    }
+
+    /// Logs go to stderr. `quiet` commands draw a bar or answer a person: they begin at warnings, or at errors when
+    /// they tell the rest themselves.
+    pub(super) fn start_logging(&self, global: &Global, quiet: Quiet) -> Result<(), Failure> {
+        let level = match (global.verbose, quiet) {
+            (0, Quiet::No) => self.config.log.level.as_str(),
+            (0, Quiet::Warnings) => "warn",
+            (0, Quiet::Errors) => "error",
+            (1, _) => "debug",
+            _ => "trace",
+        };
+        let filter = EnvFilter::try_new(level).map_err(Failure::usage)?;
+        let builder = tracing_subscriber::fmt()
+            .with_env_filter(filter)
+            .with_ansi(std::io::stderr().is_terminal())
+            .with_writer(std::io::stderr);
+        match self.config.log.format {
+            LogFormat::Json => builder.json().flatten_event(true).try_init(),
+            LogFormat::Text => builder.with_target(false).try_init(),
+        }
+        .map_err(Failure::run)
+    }
+
+    pub(super) fn runtime(&self) -> Result<tokio::runtime::Runtime, Failure> {
+        Ok(tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .enable_all()
+            .build()?)
+    }
+
+    pub(super) fn database(&self) -> PathBuf {
+        self.config.archive.folder.join(DATABASE)
+    }
+
+    /// The writing half, on a thread of its own; makes the archive when there is none.
+    pub(super) fn desk(&self) -> Result<Desk, Failure> {
+        let folder = &self.config.archive.folder;
+        super::init::make_private(folder)?;
+        Ok(Desk::open(Store::open(&self.database())?)?)
+    }
+
+    /// The reading half; an archive must be there.
+    pub(super) fn reader(&self) -> Result<Reader, Failure> {
+        let database = self.database();
+        if !database.exists() {
+            return Err(Failure::run(format!("no archive at {} yet", database.display()))
+                .hint("fill it with `shiguan pull`"));
+        }
+        Ok(Reader::open(&database)?)
+    }
+
+    pub(super) fn companies(&self, only: Option<&str>) -> Result<Vec<&Company>, Failure> {
+        let chosen: Vec<&Company> = self
+            .config
+            .companies
+            .iter()
+            .filter(|company| only.map_or(company.enabled, |name| name == company.name))
+            .collect();
+        if chosen.is_empty() {
+            let known: Vec<&str> = self
+                .config
+                .companies
+                .iter()
+                .map(|company| company.name.as_str())
+                .collect();
+            let known = if known.is_empty() {
+                "none".to_owned()
+            } else {
+                known.join(", ")
+            };
+            return Err(match only {
+                Some(name) => Failure::usage(format!(
+                    "no company `{name}` in the configuration; it has: {known}"
+                )),
+                None => Failure::usage(format!(
+                    "no company is enabled in {}; it has: {known}",
+                    self.config.file().display()
+                ))
+                .hint("take the # off the [company.…] section and fill it in"),
+            });
+        }
+        Ok(chosen)
+    }
+
+    pub(super) fn setups(&self, only: Option<&str>) -> Result<Vec<Setup>, Failure> {
+        self.companies(only)?
+            .into_iter()
+            .map(|company| self.setup(company))
+            .collect()
+    }
+
+    fn setup(&self, company: &Company) -> Result<Setup, Failure> {
+        let ring = self.ring(company)?;
+        let fingerprints = ring
+            .versions()
+            .iter()
+            .map(|key| (key.version, key.fingerprint.to_string()))
+            .collect();
+        let ring = ring.prepare(self.implementation()?, self.config.unseal.threads)?;
+        let pull = &company.pull;
+        Ok(Setup {
+            name: company.name.clone(),
+            corpid: company.corpid.clone(),
+            ring: Arc::new(ring),
+            fingerprints,
+            source: self.source(company)?,
+            children: match company.sdk.decrypt_children {
+                0 => std::thread::available_parallelism().map_or(1, Into::into),
+                asked => asked,
+            },
+            pulling: Pulling {
+                limit: pull.limit,
+                attempts: pull.retry_attempts,
+                backoff: Duration::from_millis(pull.retry_backoff_ms),
+                backoff_max: Duration::from_millis(pull.retry_backoff_max_ms),
+            },
+            warn_after_hours: pull.window_warning_hours,
+        })
+    }
+
+    /// The configured RSA implementation.
+    pub(super) fn implementation(&self) -> Result<Implementation, Failure> {
+        self.config.unseal.implementation.parse().map_err(Failure::usage)
+    }
+
+    pub(super) fn ring(&self, company: &Company) -> Result<KeyRing, Failure> {
+        let passphrase = self.passphrase(company)?;
+        Ok(KeyRing::load_dir(&company.keys, passphrase.as_ref())?)
+    }
+
+    pub(super) fn passphrase(&self, company: &Company) -> Result<Option<Secret>, ConfigError> {
+        company
+            .key_passphrase
+            .as_ref()
+            .map(|source| self.read(source))
+            .transpose()
+    }
+
+    /// The archive's Secret. The mock library takes any that is not empty.
+    pub(super) fn secret(&self, company: &Company) -> Result<Secret, ConfigError> {
+        match &company.secret {
+            Some(source) => self.read(source),
+            None => Ok(Secret::new("mock")),
+        }
+    }
+
+    fn read(&self, source: &SecretSource) -> Result<Secret, ConfigError> {
+        source.read(&self.environment)
+    }
+
+    pub(super) fn source(&self, company: &Company) -> Result<source::Options, Failure> {
+        let credentials = company
+            .proxy_credentials
+            .as_ref()
+            .map(|source| self.read(source))
+            .transpose()?;
+        Ok(source::Options {
+            mock_corpus: company.mock_corpus.clone(),
+            inherit_proxy_env: company.sdk.inherit_proxy_environment,
+            route: source::Route {
+                proxy: company.proxy.clone().unwrap_or_default(),
+                passwd: credentials.unwrap_or_default(),
+                timeout_s: company.pull.timeout_seconds,
+            },
+            deadline_grace: Duration::from_secs(u64::from(company.sdk.deadline_grace_seconds)),
+            decrypt_deadline: Duration::from_secs(u64::from(company.sdk.decrypt_deadline_seconds)),
+            max_rss_bytes: company.sdk.max_resident_mib * 1024 * 1024,
+            max_calls: company.sdk.max_calls,
+            ..source::Options::new(
+                std::env::current_exe()?,
+                self.library(company)?,
+                company.corpid.clone(),
+                self.secret(company)?,
+            )
+        })
+    }
+
+    /// The configured library; for a mock corpus without one, the mock library beside this program.
+    pub(super) fn library(&self, company: &Company) -> Result<PathBuf, Failure> {
+        match (&company.sdk.library, &company.mock_corpus) {
+            (Some(library), _) => Ok(library.clone()),
+            (None, Some(_)) => mock_library(),
+            (None, None) => Err(Failure::usage(format!(
+                "company {}: `sdk.library` is not set, so there is no Finance SDK to load",
+                company.name
+            ))
+            .hint("set it to the path of libWeWorkFinanceSdk_C.so, from the SDK package that WeCom's documentation offers")),
+        }
+    }
+}
+
+/// Where the build put the mock library.
+pub(super) fn mock_library() -> Result<PathBuf, Failure> {
+    let program = std::env::current_exe()?;
+    sdk_mock::find_library(&program).ok_or_else(|| {
+        Failure::run(format!("the mock library is not beside {}", program.display()))
+            .hint("build it with `cargo build --release --workspace`")
+    })
+}
+
+/// The process environment, read here and handed on as a value.
+fn environment() -> BTreeMap<String, String> {
+    std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+        .collect()
+}

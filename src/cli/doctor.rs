@@ -1,0 +1,363 @@
+//! `shiguan doctor`: looks at everything that must be in order, says what it measured, what is likely wrong,
+//! and what to do about it.
+
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use serde_json::json;
+
+use super::{
+    Global,
+    context::{Context, Quiet},
+    keys,
+    outcome::{Exit, Failure},
+    render,
+};
+use crate::{config::Company, ids::Millis, source, store::Reader};
+
+mod library;
+
+/// How long a library may take to load before it counts as hung.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Arguments of `doctor`.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Look at this library instead of the configured one (needs no configuration)
+    #[arg(long, value_name = "LIBRARY")]
+    sdk: Option<PathBuf>,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+/// How bad a finding is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Status {
+    Good,
+    Warning,
+    Bad,
+}
+
+impl Status {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Good => "ok",
+            Self::Warning => "warning",
+            Self::Bad => "bad",
+        }
+    }
+}
+
+/// One thing that was looked at.
+struct Finding {
+    check: String,
+    status: Status,
+    /// What was measured.
+    value: String,
+    /// Why it is so, as far as can be told.
+    cause: Option<String>,
+    /// What to do.
+    fix: Option<String>,
+}
+
+impl Finding {
+    fn good(check: impl Into<String>, value: impl Into<String>) -> Self {
+        Self {
+            check: check.into(),
+            status: Status::Good,
+            value: value.into(),
+            cause: None,
+            fix: None,
+        }
+    }
+
+    fn bad(check: &str, value: impl Into<String>, cause: impl Into<String>, fix: impl Into<String>) -> Self {
+        Self {
+            check: check.to_owned(),
+            status: Status::Bad,
+            value: value.into(),
+            cause: Some(cause.into()),
+            fix: Some(fix.into()),
+        }
+    }
+
+    fn warning(
+        check: &str,
+        value: impl Into<String>,
+        cause: impl Into<String>,
+        fix: impl Into<String>,
+    ) -> Self {
+        Self {
+            status: Status::Warning,
+            ..Self::bad(check, value, cause, fix)
+        }
+    }
+}
+
+pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()?;
+    let mut findings = Vec::new();
+    match &args.sdk {
+        Some(path) if !global.config.exists() => findings.extend(library::look(&runtime, path)?),
+        asked => {
+            let context = Context::load(global)?;
+            context.start_logging(global, Quiet::Warnings)?;
+            findings.push(Finding::good(
+                "configuration",
+                global.config.display().to_string(),
+            ));
+            findings.extend(archive(&context)?);
+            for company in context.companies(None)? {
+                let library = match asked {
+                    Some(path) => Ok(path.clone()),
+                    None => context.library(company),
+                };
+                match library {
+                    Ok(path) => findings.extend(library::look(&runtime, &path)?),
+                    Err(failure) => findings.push(Finding::bad(
+                        "library",
+                        "not set",
+                        failure.to_string(),
+                        "set sdk.library to the path of libWeWorkFinanceSdk_C.so",
+                    )),
+                }
+                findings.extend(company_findings(&context, company)?);
+            }
+        }
+    }
+    findings.push(clock());
+    let bad = findings.iter().any(|finding| finding.status == Status::Bad);
+    print(&findings, bad, args.json);
+    if bad {
+        return Err(Failure::told());
+    }
+    Ok(Exit::Well)
+}
+
+fn print(findings: &[Finding], bad: bool, as_json: bool) {
+    if as_json {
+        let list: Vec<_> = findings
+            .iter()
+            .map(|finding| {
+                json!({"check": finding.check, "status": finding.status.as_str(), "value": finding.value,
+                       "cause": finding.cause, "fix": finding.fix})
+            })
+            .collect();
+        println!("{}", json!({"ok": !bad, "findings": list}));
+        return;
+    }
+    for finding in findings {
+        println!(
+            "{:8} {}: {}",
+            finding.status.as_str(),
+            finding.check,
+            finding.value
+        );
+        if let Some(cause) = &finding.cause {
+            println!("         why: {cause}");
+        }
+        if let Some(fix) = &finding.fix {
+            println!("         do:  {fix}");
+        }
+    }
+}
+
+fn archive(context: &Context) -> Result<Vec<Finding>, Failure> {
+    let mut findings = vec![headroom(context)];
+    let database = context.database();
+    if !database.exists() {
+        findings.push(Finding::good("archive", "none yet; `shiguan pull` makes it"));
+        return Ok(findings);
+    }
+    let reader = match Reader::open(&database) {
+        Ok(reader) => reader,
+        Err(error) => {
+            findings.push(Finding::bad(
+                "archive",
+                database.display().to_string(),
+                error.to_string(),
+                "restore the file from a backup, or use the version of shiguan that wrote it",
+            ));
+            return Ok(findings);
+        }
+    };
+    let coverage = reader.coverage()?;
+    findings.push(Finding::good(
+        "archive",
+        format!(
+            "{}: {} records, {} opened",
+            database.display(),
+            coverage.records,
+            coverage.opened
+        ),
+    ));
+    let problems = reader.integrity()?;
+    findings.push(match problems.first() {
+        None => Finding::good("integrity", "database and text index are sound"),
+        Some(first) => Finding::bad(
+            "integrity",
+            format!("{} problems, the first: {first}", problems.len()),
+            "the file was damaged below the program: disk, copy while running, or another writer",
+            "stop all runs, copy the archive folder aside, restore the last backup and pull again",
+        ),
+    });
+    let mode =
+        std::os::unix::fs::MetadataExt::mode(&std::fs::metadata(&context.config.archive.folder)?) & 0o777;
+    findings.push(if mode & 0o077 == 0 {
+        Finding::good("archive permissions", format!("{mode:o}"))
+    } else {
+        let folder = context.config.archive.folder.display();
+        Finding::warning(
+            "archive permissions",
+            format!("{mode:o}"),
+            "others on this machine can reach the conversations",
+            format!("chmod 700 {folder}"),
+        )
+    });
+    Ok(findings)
+}
+
+fn headroom(context: &Context) -> Finding {
+    let folder = &context.config.archive.folder;
+    let there = folder
+        .ancestors()
+        .find(|path| path.exists())
+        .unwrap_or(Path::new("/"));
+    let wanted = context.config.store.disk_headroom_mib;
+    match rustix::fs::statvfs(there) {
+        Ok(disk) => {
+            let free = disk.f_bavail.saturating_mul(disk.f_frsize) / (1024 * 1024);
+            let value = format!("{free} MiB free at {}", there.display());
+            if free >= wanted {
+                Finding::good("disk", value)
+            } else {
+                Finding::bad(
+                    "disk",
+                    value,
+                    format!("less than store.disk_headroom_mib = {wanted}"),
+                    "free space, or move archive.folder to a larger disk",
+                )
+            }
+        }
+        Err(error) => Finding::warning(
+            "disk",
+            "unknown",
+            error.to_string(),
+            "check the mount of archive.folder",
+        ),
+    }
+}
+
+fn company_findings(context: &Context, company: &Company) -> Result<Vec<Finding>, Failure> {
+    let label = |what: &str| format!("{what} ({})", company.name);
+    let mut findings = Vec::new();
+    match context.secret(company) {
+        Ok(_) => findings.push(Finding::good(label("secret"), "present")),
+        Err(error) => findings.push(Finding::bad(
+            &label("secret"),
+            "cannot be read",
+            error.to_string(),
+            "write the archive's Secret (管理工具 > 会话内容存档) into the file, chmod 600",
+        )),
+    }
+    let ring = match context.ring(company) {
+        Ok(ring) => ring,
+        Err(failure) => {
+            findings.push(Finding::bad(
+                &label("keys"),
+                company.keys.display().to_string(),
+                failure.to_string(),
+                "shiguan keys generate, or shiguan keys add FILE --version N",
+            ));
+            return Ok(findings);
+        }
+    };
+    let versions: Vec<String> = ring
+        .versions()
+        .iter()
+        .map(|key| key.version.to_string())
+        .collect();
+    findings.push(if versions.is_empty() {
+        Finding::bad(
+            &label("keys"),
+            format!("none in {}", company.keys.display()),
+            "without a private key nothing can be opened (records are still kept)",
+            "shiguan keys generate, or shiguan keys add FILE --version N",
+        )
+    } else {
+        Finding::good(label("keys"), format!("versions {}", versions.join(", ")))
+    });
+    if context.database().exists() {
+        findings.extend(keys_against_store(context, company, &ring)?);
+    }
+    Ok(findings)
+}
+
+/// Each version seen in the archive: is its key there, and is it the right one?
+fn keys_against_store(
+    context: &Context,
+    company: &Company,
+    ring: &crate::unseal::KeyRing,
+) -> Result<Vec<Finding>, Failure> {
+    let reader = context.reader()?;
+    let Some(id) = reader.company_id(&company.name)? else {
+        return Ok(Vec::new());
+    };
+    let mut findings = Vec::new();
+    for usage in reader.key_usage(id)? {
+        let check = format!("key version {} ({})", usage.version, company.name);
+        let tried = keys::try_key(context, ring, &reader.sample_sealed(id, usage.version, 5)?)?;
+        findings.push(if tried.wrong == 0 {
+            Finding::good(check, tried.text)
+        } else {
+            Finding::bad(
+                &check,
+                format!("{}; {} records wait", tried.text, usage.waiting),
+                "the private key of this version is missing, or belongs to another upload",
+                format!(
+                    "find the key pair of version {0} and type: shiguan keys add FILE --version {0}",
+                    usage.version
+                ),
+            )
+        });
+    }
+    if let Some(covered) = reader.covered_until(id)? {
+        let window = crate::archive::Window::at(covered, Millis::now());
+        let value = format!("WeCom's five days: {}", window.left_in_words());
+        findings.push(if window.in_danger(company.pull.window_warning_hours) {
+            Finding::warning(
+                &format!("window ({})", company.name),
+                value,
+                "no pull has reached the end of the stream for too long",
+                "shiguan pull, then keep `shiguan run` going",
+            )
+        } else {
+            Finding::good(format!("window ({})", company.name), value)
+        });
+    }
+    Ok(findings)
+}
+
+/// A clock that is off dates every landing wrongly and refuses TLS.
+fn clock() -> Finding {
+    /// 2025-01-01, before the first release: no honest clock is earlier.
+    const FLOOR: i64 = 1_735_689_600_000;
+    let now = Millis::now();
+    let value = render::time(Some(now), &jiff::tz::TimeZone::UTC) + " UTC";
+    if now.0 < FLOOR {
+        Finding::bad(
+            "clock",
+            value,
+            "the clock of this machine is in the past",
+            "set it; use NTP",
+        )
+    } else {
+        Finding::good("clock", value)
+    }
+}

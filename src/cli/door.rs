@@ -1,0 +1,55 @@
+//! Parses, runs the verb, tells the failure once, returns the exit code.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use super::{
+    Cli, Verb, bench, chat, completions, config, demo, digest, doctor, init, keys, mock,
+    outcome::{Exit, Failure},
+    pull, retry, run, search, show, stats, waiting,
+};
+
+/// The program, behind `main`.
+pub fn main() -> ExitCode {
+    keep_cores_private();
+    let cli = Cli::parse();
+    match dispatch(&cli) {
+        Ok(exit) => exit.into(),
+        Err(failure) => failure.tell(),
+    }
+}
+
+fn dispatch(cli: &Cli) -> Result<Exit, Failure> {
+    let global = &cli.global;
+    match &cli.verb {
+        Verb::Demo(args) => demo::run(global, args),
+        Verb::Init(args) => init::run(args),
+        Verb::Doctor(args) => doctor::run(global, args),
+        Verb::Pull(args) => pull::run(global, args),
+        Verb::Run(args) => run::run(global, args),
+        Verb::Search(args) => search::run(global, args),
+        Verb::Show(args) => show::run(global, args),
+        Verb::Chat(args) => chat::run(global, args),
+        Verb::Stats(args) => stats::run(global, args),
+        Verb::Waiting(args) => waiting::run(global, args),
+        Verb::Retry(args) => retry::run(global, args),
+        Verb::Keys(args) => keys::run(global, args),
+        Verb::Config(args) => config::run(global, args),
+        Verb::Digest(args) => digest::run(global, args),
+        Verb::Bench(args) => bench::run(args),
+        Verb::Mock(args) => mock::run(args),
+        Verb::Completions(args) => completions::run(args),
+    }
+}
+
+/// This process holds private keys: its memory must not end in a core file (promise 9).
+fn keep_cores_private() {
+    let none = rustix::process::Rlimit {
+        current: Some(0),
+        maximum: Some(0),
+    };
+    if let Err(error) = rustix::process::setrlimit(rustix::process::Resource::Core, none) {
+        eprintln!("warning: cannot switch core files off ({error}); a crash could leave keys on disk");
+    }
+}

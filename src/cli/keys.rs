@@ -1,0 +1,263 @@
+//! `shiguan keys`: make a pair, add one, list them, check them against what is stored.
+
+use std::path::PathBuf;
+
+use clap::Subcommand;
+use serde_json::json;
+
+use super::{
+    Global,
+    context::{Context, Quiet},
+    outcome::{Exit, Failure},
+    render::Table,
+    retry,
+};
+use crate::{
+    config::Company,
+    ids::KeyVersion,
+    record::Waiting,
+    unseal::{KeyRing, SealedKey, keyring, open_keys},
+};
+
+/// Records of each version that `check` tries.
+const SAMPLE: usize = 20;
+
+/// Arguments of `keys`.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(subcommand)]
+    verb: Verb,
+    /// Which company of the configuration (needed when there are several)
+    #[arg(long, global = true, value_name = "NAME")]
+    company: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Make a 2048-bit pair, keep the private half, print the public half for the admin console
+    Generate {
+        /// The version that the console (管理工具 > 会话内容存档) shows after the upload: one more than the last
+        #[arg(long, value_name = "N")]
+        version: Option<u32>,
+    },
+    /// Take over a private key in PEM form; what waited for it is opened at once
+    Add {
+        /// The PEM file (PKCS#1 or PKCS#8, with or without passphrase)
+        file: PathBuf,
+        /// The version that the console shows beside the public key
+        #[arg(long, value_name = "N")]
+        version: u32,
+        /// Only add; leave opening to the next pull
+        #[arg(long)]
+        no_open: bool,
+    },
+    /// List versions with fingerprint, first and last seq, and how many records wait
+    List {
+        /// One JSON object per version
+        #[arg(long)]
+        json: bool,
+    },
+    /// Try each key on records already stored
+    Check {
+        /// One JSON object per version
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
+    let context = Context::load(global)?;
+    context.start_logging(global, Quiet::No)?;
+    let companies = context.companies(args.company.as_deref())?;
+    let [company] = companies[..] else {
+        let names: Vec<&str> = companies.iter().map(|company| company.name.as_str()).collect();
+        return Err(
+            Failure::usage(format!("several companies are configured: {}", names.join(", ")))
+                .hint("say which with --company NAME"),
+        );
+    };
+    match &args.verb {
+        Verb::Generate { version } => generate(&context, company, *version),
+        Verb::Add {
+            file,
+            version,
+            no_open,
+        } => add(&context, company, file, *version, *no_open),
+        Verb::List { json } => list(&context, company, *json),
+        Verb::Check { json } => check(&context, company, *json),
+    }
+}
+
+fn generate(context: &Context, company: &Company, version: Option<u32>) -> Result<Exit, Failure> {
+    std::fs::create_dir_all(&company.keys)?;
+    let ring = context.ring(company)?;
+    let newest = ring.versions().iter().map(|key| key.version.0).max().unwrap_or(0);
+    let version = version.unwrap_or(newest + 1);
+    let key = keyring::generate(2048).map_err(Failure::run)?;
+    let passphrase = context.passphrase(company)?;
+    let written = keyring::write(&company.keys, KeyVersion(version), &key, passphrase.as_ref())?;
+    println!("{}", key.public_pem().trim_end());
+    eprintln!(
+        "version {version}: private key in {} (fingerprint {})",
+        written.file.display(),
+        key.fingerprint()
+    );
+    eprintln!(
+        "next: paste the public key above into the admin console (管理工具 > 会话内容存档 > 消息加密公钥). The console then\n\
+         shows a version number; if it is not {version}, rename the file to v<that number>.pem. Keep the old keys: they\n\
+         open what was sealed before."
+    );
+    Ok(Exit::Well)
+}
+
+fn add(
+    context: &Context,
+    company: &Company,
+    file: &PathBuf,
+    version: u32,
+    no_open: bool,
+) -> Result<Exit, Failure> {
+    let pem = std::fs::read(file)
+        .map_err(|error| Failure::usage(format!("cannot read {}: {error}", file.display())))?;
+    let passphrase = context.passphrase(company)?;
+    let key = keyring::import(&pem, passphrase.as_ref())
+        .map_err(|fault| Failure::usage(format!("{} {fault}", file.display())))?;
+    let written = keyring::write(&company.keys, KeyVersion(version), &key, passphrase.as_ref())?;
+    let state = if written.fresh {
+        "added"
+    } else {
+        "was there already"
+    };
+    println!(
+        "version {version} {state}: fingerprint {} in {}",
+        key.fingerprint(),
+        written.file.display()
+    );
+    if no_open || !context.database().exists() {
+        return Ok(Exit::Well);
+    }
+    retry::reopen(context, Some(&company.name), Vec::new(), false)
+}
+
+fn list(context: &Context, company: &Company, as_json: bool) -> Result<Exit, Failure> {
+    let ring = context.ring(company)?;
+    let usage = match context.database().exists() {
+        true => {
+            let reader = context.reader()?;
+            match reader.company_id(&company.name)? {
+                Some(id) => reader.key_usage(id)?,
+                None => Vec::new(),
+            }
+        }
+        false => Vec::new(),
+    };
+    let keys = ring.versions();
+    let mut versions: Vec<KeyVersion> = keys
+        .iter()
+        .map(|key| key.version)
+        .chain(usage.iter().map(|usage| usage.version))
+        .collect();
+    versions.sort_unstable();
+    versions.dedup();
+
+    let mut table = Table::new(["version", "key", "records", "first seq", "last seq", "waiting"]);
+    for version in versions {
+        let fingerprint = keys
+            .iter()
+            .find(|key| key.version == version)
+            .map(|key| key.fingerprint.to_string());
+        let used = usage.iter().find(|usage| usage.version == version);
+        let number = |pick: fn(&crate::store::contract::KeyUsage) -> u64| used.map_or(0, pick);
+        let (records, waiting) = (number(|usage| usage.records), number(|usage| usage.waiting));
+        let (first, last) = (
+            used.map(|usage| usage.first_seq.0),
+            used.map(|usage| usage.last_seq.0),
+        );
+        if as_json {
+            println!(
+                "{}",
+                json!({"version": version.0, "fingerprint": fingerprint, "records": records,
+                       "first_seq": first, "last_seq": last, "waiting": waiting})
+            );
+        } else {
+            let shown = |seq: Option<u64>| seq.map_or_else(|| "-".to_owned(), |seq| seq.to_string());
+            table.row([
+                version.to_string(),
+                fingerprint.map_or_else(|| "no private key".to_owned(), |print| print[..16].to_owned()),
+                records.to_string(),
+                shown(first),
+                shown(last),
+                waiting.to_string(),
+            ]);
+        }
+    }
+    if !as_json {
+        print!("{table}");
+    }
+    Ok(Exit::Well)
+}
+
+fn check(context: &Context, company: &Company, as_json: bool) -> Result<Exit, Failure> {
+    let ring = context.ring(company)?;
+    let reader = context.reader()?;
+    let Some(id) = reader.company_id(&company.name)? else {
+        return Err(
+            Failure::run(format!("nothing of company {} is stored yet", company.name))
+                .hint("run `shiguan pull` first"),
+        );
+    };
+    let mut all_well = true;
+    for usage in reader.key_usage(id)? {
+        let sample = reader.sample_sealed(id, usage.version, SAMPLE)?;
+        let finding = try_key(context, &ring, &sample)?;
+        all_well &= finding.wrong == 0;
+        if as_json {
+            println!(
+                "{}",
+                json!({"version": usage.version.0, "tried": sample.len(), "opened": finding.opened,
+                       "wrong": finding.wrong, "finding": finding.text})
+            );
+        } else {
+            println!("version {}: {}", usage.version, finding.text);
+        }
+    }
+    Ok(if all_well { Exit::Well } else { Exit::Waiting })
+}
+
+/// What trying a key on a sample showed.
+pub(super) struct Finding {
+    pub(super) opened: usize,
+    pub(super) wrong: usize,
+    pub(super) text: String,
+}
+
+pub(super) fn try_key(
+    context: &Context,
+    ring: &KeyRing,
+    sample: &[crate::store::contract::Pending],
+) -> Result<Finding, Failure> {
+    let open = ring.prepare(context.implementation()?, context.config.unseal.threads)?;
+    let items: Vec<SealedKey<'_>> = sample
+        .iter()
+        .map(|pending| SealedKey {
+            version: pending.sealed.key_version,
+            random_key: &pending.sealed.random_key,
+        })
+        .collect();
+    let results = open_keys(&open, &items);
+    let opened = results.iter().filter(|result| result.is_ok()).count();
+    let first: Option<&Waiting> = results.iter().find_map(|result| result.as_ref().err());
+    let text = match first {
+        None => format!("opens all {opened} records tried"),
+        Some(cause) => format!(
+            "opens {opened} of {} records tried; first cause: {}",
+            sample.len(),
+            cause.detail
+        ),
+    };
+    Ok(Finding {
+        opened,
+        wrong: sample.len() - opened,
+        text,
+    })
+}

@@ -1,0 +1,328 @@
+//! `shiguan search QUERY`: exact, with the place of the match for people and one JSON object per hit for programs.
+
+use std::io::Write;
+
+use anstyle::{AnsiColor, Style};
+use serde_json::{Value, json};
+
+use super::{
+    Global,
+    context::{Context, Quiet},
+    outcome::{Exit, Failure},
+    pull::reasons_json,
+    render,
+    words::Words,
+};
+use crate::{
+    ids::{Millis, RecordId},
+    message::{self, Message},
+    search::{self, Results, Snippet},
+    store::{
+        Reader,
+        contract::{Coverage, Filter, Hit, Needle, Order, PageKey},
+    },
+};
+
+/// Arguments of `search`.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// What to look for, e.g. 退款 · "exact phrase" · a b · a OR b · -word · from:ID · room:ID · is:recalled ·
+    /// after:2026-03-01 · in:filename · has:media (all of it: docs/search.md)
+    #[arg(required = true, allow_hyphen_values = true, trailing_var_arg = true)]
+    query: Vec<String>,
+    /// One JSON object per hit on stdout; what was covered on stderr
+    #[arg(long)]
+    json: bool,
+    /// Every page, not only the first
+    #[arg(long, conflicts_with = "after")]
+    all: bool,
+    /// Hits on a page
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    limit: u32,
+    /// The earliest message first (default: the latest)
+    #[arg(long)]
+    oldest_first: bool,
+    /// Continue behind a page: the value that page named
+    #[arg(long, value_name = "KEY", value_parser = page_key)]
+    after: Option<PageKey>,
+    /// Only how many
+    #[arg(long, conflicts_with_all = ["all", "after", "limit"])]
+    count: bool,
+}
+
+/// Rows asked for at once when everything is wanted.
+const BIG_PAGE: u32 = 1000;
+
+pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
+    let context = Context::load(global)?;
+    context.start_logging(global, Quiet::Warnings)?;
+    let query = args.query.join(" ");
+    let filter = search::parse(&query, &context.zone, Millis::now()).map_err(|error| {
+        Failure::usage(format!(
+            "{error}\n  {query}\n  {}^",
+            pointer(&query, error.column)
+        ))
+    })?;
+    let reader = context.reader()?;
+    let view = View {
+        context: &context,
+        reader: &reader,
+        needles: filter.needles(),
+    };
+    if args.count {
+        return view.count(&filter, args.json);
+    }
+    let order = if args.oldest_first {
+        Order::OldestFirst
+    } else {
+        Order::NewestFirst
+    };
+    let limit = if args.all { BIG_PAGE } else { args.limit };
+    let mut out = anstream::AutoStream::auto(std::io::stdout().lock());
+    let mut after = args.after;
+    let mut shown = 0;
+    loop {
+        let page = search::run(&reader, &filter, order, after, limit as usize)?;
+        for hit in &page.hits {
+            if args.json {
+                serde_json::to_writer(&mut out, &view.hit_json(hit))?;
+                writeln!(out)?;
+            } else {
+                view.hit(&mut out, hit)?;
+            }
+        }
+        shown += page.hits.len() as u64;
+        after = page.next;
+        if args.all && page.next.is_some() {
+            continue;
+        }
+        out.flush()?;
+        view.end(&page, shown, args.json);
+        return Ok(Exit::Well);
+    }
+}
+
+/// Spaces up to a 1-based column, as wide as the text before it is shown.
+fn pointer(query: &str, column: usize) -> String {
+    use unicode_width::UnicodeWidthStr;
+    let before: String = query.chars().take(column.saturating_sub(1)).collect();
+    " ".repeat(before.width())
+}
+
+/// How hits are shown; `show` and `chat` use it too.
+pub(super) struct View<'a> {
+    pub(super) context: &'a Context,
+    pub(super) reader: &'a Reader,
+    pub(super) needles: Vec<Needle>,
+}
+
+impl View<'_> {
+    fn count(&self, filter: &Filter, as_json: bool) -> Result<Exit, Failure> {
+        let (total, coverage) = (self.reader.count(filter)?, self.reader.coverage()?);
+        if as_json {
+            println!(
+                "{}",
+                json!({"total": total, "coverage": coverage_json(&coverage)})
+            );
+        } else {
+            println!("{total}");
+            eprintln!("{}", self.words().coverage(&coverage));
+        }
+        Ok(Exit::Well)
+    }
+
+    fn words(&self) -> Words {
+        Words(self.context.language)
+    }
+
+    /// Two or three lines: when, who, where; what; where the match stands.
+    pub(super) fn hit(&self, out: &mut dyn Write, hit: &Hit) -> std::io::Result<()> {
+        let Some(opened) = &hit.opened else { return Ok(()) };
+        let message = message::read(&opened.plaintext);
+        let dim = Style::new().dimmed();
+        let bold = Style::new().bold();
+        let words = self.words();
+        writeln!(
+            out,
+            "{bold}{}{bold:#}  {}  {dim}{}  seq {}  {}{dim:#}",
+            render::time(opened.time, &self.context.zone),
+            render::tame(&words.who(&message)),
+            words.chat(&message),
+            hit.seq,
+            render::tame(&hit.msgid),
+        )?;
+        let struck = opened.recalled.is_some();
+        let snippets = search::snippet(&message, &self.needles, 60);
+        if snippets.is_empty() {
+            self.line(out, &message.summary(self.context.language), struck)?;
+        }
+        for snippet in &snippets {
+            self.snippet(out, snippet, struck)?;
+        }
+        if let Some(recalled) = &opened.recalled {
+            let red = Style::new().fg_color(Some(AnsiColor::Red.into()));
+            writeln!(
+                out,
+                "    {red}{}{red:#}",
+                words.recalled(recalled, &self.context.zone)
+            )?;
+        }
+        Ok(())
+    }
+
+    /// One line of text, struck through when it was recalled.
+    pub(super) fn line(&self, out: &mut dyn Write, text: &str, struck: bool) -> std::io::Result<()> {
+        let style = if struck {
+            Style::new().strikethrough()
+        } else {
+            Style::new()
+        };
+        for line in render::tame(text).lines() {
+            writeln!(out, "    {style}{line}{style:#}")?;
+        }
+        Ok(())
+    }
+
+    fn snippet(&self, out: &mut dyn Write, snippet: &Snippet, struck: bool) -> std::io::Result<()> {
+        let plain = if struck {
+            Style::new().strikethrough()
+        } else {
+            Style::new()
+        };
+        let mark = plain.bold().fg_color(Some(AnsiColor::Yellow.into()));
+        let dim = Style::new().dimmed();
+        write!(out, "    {dim}[{}]{dim:#} ", self.words().place(snippet.place))?;
+        let flat = |text: &str| render::tame(text).replace(['\n', '\t'], " ");
+        let mut at = 0;
+        for range in &snippet.highlights {
+            write!(out, "{plain}{}{plain:#}", flat(&snippet.text[at..range.start]))?;
+            write!(out, "{mark}{}{mark:#}", flat(&snippet.text[range.clone()]))?;
+            at = range.end;
+        }
+        writeln!(out, "{plain}{}{plain:#}", flat(&snippet.text[at..]))
+    }
+
+    /// Everything a program may want to know of a hit.
+    pub(super) fn hit_json(&self, hit: &Hit) -> Value {
+        let Some(opened) = &hit.opened else {
+            return json!({"seq": hit.seq.0, "msgid": hit.msgid, "state": hit.state.as_str()});
+        };
+        let message = message::read(&opened.plaintext);
+        let zone = &self.context.zone;
+        let snippets: Vec<Value> = search::snippet(&message, &self.needles, 60)
+            .into_iter()
+            .map(|snippet| {
+                let ranges: Vec<[usize; 2]> = snippet
+                    .highlights
+                    .iter()
+                    .map(|range| [range.start, range.end])
+                    .collect();
+                json!({"place": snippet.place.as_str(), "text": snippet.text, "highlights": ranges})
+            })
+            .collect();
+        json!({
+            "company": self.reader.company_name(hit.company).ok().flatten(),
+            "seq": hit.seq.0,
+            "msgid": hit.msgid,
+            "time": render::time_json(opened.time, zone),
+            "msgtime": opened.time.map(|time| time.0),
+            "type": opened.msgtype,
+            "action": opened.action,
+            "from": message.from,
+            "to": message.to,
+            "room": room(&message),
+            "chat": opened.chat.as_ref().map(ToString::to_string),
+            "scope": Words::scope_word(opened.scope),
+            "direction": Words::direction_word(opened.direction),
+            "summary": message.summary(self.context.language),
+            "texts": texts(&message),
+            "snippets": snippets,
+            "recalled": opened.recalled.as_ref().map(|recalled| json!({
+                "by": recalled.by,
+                "at": render::time_json(recalled.at, zone),
+                "after_ms": recalled.after_ms,
+            })),
+            "recalls": opened.recalls,
+            "media": message.media.len(),
+            "msgid_differs": opened.msgid_differs,
+            "flaws": flaws(&message),
+        })
+    }
+
+    fn end(&self, page: &Results, shown: u64, as_json: bool) {
+        let next = page.next.map(page_key_text);
+        if as_json {
+            eprintln!(
+                "{}",
+                json!({"total": page.total, "shown": shown, "next": next, "coverage": coverage_json(&page.coverage)})
+            );
+            return;
+        }
+        eprintln!("{}", self.words().found(page.total, shown));
+        if let Some(next) = next {
+            eprintln!("{}", self.words().next_page(&next));
+        }
+        if !self.needles.is_empty() {
+            eprintln!("{}", self.words().folding());
+        }
+        eprintln!("{}", self.words().coverage(&page.coverage));
+    }
+}
+
+fn room(message: &Message) -> Option<&str> {
+    match &message.chat {
+        Some(message::Chat::Room(id)) => Some(id),
+        _ => None,
+    }
+}
+
+fn texts(message: &Message) -> Vec<Value> {
+    message
+        .segments
+        .iter()
+        .map(|segment| {
+            let places: Vec<&str> = segment.places.iter().map(message::Place::as_str).collect();
+            json!({"in": places, "text": segment.text})
+        })
+        .collect()
+}
+
+/// Names of what was not as documented.
+pub(super) fn flaws(message: &Message) -> Vec<&'static str> {
+    let flaws = message.flaws;
+    [
+        (flaws.not_json, "not_json"),
+        (flaws.lenient, "lenient"),
+        (flaws.unknown_type, "unknown_type"),
+        (flaws.nested, "nested"),
+    ]
+    .into_iter()
+    .filter_map(|(set, name)| set.then_some(name))
+    .collect()
+}
+
+/// Coverage for programs.
+pub(super) fn coverage_json(coverage: &Coverage) -> Value {
+    json!({
+        "records": coverage.records,
+        "opened": coverage.opened,
+        "sealed": coverage.sealed,
+        "waiting": reasons_json(&coverage.waiting),
+        "unreadable": coverage.unreadable,
+    })
+}
+
+fn page_key_text(key: PageKey) -> String {
+    format!("{}.{}", key.time, key.id)
+}
+
+fn page_key(text: &str) -> Result<PageKey, String> {
+    let (time, id) = text
+        .split_once('.')
+        .ok_or("a page key looks like 1700000000000.42")?;
+    let number = |part: &str| part.parse::<i64>().map_err(|_| format!("`{part}` is no number"));
+    Ok(PageKey {
+        time: number(time)?,
+        id: RecordId(number(id)?),
+    })
+}

@@ -1,0 +1,172 @@
+//! `shiguan show MSGID`: one message, whole, and the conversation around it.
+
+use std::io::Write;
+
+use anstyle::Style;
+use base64::{Engine, engine::general_purpose::STANDARD};
+use serde_json::{Value, json, value::RawValue};
+
+use super::{
+    Global,
+    context::{Context, Quiet},
+    outcome::{Exit, Failure},
+    render,
+    search::View,
+    words::Words,
+};
+use crate::{
+    message::{self, Message},
+    store::contract::Stored,
+};
+
+/// Arguments of `show`.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The message's msgid, as search shows it
+    #[arg(allow_hyphen_values = true)]
+    msgid: String,
+    /// Messages of the conversation to show before and after it
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    context: usize,
+    /// One JSON object per record of that msgid
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
+    let context = Context::load(global)?;
+    context.start_logging(global, Quiet::Warnings)?;
+    let reader = context.reader()?;
+    let found = reader.by_msgid(&args.msgid)?;
+    if found.is_empty() {
+        return Err(
+            Failure::run(format!("no record with msgid {}", render::tame(&args.msgid)))
+                .hint("msgids are case-sensitive; `shiguan search msgid:…` and `shiguan waiting` list them"),
+        );
+    }
+    let view = View {
+        context: &context,
+        reader: &reader,
+        needles: Vec::new(),
+    };
+    let mut out = anstream::AutoStream::auto(std::io::stdout().lock());
+    for stored in &found {
+        let around = match args.context {
+            0 => vec![stored.clone()],
+            wide => reader.context(stored.id, wide, wide)?,
+        };
+        if args.json {
+            let mut shown = record_json(&view, stored);
+            if args.context > 0 {
+                shown["context"] = around.iter().map(|near| view.hit_json(near)).collect();
+            }
+            serde_json::to_writer(&mut out, &shown)?;
+            writeln!(out)?;
+        } else {
+            for near in &around {
+                match near.id == stored.id {
+                    true => whole(&mut out, &view, stored)?,
+                    false => view.hit(&mut out, near)?,
+                }
+            }
+        }
+    }
+    out.flush()?;
+    Ok(Exit::Well)
+}
+
+/// The message between two rules, with everything an auditor may be asked about it.
+fn whole(out: &mut dyn Write, view: &View<'_>, stored: &Stored) -> Result<(), Failure> {
+    let rule = Style::new().dimmed();
+    let words = Words(view.context.language);
+    writeln!(out, "{rule}{}{rule:#}", "─".repeat(60))?;
+    let Some(opened) = &stored.opened else {
+        let waits = words.say("尚未解密", "not opened yet");
+        writeln!(
+            out,
+            "seq {}  {}  {waits}: {} {}",
+            stored.seq,
+            stored.msgid,
+            stored.state.as_str(),
+            stored.detail
+        )?;
+        return Ok(());
+    };
+    let message = message::read(&opened.plaintext);
+    view.hit(out, stored)?;
+    for (chinese, english, value) in details(stored, &message) {
+        let label = words.say(chinese, english);
+        writeln!(out, "    {rule}{label}{rule:#} {}", render::tame(&value))?;
+    }
+    let raw = words.say("原文 (解密所得，未改动)", "as opened, unaltered");
+    writeln!(out, "    {rule}{raw}{rule:#}")?;
+    view.line(out, &String::from_utf8_lossy(&opened.plaintext), false)?;
+    writeln!(out, "{rule}{}{rule:#}", "─".repeat(60))?;
+    Ok(())
+}
+
+fn details(stored: &Stored, message: &Message) -> Vec<(&'static str, &'static str, String)> {
+    let mut lines = vec![
+        ("类型", "type", message.msgtype.clone()),
+        ("公钥版本", "key version", stored.key_version.to_string()),
+    ];
+    if !message.to.is_empty() {
+        lines.push(("接收人", "to", message.to.join("、")));
+    }
+    for file in &message.media {
+        let name = file.filename.as_deref().unwrap_or("-");
+        let size = file
+            .size
+            .map_or_else(|| "-".to_owned(), |size| format!("{} B", render::number(size)));
+        let digest = file.md5.as_deref().unwrap_or("-");
+        lines.push((
+            "附件",
+            "file",
+            format!("{} {name} {size} md5 {digest}", file.kind),
+        ));
+    }
+    if stored.opened.as_ref().is_some_and(|opened| opened.msgid_differs) {
+        lines.push((
+            "注意",
+            "note",
+            format!("msgid: {} ≠ {}", stored.msgid, message.msgid),
+        ));
+    }
+    if stored.variants > 0 {
+        lines.push((
+            "注意",
+            "note",
+            format!("seq {}: {} × other bytes", stored.seq, stored.variants),
+        ));
+    }
+    let flaws = super::search::flaws(message);
+    if !flaws.is_empty() {
+        lines.push(("注意", "note", flaws.join(", ")));
+    }
+    lines
+}
+
+/// The whole record: what a hit says, the typed view, and the bytes as they were opened.
+fn record_json(view: &View<'_>, stored: &Stored) -> Value {
+    let mut shown = view.hit_json(stored);
+    shown["state"] = json!(stored.state.as_str());
+    shown["detail"] = json!(stored.detail);
+    shown["publickey_ver"] = json!(stored.key_version.0);
+    shown["attempts"] = json!(stored.attempts);
+    shown["variants"] = json!(stored.variants);
+    if let Some(opened) = &stored.opened {
+        let message = message::read(&opened.plaintext);
+        shown["payload"] = serde_json::to_value(&message.payload).unwrap_or(Value::Null);
+        // Numbers beyond i64 and the order of keys survive, because the text is passed on, not read and written.
+        match std::str::from_utf8(&opened.plaintext) {
+            Ok(text) => {
+                shown["plaintext"] = json!(text);
+                if let Ok(raw) = serde_json::from_str::<&RawValue>(text) {
+                    shown["message"] = serde_json::to_value(raw).unwrap_or(Value::Null);
+                }
+            }
+            Err(_) => shown["plaintext_base64"] = json!(STANDARD.encode(&opened.plaintext)),
+        }
+    }
+    shown
+}
