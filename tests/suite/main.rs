@@ -5,6 +5,7 @@ mod commands;
 mod config;
 mod faults;
 mod fence;
+mod help;
 mod keys;
 mod kill;
 mod official;
