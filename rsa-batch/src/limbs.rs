@@ -11,28 +11,27 @@ pub const BITS: u32 = 52;
 /// All ones in one limb.
 pub const MASK: u64 = (1 << BITS) - 1;
 
-/// Cuts a big-endian number into `out.len()` limbs; bytes beyond that capacity must be zero.
+/// Cuts a big-endian number into `out.len()` limbs; bits beyond that capacity are dropped.
 pub fn from_be_bytes(bytes: &[u8], out: &mut [u64]) {
-    out.fill(0);
-    for (i, byte) in bytes.iter().rev().enumerate() {
-        let (limb, shift) = (i * 8 / BITS as usize, (i * 8 % BITS as usize) as u32);
-        let wide = u128::from(*byte) << shift;
-        if limb < out.len() {
-            out[limb] |= wide as u64 & MASK;
+    for (i, limb) in out.iter_mut().enumerate() {
+        // 52 bits are six and a half bytes: eight bytes always hold a limb, shifted by half a byte every other time.
+        let end = bytes.len().saturating_sub(i * 13 / 2);
+        let mut word = [0; 8];
+        match bytes[..end].last_chunk::<8>() {
+            Some(whole) => word = *whole,
+            None => word[8 - end..].copy_from_slice(&bytes[..end]),
         }
-        if limb + 1 < out.len() {
-            out[limb + 1] |= (wide >> BITS) as u64;
-        }
+        *limb = (u64::from_be_bytes(word) >> (i % 2 * 4)) & MASK;
     }
 }
 
 /// Writes normalised limbs as a big-endian number that fills `out`; higher bits are dropped.
 pub fn to_be_bytes(limbs: &[u64], out: &mut [u8]) {
-    for (i, byte) in out.iter_mut().rev().enumerate() {
-        let (limb, shift) = (i * 8 / BITS as usize, (i * 8 % BITS as usize) as u32);
-        let low = limbs.get(limb).copied().unwrap_or(0);
-        let high = limbs.get(limb + 1).copied().unwrap_or(0);
-        *byte = ((u128::from(low) | (u128::from(high) << BITS)) >> shift) as u8;
+    out.fill(0);
+    for (bytes, pair) in out.rchunks_mut(13).zip(limbs.chunks(2)) {
+        let high = pair.get(1).copied().unwrap_or(0);
+        let wide = (u128::from(pair[0]) | (u128::from(high) << BITS)).to_be_bytes();
+        bytes.copy_from_slice(&wide[wide.len() - bytes.len()..]);
     }
 }
 

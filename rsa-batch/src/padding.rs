@@ -20,22 +20,27 @@ fn less(a: usize, b: usize) -> usize {
     black_box(((a as u32).wrapping_sub(b as u32) as i32 >> 31) as isize as usize)
 }
 
+/// All ones for every byte but zero.
+fn nonzero(byte: u8) -> u8 {
+    ((byte | byte.wrapping_neg()) as i8 >> 7) as u8
+}
+
 /// Takes the message out of `block`, which is left holding nothing of use.
 pub fn remove(block: &mut [u8]) -> Result<Zeroizing<Vec<u8>>, OpenError> {
     let length = block.len();
     if length < SHORTEST {
         return Err(OpenError::Padding); // a public length
     }
-    let mut searching = usize::MAX;
-    let mut zero = 0;
-    for (i, byte) in block.iter().enumerate().skip(2) {
-        let found = searching & equal(usize::from(*byte), 0);
-        zero |= i & found;
-        searching &= !found;
+    // `left` counts the bytes from the first zero on: a running mask that clears there, summed up.
+    let (mut filling, mut left) = (0xff_u8, 0_u32);
+    for byte in &block[2..] {
+        filling &= nonzero(*byte);
+        left += u32::from(!filling & 1);
     }
+    let zero = length - black_box(left) as usize;
     let good = equal(usize::from(block[0]), 0)
         & equal(usize::from(block[1]), 2)
-        & !searching
+        & less(zero, length)
         & !less(zero, SHORTEST - 1);
     let start = (zero + 1) & good;
     shift_left(block, start);

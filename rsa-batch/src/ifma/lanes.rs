@@ -1,4 +1,4 @@
-//! Eight numbers, one per lane: moving bytes in and out, carries, comparison, selection.
+//! Eight numbers, one per lane: moving bytes in and out, carries, comparison.
 
 use super::{LANES, V};
 use crate::limbs::{self, MASK};
@@ -101,27 +101,4 @@ pub fn equal<const N: usize>(a: &Lanes<N>, b: &Lanes<N>) -> u8 {
         difference = _mm512_or_si512(difference, _mm512_xor_si512(*x, *y));
     }
     _mm512_cmpeq_epi64_mask(difference, _mm512_setzero_si512())
-}
-
-/// `out = table[index]`, reading every entry at the same addresses whatever the index.
-#[target_feature(enable = "avx512f")]
-pub fn select<const N: usize, const ENTRIES: usize>(
-    out: &mut Lanes<N>,
-    table: &[Lanes<N>; ENTRIES],
-    index: u8,
-) {
-    let index = _mm512_set1_epi64(i64::from(index));
-    let masks: [V; ENTRIES] = std::array::from_fn(|entry| {
-        let entry = _mm512_set1_epi64(entry as i64);
-        // all ones where the entry is the wanted one: 0 - 1 borrows, a positive difference does not
-        let apart = _mm512_xor_si512(entry, index);
-        _mm512_srai_epi64::<63>(_mm512_sub_epi64(apart, _mm512_set1_epi64(1)))
-    });
-    for (j, limb) in out.0.iter_mut().enumerate() {
-        let mut chosen = _mm512_setzero_si512();
-        for (mask, entry) in masks.iter().zip(table) {
-            chosen = _mm512_ternarylogic_epi64::<0xf8>(chosen, *mask, entry.0[j]);
-        }
-        *limb = chosen;
-    }
 }

@@ -14,6 +14,7 @@ mod lanes;
 mod modulus;
 mod power;
 mod rows;
+mod table;
 #[cfg(test)]
 mod tests;
 
