@@ -50,6 +50,13 @@ fn main() {
             })
             .collect();
         let records: Vec<&[u8]> = records.iter().map(Vec::as_slice).collect();
+        assert!(
+            fast.open(&records)
+                .iter()
+                .chain(&twin.open(&records))
+                .all(Result::is_ok),
+            "all are sound"
+        );
         let (mut lanes, mut aws, mut pure) = (Vec::new(), Vec::new(), Vec::new());
         let mut partial: [Vec<f64>; 8] = Default::default();
         for _ in 0..ROUNDS {

@@ -137,6 +137,9 @@ impl PrivateKey {
         if *product != *wide {
             return contradiction("p times q is not n");
         }
+        if self.p == self.q {
+            return contradiction("both primes are the same");
+        }
         if !limbs::less(&cut(&self.dp), &p) || !limbs::less(&cut(&self.dq), &q) {
             return contradiction("an exponent is not below its prime");
         }

@@ -91,8 +91,8 @@ impl<const N: usize, const W: usize> Crt<N, W> {
         s.other = s.q;
         self.p
             .multiply(&mut s.other, &Lanes::shared(&self.p.square_of_r), columns);
-        lanes::normalise(&mut s.other);
-        lanes::normalise(&mut s.p);
+        lanes::tidy(&mut s.other);
+        lanes::tidy(&mut s.p);
         for ((limb, other), prime) in s.p.0.iter_mut().zip(&s.other.0).zip(&self.p.n) {
             let three = _mm512_set1_epi64(3 * *prime as i64);
             *limb = _mm512_sub_epi64(_mm512_add_epi64(*limb, three), *other);

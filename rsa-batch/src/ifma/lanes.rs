@@ -63,6 +63,15 @@ impl<const N: usize> Lanes<N> {
     }
 }
 
+/// Clears the bits above the 52nd, which the kernel leaves standing after it has moved them up.
+#[target_feature(enable = "avx512f")]
+pub fn tidy<const N: usize>(a: &mut Lanes<N>) {
+    let mask = _mm512_set1_epi64(MASK as i64);
+    for limb in &mut a.0 {
+        *limb = _mm512_and_si512(*limb, mask);
+    }
+}
+
 /// Moves carries up and clears the bits above the 52nd; limbs may be negative in two's complement on entry.
 #[target_feature(enable = "avx512f")]
 pub fn normalise<const N: usize>(a: &mut Lanes<N>) {

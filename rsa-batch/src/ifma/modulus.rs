@@ -23,10 +23,10 @@ pub struct Modulus<const N: usize> {
 }
 
 impl<const N: usize> Modulus<N> {
-    /// Prepares the constants; `None` when the modulus is even or too long for `N` limbs.
+    /// Prepares the constants; `None` when the modulus is even, one, or too long for `N` limbs.
     pub fn new(big_endian: &[u8]) -> Option<Box<Self>> {
         let odd = big_endian.last().is_some_and(|byte| byte & 1 == 1);
-        if !odd || limbs::bit_length(big_endian) > 52 * N - 4 {
+        if !odd || !(2..=52 * N - 4).contains(&limbs::bit_length(big_endian)) {
             return None;
         }
         let mut m = Box::new(Self {
@@ -79,7 +79,7 @@ impl<const N: usize> Modulus<N> {
     /// `a = a / R mod n`: out of Montgomery form.
     #[target_feature(enable = "avx512f,avx512ifma")]
     pub(super) fn leave(&self, a: &mut Lanes<N>, t: &mut Columns<N>) {
-        lanes::normalise(a);
+        lanes::tidy(a);
         t.as_flattened_mut().fill(_mm512_setzero_si512());
         t[0] = a.0;
         blocks::reduce(&mut a.0, t, self);
@@ -97,7 +97,7 @@ impl<const N: usize> Modulus<N> {
     /// The one representative below `n`, limbs normalised, of a value below `3n`.
     #[target_feature(enable = "avx512f,avx512ifma")]
     pub(super) fn canonical(&self, a: &mut Lanes<N>) {
-        lanes::normalise(a);
+        lanes::tidy(a);
         lanes::subtract_once(a, &self.n);
         lanes::subtract_once(a, &self.n);
     }

@@ -37,6 +37,14 @@ pub struct Space<const N: usize> {
     pub columns: Columns<N>,
 }
 
+#[cfg(test)]
+impl<const N: usize> Space<N> {
+    pub fn new() -> Box<Self> {
+        // SAFETY: plain vectors, for which all bits zero is a value.
+        unsafe { Box::new_zeroed().assume_init() }
+    }
+}
+
 /// `value = value^exponent mod n`, in Montgomery form, in a time and with a trace of addresses that depend on the
 /// modulus' length only.
 #[target_feature(enable = "avx512f,avx512ifma")]

@@ -18,6 +18,13 @@ pub const ENTRIES: usize = 16;
 pub struct Table<const N: usize>([[[V; LANES]; 2]; N]);
 
 impl<const N: usize> Table<N> {
+    /// All entries zero.
+    #[cfg(test)]
+    pub fn zero() -> Box<Self> {
+        // SAFETY: plain vectors, for which all bits zero is a value.
+        unsafe { Box::new_zeroed().assume_init() }
+    }
+
     /// Stores one entry; `entry` is public.
     pub fn put(&mut self, entry: usize, number: &Lanes<N>) {
         // SAFETY: `__m512i` is 64 bytes of plain data, as is `[u64; 8]`, whose alignment is lower.
