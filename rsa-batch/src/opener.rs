@@ -22,10 +22,6 @@ pub enum Backend {
     Portable,
 }
 
-/// With this many records or fewer left, one after the other is faster than a vector with idle lanes: eight lanes cost
-/// as much time as three single operations (see the table in README.md).
-const FEW: usize = 2;
-
 /// A private key prepared for opening. Share it among threads; each call works in memory of its own.
 pub struct Opener {
     size: usize,
@@ -110,7 +106,11 @@ impl Opener {
         #[cfg(target_arch = "x86_64")]
         if let Some(engine) = &self.ifma {
             let mut scratch = None;
-            let singles = if self.portable.is_some() { FEW } else { 0 };
+            let singles = if self.portable.is_some() {
+                engine.better_one_by_one()
+            } else {
+                0
+            };
             while waiting.len() > singles {
                 let taken = waiting.len().min(crate::ifma::LANES);
                 let mut lanes = [[].as_slice(); crate::ifma::LANES];

@@ -14,7 +14,12 @@ fn removed(block: &[u8]) -> Option<Vec<u8>> {
 
 #[test]
 fn the_first_zero_decides_wherever_it_stands() {
-    for length in [11, 12, 255, 256, 257, 384, 512] {
+    let lengths: &[usize] = if cfg!(miri) {
+        &[11, 20]
+    } else {
+        &[11, 12, 255, 256, 257, 384, 512]
+    };
+    for length in lengths.iter().copied() {
         for zero in 2..length {
             let mut block = vec![0x5a; length];
             (block[0], block[1], block[zero]) = (0, 2, 0);
@@ -33,8 +38,9 @@ fn the_first_zero_decides_wherever_it_stands() {
 
 #[test]
 fn every_wrong_beginning_is_refused() {
-    for first in 0..=255 {
-        for second in 0..=255 {
+    let last = if cfg!(miri) { 3 } else { 255 };
+    for first in 0..=last {
+        for second in 0..=last {
             let mut block = [0x5a; 32];
             (block[0], block[1], block[20]) = (first, second, 0);
             assert_eq!(removed(&block).is_some(), (first, second) == (0, 2));
@@ -57,7 +63,18 @@ fn blocks_without_end_or_room_are_refused() {
     }
 }
 
+/// Under Miri each step takes about a thousand times as long, and there is no directory to keep failures in.
+fn config() -> ProptestConfig {
+    ProptestConfig {
+        cases: if cfg!(miri) { 2 } else { 256 },
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    }
+}
+
 proptest! {
+    #![proptest_config(config())]
+
     #[test]
     fn any_block_is_read_as_the_standard_says(
         mut block in proptest::collection::vec(prop_oneof![1 => Just(0u8), 30 => any::<u8>()], 2..300),
