@@ -301,7 +301,7 @@ fn bench_unseal_has_an_entry_per_implementation_and_thread_count() {
     assert_eq!(finished.code, Some(0), "{}", finished.stderr);
     let report = finished.json();
     let entries = report["entries"].as_array().expect("entries");
-    for implementation in ["rsa", "aws-lc-rs"] {
+    for implementation in ["rsa", "aws-lc-rs", "rsa-batch"] {
         for threads in 1..=2 {
             let entry = entries
                 .iter()
