@@ -86,6 +86,16 @@ impl Default for Args {
     }
 }
 
+impl Args {
+    /// The implementation asked for; `None` for the one that needs no RSA.
+    fn implementation(&self) -> Result<Option<Implementation>, Failure> {
+        match self.rsa.as_str() {
+            "known" => Ok(None),
+            word => word.parse().map(Some).map_err(Failure::usage),
+        }
+    }
+}
+
 /// A folder that vanishes with the value, and the corpus to pull.
 pub(super) struct Scratch {
     folder: PathBuf,
@@ -96,6 +106,7 @@ pub(super) struct Scratch {
 impl Scratch {
     /// Makes the corpus in a process of its own, so that its memory is not taken for the conveyor's.
     pub(super) fn make(args: &Args) -> Result<Self, Failure> {
+        args.implementation()?;
         fs::create_dir_all(&args.dir)?;
         let guard = tempfile::Builder::new()
             .prefix("shiguan-bench-")
@@ -176,12 +187,9 @@ pub(super) fn pull(global: &Global, args: &Args, scratch: &Scratch, name: &str) 
         setup.children = args.threads;
     }
     let ring = KeyRing::load_dir(&scratch.corpus.join("keys"), None)?;
-    setup.ring = Arc::new(match args.rsa.as_str() {
-        "known" => ring.prepare_with(&Known::of(&scratch.corpus)?, args.threads)?,
-        word => ring.prepare(
-            word.parse::<Implementation>().map_err(Failure::usage)?,
-            args.threads,
-        )?,
+    setup.ring = Arc::new(match args.implementation()? {
+        None => ring.prepare_with(&Known::of(&scratch.corpus)?, args.threads)?,
+        Some(implementation) => ring.prepare(implementation, args.threads)?,
     });
     // The conveyor warns of what a corpus of last year looks like; here that is no news.
     context.start_logging(&global, Quiet::Errors).ok();
