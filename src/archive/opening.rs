@@ -184,8 +184,9 @@ impl SettleStage<'_> {
                 .desk
                 .ask(move |store| {
                     let settled = store.settle(company, &outcomes, &build, &fingerprints, Millis::now());
-                    // Given back once the outcomes are gone, too.
-                    drop((outcomes, permits));
+                    // Taking a thousand messages apart is not the writer's work, nor should the next ones wait for
+                    // it; the room is free once they are gone.
+                    rayon::spawn(move || drop((outcomes, permits)));
                     settled
                 })
                 .await??;

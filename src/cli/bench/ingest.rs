@@ -424,25 +424,24 @@ impl Outcome {
                 .filter_map(|row| Some((row[1].as_f64()? / STEP as f64, row[at].as_f64()?)))
                 .collect()
         };
-        picture::svg(
-            "Records per second, and MiB, over the archive's size",
-            &machine::headline(),
-            "records, in units of 100 000",
-            &[
-                picture::Series {
-                    name: "records per second".to_owned(),
-                    points: rate,
-                },
-                picture::Series {
-                    name: "MiB of the program".to_owned(),
-                    points: column(2),
-                },
-                picture::Series {
-                    name: "MiB of its children".to_owned(),
-                    points: column(3),
-                },
-            ],
-        )
+        let (machine, across) = (machine::headline(), "records, in units of 100 000");
+        let rate = [picture::Series {
+            name: self.args.rsa.clone(),
+            points: rate,
+        }];
+        let memory = [("the program", 2), ("its children", 3)].map(|(name, at)| picture::Series {
+            name: name.to_owned(),
+            points: column(at),
+        });
+        picture::stack(&[
+            picture::svg(
+                "Records per second over the archive's size",
+                &machine,
+                across,
+                &rate,
+            ),
+            picture::svg("Resident memory, MiB", &machine, across, &memory),
+        ])
     }
 }
 

@@ -124,6 +124,23 @@ pub(super) fn svg(title: &str, under: &str, across: &str, series: &[Series]) -> 
     text
 }
 
+/// Several drawings, one below the other: figures of different kinds do not share an axis.
+pub(super) fn stack(drawings: &[String]) -> String {
+    let mut text = format!(
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {}\">\n",
+        HEIGHT * drawings.len() as f64
+    );
+    for (place, drawing) in drawings.iter().enumerate() {
+        let frame = format!(
+            "<svg y=\"{}\" width=\"{WIDTH}\" height=\"{HEIGHT}\" ",
+            HEIGHT * place as f64
+        );
+        text.push_str(&drawing.replacen("<svg ", &frame, 1));
+    }
+    text.push_str("</svg>\n");
+    text
+}
+
 /// 1, 2 or 5 times a power of ten, not below `least`.
 fn nice(least: f64) -> f64 {
     let power = 10f64.powf(least.max(1e-9).log10().floor());
@@ -171,6 +188,17 @@ mod tests {
         assert_eq!(text.matches("<polyline").count(), 1);
         assert!(text.contains("&lt;a&amp;b&gt;") && !text.contains("<a&b>"));
         assert!(text.ends_with("</svg>\n"));
+    }
+
+    #[test]
+    fn stacked_drawings_stand_below_each_other() {
+        let one = svg("t", "u", "x", &[]);
+        let text = stack(&[one.clone(), one]);
+        assert_eq!(
+            (text.matches("<svg ").count(), text.matches("</svg>").count()),
+            (3, 3)
+        );
+        assert!(text.contains("<svg y=\"420\" "), "{text}");
     }
 
     #[test]
