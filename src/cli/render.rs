@@ -40,13 +40,13 @@ pub(super) fn span(ms: i64) -> String {
     }
 }
 
-/// Thousands apart: `1 234 567`.
+/// Thousands apart: `1,234,567`.
 pub(super) fn number(value: u64) -> String {
     let digits = value.to_string();
     let mut text = String::with_capacity(digits.len() + digits.len() / 3);
     for (index, digit) in digits.chars().enumerate() {
         if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            text.push(' ');
+            text.push(',');
         }
         text.push(digit);
     }
@@ -208,7 +208,7 @@ mod tests {
 
     #[test]
     fn numbers_and_spans_read_well() {
-        assert_eq!(number(1_234_567), "1 234 567");
+        assert_eq!(number(1_234_567), "1,234,567");
         assert_eq!(span(125_000), "2 min 5 s");
         assert_eq!(span(-3_000), "-3 s");
     }

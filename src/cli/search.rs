@@ -28,8 +28,11 @@ use crate::{
 pub struct Args {
     /// What to look for, e.g. 退款 · "exact phrase" · a b · a OR b · -word · from:ID · room:ID · is:recalled ·
     /// after:2026-03-01 · in:filename · has:media (all of it: docs/search.md)
-    #[arg(required = true, allow_hyphen_values = true, trailing_var_arg = true)]
-    query: Vec<String>,
+    #[arg(allow_hyphen_values = true)]
+    query: String,
+    /// More of it, when the shell has split it
+    #[arg(hide = true)]
+    more: Vec<String>,
     /// One JSON object per hit on stdout; what was covered on stderr
     #[arg(long)]
     json: bool,
@@ -56,7 +59,7 @@ const BIG_PAGE: u32 = 1000;
 pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
     let context = Context::load(global)?;
     context.start_logging(global, Quiet::Warnings)?;
-    let query = args.query.join(" ");
+    let query = [std::slice::from_ref(&args.query), &args.more].concat().join(" ");
     let filter = search::parse(&query, &context.zone, Millis::now()).map_err(|error| {
         Failure::usage(format!(
             "{error}\n  {query}\n  {}^",
@@ -131,43 +134,54 @@ impl View<'_> {
         Ok(Exit::Well)
     }
 
-    fn words(&self) -> Words {
+    pub(super) fn words(&self) -> Words {
         Words(self.context.language)
     }
 
-    /// Two or three lines: when, who, where; what; where the match stands.
+    /// Two or three lines: when, who, where; what, with the place of the match; whether it was recalled.
     pub(super) fn hit(&self, out: &mut dyn Write, hit: &Hit) -> std::io::Result<()> {
         let Some(opened) = &hit.opened else { return Ok(()) };
         let message = message::read(&opened.plaintext);
-        let dim = Style::new().dimmed();
-        let bold = Style::new().bold();
-        let words = self.words();
-        writeln!(
-            out,
-            "{bold}{}{bold:#}  {}  {dim}{}  seq {}  {}{dim:#}",
-            render::time(opened.time, &self.context.zone),
-            render::tame(&words.who(&message)),
-            words.chat(&message),
-            hit.seq,
-            render::tame(&hit.msgid),
-        )?;
+        self.heading(out, hit, &message)?;
         let struck = opened.recalled.is_some();
-        let snippets = search::snippet(&message, &self.needles, 60);
+        let mut snippets = search::snippet(&message, &self.needles, 60);
+        // A question about people or dates matches no text: say what the message is instead.
+        snippets.retain(|snippet| !snippet.highlights.is_empty());
         if snippets.is_empty() {
             self.line(out, &message.summary(self.context.language), struck)?;
         }
         for snippet in &snippets {
             self.snippet(out, snippet, struck)?;
         }
-        if let Some(recalled) = &opened.recalled {
-            let red = Style::new().fg_color(Some(AnsiColor::Red.into()));
-            writeln!(
-                out,
-                "    {red}{}{red:#}",
-                words.recalled(recalled, &self.context.zone)
-            )?;
-        }
-        Ok(())
+        self.recall(out, hit)
+    }
+
+    /// When, who to whom, in which conversation, seq and msgid.
+    pub(super) fn heading(&self, out: &mut dyn Write, hit: &Hit, message: &Message) -> std::io::Result<()> {
+        let (dim, bold) = (Style::new().dimmed(), Style::new().bold());
+        let words = self.words();
+        writeln!(
+            out,
+            "{bold}{}{bold:#}  {}  {dim}{}  seq {}  {}{dim:#}",
+            render::time(message.time, &self.context.zone),
+            render::tame(&words.who(message)),
+            words.chat(message),
+            hit.seq,
+            render::tame(&hit.msgid),
+        )
+    }
+
+    /// Who recalled it and when, if anybody did.
+    pub(super) fn recall(&self, out: &mut dyn Write, hit: &Hit) -> std::io::Result<()> {
+        let Some(recalled) = hit.opened.as_ref().and_then(|opened| opened.recalled.as_ref()) else {
+            return Ok(());
+        };
+        let red = Style::new().fg_color(Some(AnsiColor::Red.into()));
+        writeln!(
+            out,
+            "    {red}{}{red:#}",
+            self.words().recalled(recalled, &self.context.zone)
+        )
     }
 
     /// One line of text, struck through when it was recalled.

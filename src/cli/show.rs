@@ -28,7 +28,10 @@ pub struct Args {
     /// Messages of the conversation to show before and after it
     #[arg(long, value_name = "N", default_value_t = 0)]
     context: usize,
-    /// One JSON object per record of that msgid
+    /// Also print the message as it was opened, byte for byte; it may hold file handles that are as good as the files
+    #[arg(long)]
+    raw: bool,
+    /// One JSON object per record of that msgid, the message as it was opened included
     #[arg(long)]
     json: bool,
 }
@@ -65,7 +68,7 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
         } else {
             for near in &around {
                 match near.id == stored.id {
-                    true => whole(&mut out, &view, stored)?,
+                    true => whole(&mut out, &view, stored, args.raw)?,
                     false => view.hit(&mut out, near)?,
                 }
             }
@@ -76,7 +79,7 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
 }
 
 /// The message between two rules, with everything an auditor may be asked about it.
-fn whole(out: &mut dyn Write, view: &View<'_>, stored: &Stored) -> Result<(), Failure> {
+fn whole(out: &mut dyn Write, view: &View<'_>, stored: &Stored, raw: bool) -> Result<(), Failure> {
     let rule = Style::new().dimmed();
     let words = Words(view.context.language);
     writeln!(out, "{rule}{}{rule:#}", "─".repeat(60))?;
@@ -93,14 +96,29 @@ fn whole(out: &mut dyn Write, view: &View<'_>, stored: &Stored) -> Result<(), Fa
         return Ok(());
     };
     let message = message::read(&opened.plaintext);
-    view.hit(out, stored)?;
+    view.heading(out, stored, &message)?;
+    if message.segments.is_empty() {
+        view.line(
+            out,
+            &message.summary(view.context.language),
+            opened.recalled.is_some(),
+        )?;
+    }
+    for segment in &message.segments {
+        let places: Vec<&str> = segment.places.iter().map(|place| words.place(place)).collect();
+        writeln!(out, "    {rule}[{}]{rule:#}", places.join("、"))?;
+        view.line(out, &segment.text, opened.recalled.is_some())?;
+    }
+    view.recall(out, stored)?;
     for (chinese, english, value) in details(stored, &message) {
         let label = words.say(chinese, english);
         writeln!(out, "    {rule}{label}{rule:#} {}", render::tame(&value))?;
     }
-    let raw = words.say("原文 (解密所得，未改动)", "as opened, unaltered");
-    writeln!(out, "    {rule}{raw}{rule:#}")?;
-    view.line(out, &String::from_utf8_lossy(&opened.plaintext), false)?;
+    if raw {
+        let label = words.say("原文 (解密所得，未改动)", "as opened, unaltered");
+        writeln!(out, "    {rule}{label}{rule:#}")?;
+        view.line(out, &String::from_utf8_lossy(&opened.plaintext), false)?;
+    }
     writeln!(out, "{rule}{}{rule:#}", "─".repeat(60))?;
     Ok(())
 }

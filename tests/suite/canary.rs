@@ -152,7 +152,8 @@ fn no_canary_is_on_a_command_line_or_in_an_environment() {
                 continue;
             };
             let command = String::from_utf8_lossy(&command).into_owned();
-            if !command.contains("shiguan") || command.contains("suite") {
+            // A test next door may look for a canary: what a person types is theirs to show.
+            if !command.contains("shiguan") || command.contains("suite") || command.contains("search") {
                 continue;
             }
             let environment = fs::read(path.join("environ")).unwrap_or_default();

@@ -17,7 +17,7 @@ fn the_demo_shows_the_whole_way_and_three_questions_that_work() {
     let finished = program().run(["demo", "--dir", dir_text, "--no-serve", "--messages", "2500"]);
     assert_eq!(finished.code, Some(0), "{}\n{}", finished.stdout, finished.stderr);
     for word in [
-        "received 2 500",
+        "received 2,500",
         "types",
         "chats",
         "people",
@@ -369,20 +369,129 @@ fn two_pullers_of_one_company_exclude_each_other() {
     let corpus = Corpus::generate(scratch.path(), 100, 3);
     corpus.misbehave(&Faults::new().with(Rule::chatdata(Fault::Latency { ms: 2_500 })));
     let archive = program().archive(&scratch.path().join("archive"), &corpus);
-    let mut first = archive.start(["pull"]);
-    let mut refused = None;
-    for _ in 0..40 {
-        let second = archive.run(["pull"]);
-        if second.code == Some(1) && second.stderr.contains("already pulling") {
-            refused = Some(second);
-            break;
-        }
-        std::thread::sleep(Duration::from_millis(50));
-    }
-    assert!(refused.is_some(), "the second puller was let in");
+    // Each call takes seconds, so the one that comes second meets the first at work.
+    let together: Vec<_> = (0..2)
+        .map(|_| {
+            archive
+                .command(["pull"])
+                .stderr(std::process::Stdio::piped())
+                .spawn()
+                .expect("starts")
+        })
+        .collect();
+    let ended: Vec<kit::Finished> = together
+        .into_iter()
+        .map(|pull| pull.wait_with_output().expect("an end").into())
+        .collect();
+    let refused: Vec<_> = ended
+        .iter()
+        .filter(|one| one.stderr.contains("already pulling"))
+        .collect();
+    assert_eq!(refused.len(), 1, "{ended:?}");
+    assert_eq!(refused[0].code, Some(1));
+    assert!(ended.iter().any(|one| one.code == Some(0)), "{ended:?}");
+
     // A killed holder does not lock the company out.
-    first.kill().expect("killed");
-    first.wait().expect("an end");
+    let mut holder = archive.start(["pull", "--from-seq", "0"]);
+    std::thread::sleep(Duration::from_millis(1_000));
+    holder.kill().expect("killed");
+    holder.wait().expect("an end");
     corpus.behave();
-    assert_eq!(archive.pull(&[0])["received"], 100);
+    assert_eq!(archive.pull(&[0])["sealed"], 0);
+    assert_eq!(archive.stats()["opened"], 100);
+}
+
+#[test]
+fn a_stop_in_the_middle_of_a_pull_leaves_balanced_books() {
+    use sdk_mock::faults::{Fault, Faults, Rule};
+    let scratch = tempfile::tempdir().expect("a scratch folder");
+    let corpus = Corpus::generate(scratch.path(), 400, 3);
+    corpus.misbehave(&Faults::new().with(Rule::chatdata(Fault::Latency { ms: 300 })));
+    let archive = program().archive(&scratch.path().join("archive"), &corpus);
+    let pull = archive
+        .command(["pull", "--json", "--set", "pull.limit=20"])
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .expect("starts");
+    std::thread::sleep(Duration::from_millis(2_500));
+    std::process::Command::new("kill")
+        .arg(pull.id().to_string())
+        .status()
+        .expect("kill");
+    let stopped: kit::Finished = pull.wait_with_output().expect("an end").into();
+    assert_eq!(stopped.code, Some(0), "{}", stopped.stderr);
+    let books = stopped.json();
+    let received = books["received"].as_u64().expect("a count");
+    assert!(received < 400, "it was stopped before the end: {books}");
+    assert_eq!(books["companies"]["mock"]["stopped"], true, "{books}");
+    assert_eq!(
+        (&books["stored"], &books["opened"]),
+        (&Value::from(received), &Value::from(received))
+    );
+    corpus.behave();
+    assert_eq!(archive.pull(&[0])["received"], 400 - received);
+}
+
+#[test]
+fn a_gap_that_eats_into_the_five_days_is_warned_of() {
+    let scratch = tempfile::tempdir().expect("a scratch folder");
+    let corpus = Corpus::generate(scratch.path(), 30, 3);
+    let archive = program().archive(&scratch.path().join("archive"), &corpus);
+    archive.pull(&[0]);
+    let calm = archive.run(["pull"]);
+    assert!(!calm.stderr.contains("5-day window"), "{}", calm.stderr);
+
+    // The last pull that reached the end was four days ago.
+    let database = rusqlite::Connection::open(archive.dir.join("data/archive.db")).expect("the archive");
+    database
+        .execute("UPDATE pull_call SET at = at - 4 * 24 * 3600 * 1000", [])
+        .expect("moved");
+    drop(database);
+    let doctor = archive.run(["doctor"]);
+    assert!(
+        doctor
+            .stdout
+            .contains("warning  window (mock): WeCom's five days: 23 h"),
+        "{}",
+        doctor.stdout
+    );
+    let warned = archive.run(["pull", "--json"]);
+    assert!(
+        warned.stderr.contains("5-day window is in danger: 23 h"),
+        "{}",
+        warned.stderr
+    );
+    let left = warned.json()["companies"]["mock"]["hours_left_in_window"].as_f64();
+    assert!(
+        left.is_some_and(|hours| (23.0..24.1).contains(&hours)),
+        "{left:?}"
+    );
+    let again = archive.run(["pull"]);
+    assert!(
+        !again.stderr.contains("5-day window"),
+        "the all-clear: {}",
+        again.stderr
+    );
+}
+
+#[test]
+fn logs_are_json_lines_when_asked_for() {
+    let scratch = tempfile::tempdir().expect("a scratch folder");
+    let corpus = Corpus::generate(scratch.path(), 30, 3);
+    let archive = program().archive(&scratch.path().join("archive"), &corpus);
+    let pulled = archive.run(["pull", "--json", "--set", "log.format=json"]);
+    let events: Vec<Value> = pulled
+        .stderr
+        .lines()
+        .map(|line| serde_json::from_str(line).expect("a JSON line"))
+        .collect();
+    let ended = events
+        .iter()
+        .find(|event| event["event"] == "run.ended")
+        .expect("the end is told");
+    assert_eq!(
+        (&ended["received"], &ended["company"]),
+        (&Value::from(30), &Value::from("mock"))
+    );
 }

@@ -6,6 +6,7 @@ mod commands;
 mod config;
 mod faults;
 mod fence;
+mod help;
 mod keys;
 mod kill;
 mod official;

@@ -24,7 +24,7 @@ const ARROWS: [(&str, &[&str]); 13] = [
         ],
     ),
     ("search", &["ids", "words", "message", "store"]),
-    ("events", &["ids", "record", "archive", "store"]),
+    ("events", &["ids", "record", "store"]),
     (
         "cli",
         &[

@@ -36,7 +36,10 @@ impl Program {
         let mut command = Command::new(&self.0);
         command.args(args).stdin(Stdio::null());
         for (name, _) in std::env::vars_os() {
-            if name.to_string_lossy().starts_with("SHIGUAN_") {
+            let name_text = name.to_string_lossy();
+            if name_text.starts_with("SHIGUAN_")
+                || ["COLUMNS", "NO_COLOR", "CLICOLOR_FORCE"].contains(&&*name_text)
+            {
                 command.env_remove(name);
             }
         }
