@@ -37,7 +37,7 @@ fn dispatch(cli: &Cli) -> Result<Exit, Failure> {
         Verb::Keys(args) => keys::run(global, args),
         Verb::Config(args) => config::run(global, args),
         Verb::Digest(args) => digest::run(global, args),
-        Verb::Bench(args) => bench::run(args),
+        Verb::Bench(args) => bench::run(global, args),
         Verb::Mock(args) => mock::run(args),
         Verb::Completions(args) => completions::run(args),
     }
