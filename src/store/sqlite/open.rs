@@ -8,7 +8,7 @@ use std::{
 
 use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavior};
 
-use super::{Reader, Store, migrate};
+use super::{Packer, Reader, Store, intern::Names, migrate, pack::Unpacker};
 use crate::store::{Result, StoreError};
 
 /// `SHGN`: how a file says that it is ours.
@@ -30,9 +30,12 @@ impl Store {
         conn.pragma_update(None, "cache_size", -32_768)?;
         migrate::bring_up(&conn, path, migrate::ALL)?;
         Ok(Self {
+            packer: Packer::load(&conn)?,
+            names: Names::default(),
             reader: Reader {
                 conn,
                 path: path.into(),
+                unpacker: Unpacker::default(),
             },
         })
     }
@@ -79,6 +82,7 @@ impl Reader {
         Ok(Self {
             conn,
             path: path.into(),
+            unpacker: Unpacker::default(),
         })
     }
 
