@@ -318,6 +318,13 @@ fn ask(path: &Path) -> Outcomes {
     black_box(reader.coverage()?);
     println!("coverage: {:.2} ms", began.elapsed().as_secs_f64() * 1e3);
     let cases = cases(&reader)?;
+    let mut loads = Vec::new();
+    for n in 0..2_000 {
+        let id = shiguan::ids::RecordId(1 + n * 7_919 % (reader.coverage()?.records as i64));
+        loads.push(timed(|| reader.message(id))?.0);
+    }
+    let loads = quantiles(&mut loads);
+    println!("one record: p50 {:.3} p95 {:.3} ms", loads.0, loads.1);
     drop(reader);
     let classes = [
         "1 character",
@@ -344,6 +351,7 @@ fn ask(path: &Path) -> Outcomes {
         }
         let reader = Reader::open(path)?;
         let (mut find, mut count, mut hits) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut find_cpu, mut count_cpu) = (Vec::new(), Vec::new());
         for round in 0..2 {
             for case in &mine {
                 let found = timed(|| {
@@ -355,26 +363,44 @@ fn ask(path: &Path) -> Outcomes {
                 if round == 1 {
                     find.push(found.0);
                     count.push(counted.0);
+                    find_cpu.push(found.2);
+                    count_cpu.push(counted.2);
                     hits.push(counted.1 as f64);
                 }
             }
         }
         let find = quantiles(&mut find);
         let count = quantiles(&mut count);
+        let (find_cpu, count_cpu) = (quantiles(&mut find_cpu), quantiles(&mut count_cpu));
         let cold = quantiles(&mut cold);
         let hits = quantiles(&mut hits);
         println!(
-            "{class}: hits p50 {:.0} p95 {:.0}; first page p50 {:.2} p95 {:.2} ms; cold p50 {:.2} p95 {:.2} ms; count p50 {:.2} p95 {:.2} max {:.2} ms",
-            hits.0, hits.1, find.0, find.1, cold.0, cold.1, count.0, count.1, count.2
+            "{class}: hits p50 {:.0} p95 {:.0}; first page p50 {:.2} p95 {:.2} ms; cold p50 {:.2} p95 {:.2} ms; count p50 {:.2} p95 {:.2} max {:.2} ms; processor: first page p50 {:.2} p95 {:.2}, count p50 {:.2} p95 {:.2} ms",
+            hits.0,
+            hits.1,
+            find.0,
+            find.1,
+            cold.0,
+            cold.1,
+            count.0,
+            count.1,
+            count.2,
+            find_cpu.0,
+            find_cpu.1,
+            count_cpu.0,
+            count_cpu.1
         );
     }
     Ok(())
 }
 
-fn timed<T, E: Error + 'static>(work: impl FnOnce() -> Result<T, E>) -> Outcomes<(f64, T)> {
-    let began = Instant::now();
+/// Milliseconds on the clock, the answer, and milliseconds of the processor, which other work on the machine
+/// does not lengthen.
+fn timed<T, E: Error + 'static>(work: impl FnOnce() -> Result<T, E>) -> Outcomes<(f64, T, f64)> {
+    let (began, thread) = (Instant::now(), thread_time());
     let result = work()?;
-    Ok((began.elapsed().as_secs_f64() * 1e3, result))
+    let spent = (thread_time() - thread).as_secs_f64() * 1e3;
+    Ok((began.elapsed().as_secs_f64() * 1e3, result, spent))
 }
 
 /// Median, 95th of 100, and greatest.

@@ -6,7 +6,7 @@
 
 use std::{
     cell::RefCell,
-    collections::HashMap,
+    collections::{HashMap, hash_map::Entry},
     sync::{
         Arc, PoisonError, RwLock,
         atomic::{AtomicU64, Ordering},
@@ -155,24 +155,24 @@ impl Unpacker {
             _ => return Err(damaged("its length is missing")),
         };
         let mut ready = self.ready.borrow_mut();
-        if !ready.contains_key(&id) {
-            let bytes: Vec<u8> = if id == NO_DICTIONARY {
-                Vec::new()
-            } else {
-                conn.query_row("SELECT bytes FROM dictionary WHERE id = ?", [id], |row| {
-                    row.get(0)
-                })
-                .optional()?
-                .ok_or_else(|| damaged("its dictionary is missing"))?
-            };
-            let made = Decompressor::with_dictionary(&bytes).map_err(|error| damaged(&error.to_string()))?;
-            ready.insert(id, made);
-        }
-        let unpacked = match ready.get_mut(&id) {
-            Some(decompressor) => decompressor.decompress(data, length),
-            None => return Err(damaged("its dictionary is missing")),
+        let decompressor = match ready.entry(id) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(place) => {
+                let bytes: Vec<u8> = if id == NO_DICTIONARY {
+                    Vec::new()
+                } else {
+                    conn.query_row("SELECT bytes FROM dictionary WHERE id = ?", [id], |row| {
+                        row.get(0)
+                    })
+                    .optional()?
+                    .ok_or_else(|| damaged("its dictionary is missing"))?
+                };
+                let made = Decompressor::with_dictionary(&bytes);
+                place.insert(made.map_err(|error| damaged(&error.to_string()))?)
+            }
         };
-        unpacked
+        decompressor
+            .decompress(data, length)
             .ok()
             .filter(|body| body.len() == length)
             .ok_or_else(|| damaged("its bytes have changed"))

@@ -81,7 +81,7 @@ impl Segment {
         let Some(first) = first else { return Ok(()) };
         let mut statement =
             conn.prepare_cached("SELECT data FROM index_block WHERE id BETWEEN ?1 AND ?2 ORDER BY id")?;
-        let mut rows = statement.query([self.id << NUMBER | first, (self.id + 1 << NUMBER) - 1])?;
+        let mut rows = statement.query([self.id << NUMBER | first, ((self.id + 1) << NUMBER) - 1])?;
         while let Some(row) = rows.next()? {
             let mut block = row.get_ref(0)?.as_blob().map_err(rusqlite::Error::from)?;
             let mut term = 0;
@@ -147,7 +147,7 @@ impl Segment {
     pub(in crate::store::sqlite) fn all_entries(&self, conn: &Connection) -> Result<Vec<Entry>> {
         let mut statement =
             conn.prepare_cached("SELECT data FROM index_doc WHERE id BETWEEN ?1 AND ?2 ORDER BY id")?;
-        let mut rows = statement.query([self.id << NUMBER, (self.id + 1 << NUMBER) - 1])?;
+        let mut rows = statement.query([self.id << NUMBER, ((self.id + 1) << NUMBER) - 1])?;
         let mut entries = Vec::with_capacity(self.docs as usize);
         while let Some(row) = rows.next()? {
             let mut data = row.get_ref(0)?.as_blob().map_err(rusqlite::Error::from)?;
@@ -169,7 +169,7 @@ impl Segment {
     }
 
     pub(super) fn remove(&self, conn: &Connection) -> Result<()> {
-        let blocks = [self.id << NUMBER, (self.id + 1 << NUMBER) - 1];
+        let blocks = [self.id << NUMBER, ((self.id + 1) << NUMBER) - 1];
         conn.prepare_cached("DELETE FROM index_block WHERE id BETWEEN ?1 AND ?2")?
             .execute(blocks)?;
         conn.prepare_cached("DELETE FROM index_doc WHERE id BETWEEN ?1 AND ?2")?
@@ -241,7 +241,7 @@ impl Cursor {
             block: Vec::new(),
             at: 0,
             next: segment.id << NUMBER,
-            end: segment.id + 1 << NUMBER,
+            end: (segment.id + 1) << NUMBER,
             term: 0,
             list: 0..0,
             done: false,

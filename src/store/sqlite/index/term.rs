@@ -91,5 +91,6 @@ pub(in crate::store::sqlite) fn is_logical(term: u64) -> bool {
     let kind = term >> KIND;
     let class = (term & ((1 << KIND) - 1)) >> CLASS;
     let counted = [Trait::Type as u64, Trait::Company as u64];
-    !rows.contains(&kind) && !(kind == Kind::Trait as u64 && counted.contains(&class))
+    let numbered = rows.contains(&kind) || (kind == Kind::Trait as u64 && counted.contains(&class));
+    !numbered
 }
