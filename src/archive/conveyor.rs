@@ -54,7 +54,10 @@ impl Conveyor<'_> {
         let (outcomes_in, outcomes) = mpsc::channel(opening::GROUP);
         // Rows up to here belong to earlier runs; everything later is this run's and comes with its page.
         let company = self.company;
-        let last_row = self.desk.ask(move |store| store.last_row(company)).await??;
+        let (last_row, packer) = self
+            .desk
+            .ask(move |store| store.last_row(company).map(|row| (row, store.packer())))
+            .await??;
 
         let pull = async {
             match puller {
@@ -73,7 +76,7 @@ impl Conveyor<'_> {
             tokio::join!(
                 opening::keys(Arc::clone(&self.ring), pending, keyed_in),
                 opening::decrypt(decryptors, keyed, decrypted_in),
-                opening::read(decrypted, outcomes_in),
+                opening::read(packer, decrypted, outcomes_in),
                 self.settle_stage(decryptors).work(outcomes),
             )
         };

@@ -22,7 +22,10 @@ use crate::{
     record::Waiting,
     secret::Secret,
     source::{Decryptors, Envelope},
-    store::contract::{Books, Outcome, Pending, Verdict},
+    store::{
+        self, Packer, Prepared,
+        contract::{Books, Outcome, Pending, Verdict},
+    },
     unseal::{OpenRing, SealedKey, open_keys},
 };
 
@@ -44,7 +47,7 @@ pub(super) struct Decrypted {
 
 /// A batch that was read.
 pub(super) struct Told {
-    outcomes: Vec<Outcome>,
+    prepared: Vec<Prepared>,
     permit: Permit,
 }
 
@@ -109,25 +112,31 @@ pub(super) async fn decrypt(
     Ok(())
 }
 
-/// Bytes to messages, on all cores.
+/// Bytes to messages, and messages to rows, index terms and packed bodies, on all cores: whatever needs no
+/// transaction is done before the writer is asked.
 pub(super) async fn read(
+    packer: Packer,
     mut batches: mpsc::Receiver<Decrypted>,
     next: mpsc::Sender<Told>,
 ) -> Result<(), Error> {
     while let Some(Decrypted { batch, opened }) = batches.recv().await {
         let Batch { records, permit } = batch;
-        let outcomes = blocking(move || {
+        let packer = packer.clone();
+        let prepared = blocking(move || {
             records
                 .into_par_iter()
                 .zip(opened)
-                .map(|(pending, opened)| Outcome {
-                    id: pending.id,
-                    verdict: verdict(&pending, opened),
+                .map(|(pending, opened)| {
+                    let outcome = Outcome {
+                        id: pending.id,
+                        verdict: verdict(&pending, opened),
+                    };
+                    store::prepare(&packer, &outcome)
                 })
                 .collect::<Vec<_>>()
         })
         .await?;
-        if next.send(Told { outcomes, permit }).await.is_err() {
+        if next.send(Told { prepared, permit }).await.is_err() {
             break;
         }
     }
@@ -169,13 +178,13 @@ impl SettleStage<'_> {
         let build = Arc::new(self.build);
         let mut group = Vec::with_capacity(GROUP);
         while batches.recv_many(&mut group, GROUP).await > 0 {
-            let (mut outcomes, mut permits) = (Vec::new(), Vec::new());
+            let (mut prepared, mut permits) = (Vec::new(), Vec::new());
             for told in group.drain(..) {
                 permits.push(told.permit);
-                if outcomes.is_empty() {
-                    outcomes = told.outcomes;
+                if prepared.is_empty() {
+                    prepared = told.prepared;
                 } else {
-                    outcomes.extend(told.outcomes);
+                    prepared.extend(told.prepared);
                 }
             }
             let (company, build, fingerprints) =
@@ -183,10 +192,10 @@ impl SettleStage<'_> {
             let settled = self
                 .desk
                 .ask(move |store| {
-                    let settled = store.settle(company, &outcomes, &build, &fingerprints, Millis::now());
-                    // Taking a thousand messages apart is not the writer's work, nor should the next ones wait for
-                    // it; the room is free once they are gone.
-                    rayon::spawn(move || drop((outcomes, permits)));
+                    let settled =
+                        store.settle_prepared(company, prepared, &build, &fingerprints, Millis::now());
+                    // The room is free once they are written.
+                    drop(permits);
                     settled
                 })
                 .await??;

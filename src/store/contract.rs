@@ -523,3 +523,20 @@ impl std::fmt::Display for ChatKey {
         }
     }
 }
+
+/// Bytes of the archive by what they are for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct DiskUsage {
+    /// Sealed originals and other copies of them.
+    pub sealed: u64,
+    /// The bytes as opened, packed, and the dictionaries they are packed with.
+    pub body: u64,
+    /// The search index.
+    pub index: u64,
+    /// Rows and everything else.
+    pub rest: u64,
+    /// Pages that hold nothing at the moment and are used again.
+    pub free: u64,
+    /// Records landed.
+    pub records: u64,
+}

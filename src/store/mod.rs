@@ -15,7 +15,7 @@ mod sqlite;
 mod tests;
 
 pub use error::StoreError;
-pub use sqlite::{Reader, Store};
+pub use sqlite::{Packer, Prepared, Reader, Store, prepare};
 
 /// What every function of the room returns.
 pub type Result<T, E = StoreError> = std::result::Result<T, E>;

@@ -1,168 +1,136 @@
-//! Cutting: a text becomes index terms such that "contains this substring" is an exact question about them.
+//! Cutting: a text becomes pairs of characters such that "contains this substring" is an exact question about
+//! them and the places where they stand.
 //!
-//! For the folded characters `c1 c2 … cn` the terms are the overlapping pairs `c1c2`, `c2c3`, …, and last the
-//! single `cn`. Then
+//! For the folded characters `c1 c2 … cn` the pairs are `c1c2`, `c2c3`, …, and last `cn` alone; the pair number *i*
+//! stands at place *i*. Then
 //!
-//! * a needle of two characters or more is contained exactly where the phrase of its pairs stands;
-//! * a needle of one character is contained exactly where a term begins with it, because every character
-//!   begins exactly one term;
-//! * no phrase of pairs can reach from one text into the next, because the single character between them is no
-//!   pair. So several texts may follow each other in one column and nothing matches across their border.
+//! * a needle of one character is contained exactly where a pair begins with it, because every character
+//!   begins exactly one pair;
+//! * a needle of more is contained exactly where enough of its pairs stand at their distance from each other:
+//!   those at 0, 2, 4, … and the last one cover every character of it.
 //!
-//! Terms go to a tokenizer that splits at ASCII which is neither letter nor digit and knows nothing else
-//! (FTS5 `ascii`). Every character is therefore written in a code without such ASCII: lower-case letters, digits
-//! and everything from U+0080 on stand for themselves; the rest of ASCII (space, quotes, NUL, …) moves to
-//! U+10FF00 + its number; the characters that really live there, and the escape itself, get an escape in
-//! front. No code is the beginning of another one, so a sequence of codes reads in one way only, and two
-//! different pairs never make the same term. A code holds no quote, star or NUL either: a needle cannot break
-//! out of a query.
+//! Whoever numbers the places of several texts in a row leaves one number out between two of them, so that
+//! nothing matches across their border.
+
+use std::ops::RangeInclusive;
 
 use super::fold::fold_char;
 
-/// First of the 128 places where ASCII moves to: the end of the last private plane.
-const MOVED: u32 = 0x10_FF00;
-/// Stands before a character that really is one of the moved ones, or the escape.
-const ESCAPE: char = '\u{10FF80}';
+/// Stands for "no second character"; no character has this number.
+const ALONE: u32 = 0x1F_FFFF;
+/// Bits of a character's number.
+const CHAR_BITS: u32 = 21;
 
 /// How to ask the index for a needle.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Ask {
-    /// Some term begins with this (a needle of one character).
-    Begins(String),
-    /// These terms, separated by spaces, stand in a row.
-    Row(String),
+    /// Some pair is one of these (a needle of one character).
+    Begins(RangeInclusive<u64>),
+    /// These pairs stand at these distances behind a common place, ascending, the first at 0.
+    Row(Vec<(u32, u64)>),
 }
 
-/// Appends the terms of one text to `out`, each followed by a space.
-pub fn terms_into(text: &str, out: &mut String) {
+/// The number of a pair: 42 bits, ordered by its first character.
+pub fn pair(first: char, second: Option<char>) -> u64 {
+    u64::from(u32::from(first)) << CHAR_BITS | u64::from(second.map_or(ALONE, u32::from))
+}
+
+/// The pairs of one text, in the order of their places.
+pub fn pairs(text: &str) -> impl Iterator<Item = u64> + '_ {
     let mut chars = text.chars().map(fold_char).peekable();
-    while let Some(c) = chars.next() {
-        push_code(c, out);
-        if let Some(&next) = chars.peek() {
-            push_code(next, out);
-        }
-        out.push(' ');
-    }
+    std::iter::from_fn(move || {
+        let first = chars.next()?;
+        Some(pair(first, chars.peek().copied()))
+    })
 }
 
 /// The question that is true for exactly the texts which contain `needle`, both folded;
 /// `None` for the empty needle.
 pub fn ask(needle: &str) -> Option<Ask> {
     let chars: Vec<char> = needle.chars().map(fold_char).collect();
-    let mut terms = String::with_capacity(needle.len() * 3);
     match chars.as_slice() {
         [] => None,
         [only] => {
-            push_code(*only, &mut terms);
-            Some(Ask::Begins(terms))
+            let first = u64::from(u32::from(*only)) << CHAR_BITS;
+            Some(Ask::Begins(first..=pair(*only, None)))
         }
         _ => {
-            for pair in chars.windows(2) {
-                push_code(pair[0], &mut terms);
-                push_code(pair[1], &mut terms);
-                terms.push(' ');
-            }
-            terms.pop();
-            Some(Ask::Row(terms))
+            let last = chars.len() - 2;
+            let places = (0..last).step_by(2).chain([last]);
+            let row = places.map(|place| (place as u32, pair(chars[place], Some(chars[place + 1]))));
+            Some(Ask::Row(row.collect()))
         }
-    }
-}
-
-fn push_code(c: char, out: &mut String) {
-    match c {
-        'a'..='z' | '0'..='9' => out.push(c),
-        '\0'..='\x7f' => out.extend(char::from_u32(MOVED + c as u32)),
-        '\u{10FF00}'..='\u{10FF80}' => out.extend([ESCAPE, c]),
-        _ => out.push(c),
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::collections::HashMap;
-
     use proptest::prelude::*;
 
     use super::*;
+    use crate::words::fold;
 
-    fn code(c: char) -> String {
-        let mut out = String::new();
-        push_code(c, &mut out);
-        out
-    }
-
-    fn terms(text: &str) -> Vec<String> {
-        let mut out = String::new();
-        terms_into(text, &mut out);
-        out.split_terminator(' ').map(str::to_owned).collect()
-    }
-
-    #[test]
-    fn every_character_has_a_code_of_its_own_that_the_tokenizer_keeps() {
-        let mut seen = HashMap::new();
-        for c in '\0'..=char::MAX {
-            let code = code(c);
-            assert!(
-                code.bytes()
-                    .all(|b| b >= 0x80 || b.is_ascii_lowercase() || b.is_ascii_digit()),
-                "U+{:04X}",
-                c as u32
-            );
-            if let Some(other) = seen.insert(code, c) {
-                panic!("U+{:04X} and U+{:04X} share a code", other as u32, c as u32);
-            }
-        }
-    }
-
-    #[test]
-    fn no_code_is_the_beginning_of_another() {
-        for c in '\0'..=char::MAX {
-            let code = code(c);
-            // Codes have one character or two; a code of one that began a code of two would be the escape.
-            assert_eq!(
-                code.starts_with(ESCAPE),
-                code.chars().count() == 2,
-                "U+{:04X}",
-                c as u32
-            );
+    /// The index in its plainest form: does the question hold for this text?
+    fn holds(ask: &Ask, text: &str) -> bool {
+        let stands: Vec<u64> = pairs(text).collect();
+        match ask {
+            Ask::Begins(range) => stands.iter().any(|pair| range.contains(pair)),
+            Ask::Row(row) => (0..stands.len()).any(|at| {
+                row.iter()
+                    .all(|(place, pair)| stands.get(at + *place as usize) == Some(pair))
+            }),
         }
     }
 
     #[test]
     fn a_text_is_cut_into_pairs_and_its_last_character() {
-        assert_eq!(terms("退款Ａ"), ["退款", "款a", "a"]);
-        assert_eq!(terms("退"), ["退"]);
-        assert!(terms("").is_empty());
+        let cut: Vec<u64> = pairs("退款Ａ").collect();
+        assert_eq!(
+            cut,
+            [pair('退', Some('款')), pair('款', Some('a')), pair('a', None)]
+        );
+        assert_eq!(pairs("退").collect::<Vec<_>>(), [pair('退', None)]);
+        assert_eq!(pairs("").count(), 0);
     }
 
     #[test]
-    fn a_needle_asks_for_the_row_of_its_pairs() {
+    fn a_needle_asks_for_as_few_pairs_as_cover_it() {
+        let places = |needle| match ask(needle) {
+            Some(Ask::Row(row)) => row.into_iter().map(|(place, _)| place).collect::<Vec<_>>(),
+            other => panic!("{other:?}"),
+        };
         assert_eq!(ask(""), None);
-        assert_eq!(ask("退"), Some(Ask::Begins("退".into())));
-        assert_eq!(ask("退款A"), Some(Ask::Row("退款 款a".into())));
+        assert_eq!(places("ab"), [0]);
+        assert_eq!(places("abc"), [0, 1]);
+        assert_eq!(places("abcd"), [0, 2]);
+        assert_eq!(places("abcde"), [0, 2, 3]);
+    }
+
+    #[test]
+    fn pairs_with_one_first_character_are_neighbours() {
+        for c in ['\0', 'a', '退', char::MAX] {
+            let Some(Ask::Begins(range)) = ask(&c.to_string()) else {
+                panic!()
+            };
+            for second in [None, Some('\0'), Some(char::MAX)] {
+                assert!(range.contains(&pair(c, second)));
+            }
+            let next = char::from_u32(c as u32 + 1);
+            assert!(next.is_none_or(|next| !range.contains(&pair(next, Some('\0')))));
+        }
     }
 
     proptest! {
         #[test]
-        fn different_pairs_make_different_terms(
-            a in any::<(char, char)>(), b in any::<(char, char)>(),
-            near in proptest::array::uniform4(proptest::char::range('\u{10FEF0}', '\u{10FFFD}')),
-        ) {
-            let join = |(x, y): (char, char)| code(x) + &code(y);
-            prop_assert_eq!(a == b, join(a) == join(b));
-            let [w, x, y, z] = near;
-            prop_assert_eq!((w, x) == (y, z), join((w, x)) == join((y, z)));
-            prop_assert_ne!(code(w), join((x, y)), "a single character is never a pair");
+        fn different_pairs_have_different_numbers(a in any::<(char, Option<char>)>(), b in any::<(char, Option<char>)>()) {
+            prop_assert_eq!(a == b, pair(a.0, a.1) == pair(b.0, b.1));
+            prop_assert!(pair(a.0, a.1) < 1 << 42);
         }
 
         #[test]
-        fn a_question_holds_no_character_that_a_query_could_trip_over(needle in any::<String>()) {
-            match ask(&needle) {
-                None => prop_assert!(needle.is_empty()),
-                Some(Ask::Begins(terms) | Ask::Row(terms)) => prop_assert!(
-                    terms.chars().all(|c| c == ' ' || !c.is_ascii() || c.is_ascii_lowercase() || c.is_ascii_digit())
-                ),
-            }
+        fn a_question_holds_exactly_where_the_needle_stands(text in "[abA退]{0,12}", needle in "[abAＢ退]{1,6}") {
+            let asked = ask(&needle).expect("not empty");
+            prop_assert_eq!(holds(&asked, &text), fold(&text).contains(&fold(&needle)));
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Text as the index sees it: folded the same way for writing and asking, cut into the same terms.
 //!
 //! Enters: any text. Leaves: its folded form ([`Folded`]) with the way back to the source bytes, and its index
-//! terms ([`terms_into`]). Both sides of the text index, the row that is written and the question that is asked, go through
+//! pairs ([`pairs`]). Both sides of the text index, the row that is written and the question that is asked, go through
 //! here, so they cannot drift apart.
 //!
 //! Must not know: who writes, who asks, SQL, messages.
@@ -9,9 +9,9 @@
 pub mod cut;
 pub mod fold;
 
-pub use cut::{Ask, ask, terms_into};
+pub use cut::{Ask, ask, pairs};
 pub use fold::{Folded, fold, fold_char};
 
 /// Number of the folding and cutting rules together. A store remembers it; an index written under another
-/// number has to be built again. Raise it whenever [`fold_char`] or [`terms_into`] changes for any character.
-pub const VERSION: u32 = 1;
+/// number has to be built again. Raise it whenever [`fold_char`] or [`pairs`] changes for any character.
+pub const VERSION: u32 = 2;

@@ -65,11 +65,10 @@ mod counted {
     /// Folding and cutting everything that can be searched.
     #[inline(never)]
     pub(super) fn terms(prepared: &mut Prepared) {
-        let mut terms = String::new();
         for text in &prepared.texts {
-            terms.clear();
-            words::terms_into(black_box(text), &mut terms);
-            black_box(&terms);
+            for pair in words::pairs(black_box(text)) {
+                black_box(pair);
+            }
         }
     }
 

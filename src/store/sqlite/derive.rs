@@ -1,15 +1,19 @@
 //! Everything the store keeps about an opened record besides its bytes. All of it follows from the message, so
 //! it can be thrown away and written again by a later version (promise 4).
+//!
+//! In two halves: [`Derived::new`] needs nothing but the message and runs on any thread; [`write`] gives the names
+//! their rows and belongs to the writer.
 
 use rusqlite::{Transaction, params};
 
 use super::{
     codes::{MSGID_DIFFERS, SENDER_RECEIVES, carries, direction_in, flaws_in, scope_in},
-    intern::Interner,
+    index::{Doc, Entry, Kind, Trait, hash, term, text, trait_term},
+    intern::{Interner, audience_hash, chat_columns},
 };
 use crate::{
     ids::{CompanyId, RecordId},
-    message::{Message, Place, fold_id},
+    message::{Message, Place, Segment, fold_id},
     store::Result,
     words,
 };
@@ -23,29 +27,93 @@ pub(super) struct Told<'a> {
     pub outer_msgid: &'a str,
 }
 
-/// Writes the rows of one message.
+/// What follows from a message alone.
+pub(super) struct Derived {
+    msgid: String,
+    msgtype: String,
+    action: String,
+    time: i64,
+    from: String,
+    /// Folded, sorted, each once, sender included.
+    people: Vec<String>,
+    audience: Vec<u8>,
+    /// `kind` and `key`.
+    chat: Option<(i64, String)>,
+    scope: i64,
+    direction: i64,
+    flags: i64,
+    flaws: i64,
+    recalls: Option<String>,
+    /// Terms of the texts, with their places in the record.
+    terms: Vec<(u64, u32)>,
+}
+
+impl Derived {
+    pub(super) fn new(message: &Message, msgid_differs: bool) -> Self {
+        let from = fold_id(&message.from).into_owned();
+        let to: Vec<String> = message.to.iter().map(|id| fold_id(id).into_owned()).collect();
+        let sender_receives = to.contains(&from);
+        let mut people: Vec<String> = to
+            .into_iter()
+            .chain([from.clone()])
+            .filter(|id| !id.is_empty())
+            .collect();
+        people.sort_unstable();
+        people.dedup();
+        Self {
+            msgid: message.msgid.clone(),
+            msgtype: message.msgtype.clone(),
+            action: message.action.clone(),
+            time: message.time.map_or(0, |time| time.0),
+            audience: audience_hash(&people),
+            from,
+            people,
+            chat: message.chat.as_ref().map(chat_columns),
+            scope: scope_in(message.scope),
+            direction: direction_in(message.direction),
+            flags: carries(message)
+                + i64::from(sender_receives) * SENDER_RECEIVES
+                + i64::from(msgid_differs) * MSGID_DIFFERS,
+            flaws: flaws_in(message.flaws),
+            recalls: message.recalls.clone().filter(|target| !target.is_empty()),
+            terms: text_terms(&message.segments),
+        }
+    }
+}
+
+/// Numbers the characters of all texts through; one number between two texts stands for nothing.
+fn text_terms(segments: &[Segment]) -> Vec<(u64, u32)> {
+    let mut terms = Vec::with_capacity(segments.iter().map(|segment| segment.text.len() / 2).sum());
+    let mut place = 0;
+    for segment in segments {
+        let places = match segment.places.0 {
+            0 => crate::message::Places::of(&[Place::Other]).0,
+            places => places,
+        };
+        for pair in words::pairs(&segment.text) {
+            terms.push((text(pair, places), place));
+            place += 1;
+        }
+        place += 1;
+    }
+    terms
+}
+
+/// Writes the rows of one message; what goes into the index is returned, to be added with others.
 pub(super) fn write(
     tx: &Transaction<'_>,
     interner: &mut Interner<'_>,
     told: &Told<'_>,
-    message: &Message,
-    msgid_differs: bool,
-) -> Result<()> {
-    let from = fold_id(&message.from).into_owned();
-    let to: Vec<String> = message.to.iter().map(|id| fold_id(id).into_owned()).collect();
-    let sender_receives = to.contains(&from);
-    let mut people: Vec<String> = to
-        .into_iter()
-        .chain([from.clone()])
-        .filter(|id| !id.is_empty())
-        .collect();
-    people.sort_unstable();
-    people.dedup();
-
-    let flags = carries(message)
-        + i64::from(sender_receives) * SENDER_RECEIVES
-        + i64::from(msgid_differs) * MSGID_DIFFERS;
-    let inner_msgid = (message.msgid != told.outer_msgid).then_some(&message.msgid);
+    derived: &mut Derived,
+) -> Result<Doc> {
+    let sender = interner.person(&derived.from)?;
+    let chat = match &derived.chat {
+        Some((kind, key)) => interner.chat(told.company, *kind, key)?,
+        None => 0,
+    };
+    let audience = interner.audience(&derived.audience, &derived.people)?;
+    let msgtype = interner.word(&derived.msgtype)?;
+    let inner_msgid = (derived.msgid != told.outer_msgid).then_some(&derived.msgid);
     tx.prepare_cached(
         "INSERT INTO message (record, company, seq, time, sender, chat, audience, type, action, scope, direction,
            flags, flaws, msgid) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -54,69 +122,52 @@ pub(super) fn write(
         told.record.0,
         told.company.0,
         told.seq,
-        message.time.map_or(0, |time| time.0),
-        interner.person(&from)?,
-        interner.chat(told.company, message.chat.as_ref())?,
-        interner.audience(&people)?,
-        interner.word(&message.msgtype)?,
-        interner.word(&message.action)?,
-        scope_in(message.scope),
-        direction_in(message.direction),
-        flags,
-        flaws_in(message.flaws),
+        derived.time,
+        sender,
+        chat,
+        audience,
+        msgtype,
+        interner.word(&derived.action)?,
+        derived.scope,
+        derived.direction,
+        derived.flags,
+        derived.flaws,
         inner_msgid
     ])?;
-    write_media(tx, told.record, message)?;
-    if let Some(target) = message.recalls.as_deref().filter(|target| !target.is_empty()) {
+    if let Some(target) = &derived.recalls {
         tx.prepare_cached("INSERT INTO recall (record, company, pre_msgid) VALUES (?, ?, ?)")?
             .execute(params![told.record.0, told.company.0, target])?;
     }
-    write_index(tx, told.record, message)
-}
-
-fn write_media(tx: &Transaction<'_>, record: RecordId, message: &Message) -> Result<()> {
-    for (ord, media) in message.media.iter().enumerate() {
-        tx.prepare_cached(
-            "INSERT INTO media (record, ord, kind, sdkfileid, md5, size, filename, seconds, depth)
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        )?
-        .execute(params![
-            record.0,
-            ord as i64,
-            media.kind,
-            media.sdkfileid.expose(),
-            media.md5,
-            media.size.map(|size| size as i64),
-            media.filename,
-            media.seconds.map(|seconds| seconds as i64),
-            media.depth
-        ])?;
+    let mut terms = std::mem::take(&mut derived.terms);
+    let mut add = |term| terms.push((term, 0));
+    add(term(Kind::Sender, sender));
+    add(term(Kind::Audience, audience));
+    add(term(Kind::Chat, chat));
+    let outer = hash(told.outer_msgid);
+    add(term(Kind::Msgid, outer));
+    if let Some(inner) = inner_msgid
+        .map(|msgid| hash(msgid))
+        .filter(|inner| *inner != outer)
+    {
+        add(term(Kind::Msgid, inner));
     }
-    Ok(())
-}
-
-fn write_index(tx: &Transaction<'_>, record: RecordId, message: &Message) -> Result<()> {
-    // The columns of the table, in the order of `Place::ALL`.
-    let mut columns: [String; Place::ALL.len()] = Default::default();
-    for segment in &message.segments {
-        let nowhere = segment.places.is_empty();
-        for (place, column) in Place::ALL.into_iter().zip(&mut columns) {
-            if segment.places.contains(place) || (nowhere && place == Place::Other) {
-                words::terms_into(&segment.text, column);
-            }
-        }
+    add(trait_term(Trait::Type, msgtype));
+    add(trait_term(Trait::Company, told.company.0));
+    for bit in (0..5).map(|bit| 1 << bit).filter(|bit| derived.flags & bit != 0) {
+        add(trait_term(Trait::Flag, bit));
     }
-    if columns.iter().all(String::is_empty) {
-        return Ok(());
+    if derived.scope != 0 {
+        add(trait_term(Trait::Scope, derived.scope));
     }
-    let [text, filename, forwarded, quote, card, link, other] =
-        columns.map(|column| (!column.is_empty()).then_some(column));
-    tx.prepare_cached(
-        "INSERT INTO text_index (rowid, text, filename, forwarded, quote, card, link, other)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-    )?
-    .execute(params![
-        record.0, text, filename, forwarded, quote, card, link, other
-    ])?;
-    Ok(())
+    if derived.chat.as_ref().is_some_and(|(kind, _)| *kind == 1) {
+        add(trait_term(Trait::Room, 1));
+    }
+    Ok(Doc {
+        entry: Entry {
+            record: told.record.0,
+            seq: told.seq,
+            time: derived.time,
+        },
+        terms,
+    })
 }

@@ -2,14 +2,16 @@
 
 use std::collections::HashMap;
 
-use rusqlite::{Connection, Row};
+use rusqlite::{Connection, Row, types::ValueRef};
 use sha2::{Digest, Sha256};
 
 use super::{
     Reader,
     codes::{seq_out, state_out},
+    index::{Asker, is_logical},
     land,
     migrate::hex,
+    pack::{Unpacker, kept},
 };
 use crate::{
     ids::KeyVersion,
@@ -32,8 +34,8 @@ const RULES: [(&str, &str); 6] = [
         "SELECT count(*) FROM message JOIN record ON id = record WHERE state <> 1",
     ),
     (
-        "records without what was landed",
-        "SELECT count(*) FROM record WHERE id NOT IN (SELECT record FROM sealed)",
+        "unopened records without what was landed",
+        "SELECT count(*) FROM record WHERE state <> 1 AND id NOT IN (SELECT record FROM sealed)",
     ),
     (
         "states whose tally is wrong",
@@ -70,6 +72,7 @@ impl Reader {
                 findings.push(format!("{rule}: {count}"));
             }
         }
+        findings.extend(index_findings(&view)?);
         Ok(findings)
     }
 
@@ -98,7 +101,7 @@ impl Reader {
                     hash.update(row.get::<_, i64>(1)?.to_le_bytes());
                     hash.update(state_out(row.get(2)?)?.as_str());
                     hash_copies(&view, id, &mut hash)?;
-                    hash_message(&view, id, &mut hash)?;
+                    hash_message(&view, &self.unpacker, id, &mut hash)?;
                     hash.update(terms.get(&id).copied().unwrap_or_default().to_le_bytes());
                 }
             }
@@ -107,34 +110,48 @@ impl Reader {
     }
 }
 
-/// One number per document, whatever the order of its terms: the sum of a digest of each term and its place.
-fn index_digests(conn: &Connection) -> Result<HashMap<i64, u128>> {
-    conn.execute_batch(
-        "DROP TABLE IF EXISTS temp.index_terms;
-         CREATE VIRTUAL TABLE temp.index_terms USING fts5vocab(main, text_index, instance)",
-    )?;
-    let mut digests: HashMap<i64, u128> = HashMap::new();
-    let mut statement = conn.prepare("SELECT doc, term, col, offset FROM temp.index_terms")?;
+/// What is wrong between the index and the records it is about: every opened record is in it once, with its time.
+fn index_findings(conn: &Connection) -> Result<Vec<String>> {
+    let mut found: HashMap<i64, (i64, i64)> = HashMap::new();
+    let (mut twice, mut wrong) = (0, 0);
+    Asker::new(conn)?.entries(|entry| {
+        twice += u64::from(found.insert(entry.record, (entry.seq, entry.time)).is_some());
+    })?;
+    let mut missing = 0;
+    let mut statement = conn.prepare("SELECT record, seq, time FROM message")?;
     let mut rows = statement.query([])?;
-    // Terms come in order, so each is digested once.
-    let (mut term, mut term_digest) = (String::new(), 0u128);
     while let Some(row) = rows.next()? {
-        let found = row.get_ref(1)?.as_str().map_err(rusqlite::Error::from)?;
-        if found != term {
-            term = found.to_owned();
-            let digest = Sha256::digest(found.as_bytes());
-            term_digest = digest
-                .iter()
-                .take(16)
-                .fold(0, |number, byte| number << 8 | u128::from(*byte));
+        match found.remove(&row.get(0)?) {
+            None => missing += 1,
+            Some(entry) => wrong += u64::from(entry != (row.get(1)?, row.get(2)?)),
         }
-        let column = row.get_ref(2)?.as_str().map_err(rusqlite::Error::from)?;
-        let place = column.bytes().fold(row.get::<_, i64>(3)? as u128, |sum, byte| {
-            sum.wrapping_mul(257).wrapping_add(u128::from(byte) << 40)
-        });
-        let sum = digests.entry(row.get(0)?).or_default();
-        *sum = sum.wrapping_add(mix(term_digest ^ mix(place)));
     }
+    let findings = [
+        ("records twice in the index", twice),
+        ("messages not in the index", missing),
+        ("messages with another seq or time in the index", wrong),
+        ("records in the index without a message", found.len() as u64),
+    ];
+    Ok(findings
+        .into_iter()
+        .filter(|(_, count)| *count != 0)
+        .map(|(rule, count)| format!("{rule}: {count}"))
+        .collect())
+}
+
+/// One number per record, whatever the order of its terms: the sum of a digest of each term and its place. Terms
+/// that hold row numbers are left out; what they stand for is hashed as names.
+fn index_digests(conn: &Connection) -> Result<HashMap<i64, u128>> {
+    let mut digests: HashMap<i64, u128> = HashMap::new();
+    Asker::new(conn)?.everything(|entry, term, place| {
+        let sum = digests.entry(entry.record).or_default();
+        let wide = if is_logical(term) {
+            u128::from(term) << 64
+        } else {
+            0
+        };
+        *sum = sum.wrapping_add(mix(mix(wide) ^ u128::from(place)));
+    })?;
     Ok(digests)
 }
 
@@ -157,11 +174,12 @@ fn hash_strays(conn: &Connection, company: i64, hash: &mut Sha256) -> Result<()>
 }
 
 /// All copies as a set: which of them is the current one may depend on the order of arrival. Each is digested
-/// from what is kept, and must still have the digest it was landed with.
+/// from what is kept, and must still have the digest it was landed with; where the original was let go after
+/// opening, the digest stands for it.
 fn hash_copies(conn: &Connection, record: i64, hash: &mut Sha256) -> Result<()> {
     let mut statement = conn.prepare_cached(
         "SELECT r.seq, r.sha256, r.msgid, r.version, s.random_key, s.body, s.odd
-           FROM record r JOIN sealed s ON s.record = r.id WHERE r.id = ?1
+           FROM record r LEFT JOIN sealed s ON s.record = r.id WHERE r.id = ?1
          UNION ALL
          SELECT r.seq, v.sha256, v.msgid, v.version, v.random_key, v.body, v.odd
            FROM variant v JOIN record r ON r.id = v.record WHERE v.record = ?1
@@ -169,44 +187,49 @@ fn hash_copies(conn: &Connection, record: i64, hash: &mut Sha256) -> Result<()> 
     )?;
     let mut rows = statement.query([record])?;
     while let Some(row) = rows.next()? {
-        let sealed = Sealed {
-            seq: seq_out(row.get(0)?),
-            msgid: row.get(2)?,
-            key_version: KeyVersion(row.get(3)?),
-            random_key: row.get(4)?,
-            body: row.get(5)?,
-            odd: row.get(6)?,
-        };
-        let digest = land::digest(&sealed);
-        if digest != row.get::<_, Vec<u8>>(1)? {
-            return Err(StoreError::Damaged(format!(
-                "what was landed for seq {} has changed",
-                sealed.seq
-            )));
+        let landed: Vec<u8> = row.get(1)?;
+        if row.get_ref(5)? != ValueRef::Null {
+            let sealed = Sealed {
+                seq: seq_out(row.get(0)?),
+                msgid: row.get(2)?,
+                key_version: KeyVersion(row.get(3)?),
+                random_key: kept(row, 4)?,
+                body: kept(row, 5)?,
+                odd: row.get(6)?,
+            };
+            if land::digest(&sealed) != landed {
+                return Err(StoreError::Damaged(format!(
+                    "what was landed for seq {} has changed",
+                    sealed.seq
+                )));
+            }
         }
-        hash.update(digest);
+        hash.update(landed);
     }
     Ok(())
 }
 
-fn hash_message(conn: &Connection, record: i64, hash: &mut Sha256) -> Result<()> {
-    let sections: [(&str, usize); 3] = [
+fn hash_message(conn: &Connection, unpacker: &Unpacker, record: i64, hash: &mut Sha256) -> Result<()> {
+    let mut statement = conn.prepare_cached("SELECT dictionary, body FROM plaintext WHERE record = ?")?;
+    let mut rows = statement.query([record])?;
+    if let Some(row) = rows.next()? {
+        let body = unpacker.body(conn, row, 0, 1)?;
+        hash.update((body.len() as u64).to_le_bytes());
+        hash.update(&body);
+    }
+    let sections: [(&str, usize); 2] = [
         (
-            "SELECT b.body, m.time, p.key, c.kind, c.key, a.hash, t.text, n.text, m.scope, m.direction, m.flags,
+            "SELECT m.time, p.key, c.kind, c.key, a.hash, t.text, n.text, m.scope, m.direction, m.flags,
                m.flaws, m.msgid, (SELECT pre_msgid FROM recall WHERE recall.record = m.record)
-             FROM message m JOIN plaintext b ON b.record = m.record JOIN person p ON p.id = m.sender
+             FROM message m JOIN person p ON p.id = m.sender
                JOIN chat c ON c.id = m.chat JOIN audience a ON a.id = m.audience JOIN word t ON t.id = m.type
                JOIN word n ON n.id = m.action WHERE m.record = ?",
-            14,
+            13,
         ),
         (
             "SELECT p.key FROM message m JOIN audience_member am ON am.audience = m.audience
                JOIN person p ON p.id = am.person WHERE m.record = ? ORDER BY p.key",
             1,
-        ),
-        (
-            "SELECT kind, sdkfileid, md5, size, filename, seconds, depth FROM media WHERE record = ? ORDER BY ord",
-            7,
         ),
     ];
     for (sql, columns) in sections {
@@ -222,7 +245,6 @@ fn hash_message(conn: &Connection, record: i64, hash: &mut Sha256) -> Result<()>
 
 /// Columns with their kind and length, so that no two rows read the same.
 fn feed(hash: &mut Sha256, row: &Row<'_>, columns: std::ops::Range<usize>) -> Result<()> {
-    use rusqlite::types::ValueRef;
     for column in columns {
         match row.get_ref(column)? {
             ValueRef::Null => hash.update([0]),

@@ -1,5 +1,5 @@
-//! Texts that repeat are kept once: words, people, chats, audiences. One [`Interner`] lives as long as one
-//! transaction, so that a rolled-back row is never remembered.
+//! Texts that repeat are kept once: words, people, chats, audiences. What is known survives the transaction only
+//! when it was committed, so that a rolled-back row is never remembered.
 
 use std::collections::HashMap;
 
@@ -8,28 +8,40 @@ use sha2::{Digest, Sha256};
 
 use crate::{ids::CompanyId, message::Chat, store::Result};
 
-/// Finds or makes rows, remembering those of this transaction.
-pub(super) struct Interner<'t> {
-    tx: &'t Transaction<'t>,
+/// Names of one kind beyond this many are forgotten and looked up again.
+const MOST: usize = 50_000;
+
+/// Rows by name. Rows of names are never removed or renumbered, so what is known stays true.
+#[derive(Default)]
+pub(super) struct Names {
     words: HashMap<String, i64>,
     people: HashMap<String, i64>,
-    chats: HashMap<(CompanyId, Chat), i64>,
+    chats: HashMap<(CompanyId, i64, String), i64>,
     audiences: HashMap<Vec<u8>, i64>,
 }
 
+/// Finds or makes rows, remembering those of this transaction.
+pub(super) struct Interner<'t> {
+    tx: &'t Transaction<'t>,
+    names: Names,
+}
+
 impl<'t> Interner<'t> {
-    pub(super) fn new(tx: &'t Transaction<'t>) -> Self {
-        Self {
-            tx,
-            words: HashMap::new(),
-            people: HashMap::new(),
-            chats: HashMap::new(),
-            audiences: HashMap::new(),
+    /// Begins with what is known from before.
+    pub(super) fn new(tx: &'t Transaction<'t>, mut names: Names) -> Self {
+        if names.people.len() > MOST || names.chats.len() > MOST || names.audiences.len() > MOST {
+            names = Names::default();
         }
+        Self { tx, names }
+    }
+
+    /// What is known now; to be kept once the transaction is committed.
+    pub(super) fn into_names(self) -> Names {
+        self.names
     }
 
     pub(super) fn word(&mut self, text: &str) -> Result<i64> {
-        if let Some(&id) = self.words.get(text) {
+        if let Some(&id) = self.names.words.get(text) {
             return Ok(id);
         }
         let id = find_or_make(
@@ -38,13 +50,13 @@ impl<'t> Interner<'t> {
             "INSERT INTO word (text) VALUES (?)",
             [text],
         )?;
-        self.words.insert(text.to_owned(), id);
+        self.names.words.insert(text.to_owned(), id);
         Ok(id)
     }
 
     /// `key` is folded already.
     pub(super) fn person(&mut self, key: &str) -> Result<i64> {
-        if let Some(&id) = self.people.get(key) {
+        if let Some(&id) = self.names.people.get(key) {
             return Ok(id);
         }
         let id = find_or_make(
@@ -53,46 +65,45 @@ impl<'t> Interner<'t> {
             "INSERT INTO person (key) VALUES (?)",
             [key],
         )?;
-        self.people.insert(key.to_owned(), id);
+        self.names.people.insert(key.to_owned(), id);
         Ok(id)
     }
 
-    pub(super) fn chat(&mut self, company: CompanyId, chat: Option<&Chat>) -> Result<i64> {
-        let Some(chat) = chat else { return Ok(0) };
-        if let Some(&id) = self.chats.get(&(company, chat.clone())) {
+    /// `kind` and `key` as [`chat_columns`] makes them.
+    pub(super) fn chat(&mut self, company: CompanyId, kind: i64, key: &str) -> Result<i64> {
+        let name = (company, kind, key.to_owned());
+        if let Some(&id) = self.names.chats.get(&name) {
             return Ok(id);
         }
-        let (kind, key) = chat_columns(chat);
         let id = find_or_make(
             self.tx,
             "SELECT id FROM chat WHERE company = ?1 AND kind = ?2 AND key = ?3",
             "INSERT INTO chat (company, kind, key) VALUES (?1, ?2, ?3)",
             params![company.0, kind, key],
         )?;
-        self.chats.insert((company, chat.clone()), id);
+        self.names.chats.insert(name, id);
         Ok(id)
     }
 
-    /// `people` is folded, sorted and without repetition.
-    pub(super) fn audience(&mut self, people: &[String]) -> Result<i64> {
+    /// `people` is folded, sorted and without repetition, `hash` is [`audience_hash`] of it.
+    pub(super) fn audience(&mut self, hash: &[u8], people: &[String]) -> Result<i64> {
         if people.is_empty() {
             return Ok(0);
         }
-        let hash = audience_hash(people);
-        if let Some(&id) = self.audiences.get(&hash) {
+        if let Some(&id) = self.names.audiences.get(hash) {
             return Ok(id);
         }
         let known = self
             .tx
             .prepare_cached("SELECT id FROM audience WHERE hash = ?")?
-            .query_row([&hash], |row| row.get(0))
+            .query_row([hash], |row| row.get(0))
             .optional()?;
         let id = match known {
             Some(id) => id,
             None => {
                 self.tx
                     .prepare_cached("INSERT INTO audience (hash) VALUES (?)")?
-                    .execute([&hash])?;
+                    .execute([hash])?;
                 let id = self.tx.last_insert_rowid();
                 for person in people {
                     let person = self.person(person)?;
@@ -103,7 +114,7 @@ impl<'t> Interner<'t> {
                 id
             }
         };
-        self.audiences.insert(hash, id);
+        self.names.audiences.insert(hash.to_owned(), id);
         Ok(id)
     }
 }
@@ -117,7 +128,7 @@ pub(super) fn chat_columns(chat: &Chat) -> (i64, String) {
 }
 
 /// SHA-256 over the ids with their lengths.
-fn audience_hash(people: &[String]) -> Vec<u8> {
+pub(super) fn audience_hash(people: &[String]) -> Vec<u8> {
     let mut hash = Sha256::new();
     for person in people {
         hash.update((person.len() as u64).to_le_bytes());

@@ -13,6 +13,7 @@ use super::{
     books::insert_call,
     codes::{OPENED, SEALED, seq_in, seq_out},
     lease,
+    pack::keep,
 };
 use crate::{
     ids::{CompanyId, Millis, RecordId, Seq},
@@ -45,16 +46,21 @@ impl Store {
             stray: strays.len() as u64,
             ..Landed::default()
         };
+        // Rows that were there and are counted where they move.
+        let mut to_open = 0;
         for (index, sealed) in records.iter().enumerate() {
             match land_one(&tx, lease.company, sealed, call.at)? {
                 Fate::Fresh(id) => landed.fresh.push((id, index)),
                 Fate::Duplicate => landed.duplicate += 1,
-                Fate::Changed { to_open } => {
+                Fate::Changed { to_open: again } => {
                     landed.changed += 1;
-                    landed.fresh.extend(to_open.map(|id| (id, index)));
+                    to_open += i64::from(again.is_some());
+                    landed.fresh.extend(again.map(|id| (id, index)));
                 }
             }
         }
+        let fresh = landed.fresh.len() as i64 - to_open;
+        tally(&tx, lease.company, SEALED, fresh)?;
         for raw in strays {
             tx.prepare_cached("INSERT OR IGNORE INTO stray (company, sha256, raw, at) VALUES (?, ?, ?, ?)")?
                 .execute(params![
@@ -106,7 +112,12 @@ fn land_one(tx: &Transaction<'_>, company: CompanyId, sealed: &Sealed, at: Milli
     if inserted == 1 {
         let id = tx.last_insert_rowid();
         tx.prepare_cached("INSERT INTO sealed (record, random_key, body, odd) VALUES (?, ?, ?, ?)")?
-            .execute(params![id, sealed.random_key, sealed.body, sealed.odd])?;
+            .execute(params![
+                id,
+                keep(&sealed.random_key),
+                keep(&sealed.body),
+                sealed.odd
+            ])?;
         return Ok(Fate::Fresh(RecordId(id)));
     }
     let (id, current, state): (i64, Vec<u8>, i64) = tx
@@ -127,8 +138,8 @@ fn land_one(tx: &Transaction<'_>, company: CompanyId, sealed: &Sealed, at: Milli
             sha256,
             sealed.msgid,
             sealed.key_version.0,
-            sealed.random_key,
-            sealed.body,
+            keep(&sealed.random_key),
+            keep(&sealed.body),
             sealed.odd
         ])?;
     if kept == 0 {
@@ -136,6 +147,10 @@ fn land_one(tx: &Transaction<'_>, company: CompanyId, sealed: &Sealed, at: Milli
     }
     let waits = state != SEALED && state != OPENED;
     let to_open = waits && promote(tx, RecordId(id))?;
+    if to_open {
+        tally(tx, company, state, -1)?;
+        tally(tx, company, SEALED, 1)?;
+    }
     Ok(Fate::Changed {
         to_open: to_open.then_some(RecordId(id)),
     })
@@ -168,6 +183,26 @@ pub(super) fn promote(tx: &Transaction<'_>, record: RecordId) -> Result<bool> {
     tx.prepare_cached("DELETE FROM variant WHERE id = ?")?
         .execute([next])?;
     Ok(true)
+}
+
+/// Counts records into a state, or out of it.
+pub(super) fn tally(tx: &Transaction<'_>, company: CompanyId, state: i64, count: i64) -> Result<()> {
+    if count != 0 {
+        tx.prepare_cached(
+            "INSERT INTO tally (company, state, count) VALUES (?1, ?2, ?3)
+             ON CONFLICT DO UPDATE SET count = count + ?3",
+        )?
+        .execute([company.0, state, count])?;
+    }
+    Ok(())
+}
+
+/// How many records of all companies are in a state.
+pub(super) fn count(tx: &Transaction<'_>, state: i64) -> Result<u64> {
+    let count: i64 = tx
+        .prepare_cached("SELECT ifnull(sum(count), 0) FROM tally WHERE state = ?")?
+        .query_row([state], |row| row.get(0))?;
+    Ok(count.unsigned_abs())
 }
 
 /// SHA-256 over everything that was landed, each part with its length.

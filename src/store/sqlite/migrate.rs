@@ -6,13 +6,18 @@ use std::path::Path;
 use rusqlite::{Connection, Transaction, TransactionBehavior, params};
 use sha2::{Digest, Sha256};
 
-use super::open::APPLICATION_ID;
+use super::{
+    Packer, again,
+    open::APPLICATION_ID,
+    pack::{self, Unpacker, keep},
+};
 use crate::{
     store::{Result, StoreError},
     words,
 };
 
 /// One step, as compiled in.
+#[derive(Clone, Copy)]
 pub(in crate::store) struct Migration {
     /// Its place in the order; the first is 1 and none is left out.
     pub number: u32,
@@ -23,11 +28,21 @@ pub(in crate::store) struct Migration {
 }
 
 /// Every migration ever released.
-pub(in crate::store) const ALL: &[Migration] = &[Migration {
-    number: 1,
-    name: "first",
-    sql: include_str!("../../../migrations/sqlite/0001_first.sql"),
-}];
+pub(in crate::store) const ALL: &[Migration] = &[
+    Migration {
+        number: 1,
+        name: "first",
+        sql: include_str!("../../../migrations/sqlite/0001_first.sql"),
+    },
+    Migration {
+        number: 2,
+        name: "index",
+        sql: include_str!("../../../migrations/sqlite/0002_index.sql"),
+    },
+];
+
+/// The first migration after which bodies are packed and the index is built by the program.
+const PACKED: u32 = 2;
 
 /// The number a database is at after all of `list`.
 pub(in crate::store) fn last(list: &[Migration]) -> u32 {
@@ -87,8 +102,49 @@ pub(in crate::store) fn bring_up(conn: &Connection, path: &Path, list: &[Migrati
             "INSERT INTO fact (name, value) VALUES ('words', ?)",
             [words::VERSION.to_string()],
         )?;
+    } else if found < PACKED && last(list) >= PACKED {
+        // After all files, so that it always meets the tables it was written for.
+        convert(&tx)?;
     }
     tx.commit()?;
+    Ok(())
+}
+
+/// Packs what an old program kept as it was, and builds the index.
+fn convert(tx: &Transaction<'_>) -> Result<()> {
+    let unpacker = Unpacker::default();
+    pack::train(tx, &unpacker)?;
+    let packer = Packer::load(tx)?;
+    let mut after = 0;
+    loop {
+        let batch = tx
+            .prepare_cached("SELECT record, body FROM plaintext WHERE record > ? ORDER BY record LIMIT 1000")?
+            .query_map([after], |row| Ok((row.get(0)?, row.get(1)?)))?
+            .collect::<Result<Vec<(i64, Vec<u8>)>, _>>()?;
+        let Some((last, _)) = batch.last() else { break };
+        after = *last;
+        for (record, body) in batch {
+            let packed = packer.pack(&body);
+            tx.prepare_cached("UPDATE plaintext SET dictionary = ?, body = ? WHERE record = ?")?
+                .execute(params![packed.dictionary, packed.data, record])?;
+        }
+    }
+    let mut after = 0;
+    loop {
+        let batch = tx
+            .prepare_cached(
+                "SELECT record, random_key, body FROM sealed WHERE record > ? ORDER BY record LIMIT 1000",
+            )?
+            .query_map([after], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?
+            .collect::<Result<Vec<(i64, String, String)>, _>>()?;
+        let Some((last, ..)) = batch.last() else { break };
+        after = *last;
+        for (record, key, body) in batch {
+            tx.prepare_cached("UPDATE sealed SET random_key = ?, body = ? WHERE record = ?")?
+                .execute(params![keep(&key), keep(&body), record])?;
+        }
+    }
+    again::all(tx, &unpacker, &mut |_| ())?;
     Ok(())
 }
 

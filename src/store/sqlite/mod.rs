@@ -1,19 +1,23 @@
 //! The SQLite engine: one file, one writing connection, any number of readers.
 //!
 //! One file per concern, named as in every engine of the store: `open`, `migrate`, `lease`, `land`, `settle`,
-//! `again`, `books`, `waiting`, `read`, `search`, `stats`, `hash`; `codes`, `intern`, `derive` and `row` are what
-//! they share.
+//! `again`, `books`, `waiting`, `read`, `search`, `stats`, `hash`, `forget`, `disk`; `codes`, `intern`, `derive`,
+//! `pack`, `index` and `row` are what they share.
 
 mod again;
 mod books;
 mod codes;
 mod derive;
+mod disk;
+mod forget;
 mod hash;
+mod index;
 mod intern;
 mod land;
 mod lease;
 pub(super) mod migrate;
 mod open;
+mod pack;
 mod read;
 mod row;
 mod search;
@@ -26,16 +30,23 @@ use std::{ops::Deref, path::PathBuf};
 
 use rusqlite::Connection;
 
+pub use pack::Packer;
+pub use settle::{Prepared, prepare};
+
 /// The reading half. Several may be open at once, in this process and in others, while one [`Store`] writes;
 /// each answer is of one moment.
 pub struct Reader {
     conn: Connection,
     path: PathBuf,
+    unpacker: pack::Unpacker,
 }
 
 /// The writing half; it can read as well. Only one write happens at a time, across all processes.
 pub struct Store {
     reader: Reader,
+    packer: Packer,
+    /// Of committed transactions only.
+    names: intern::Names,
 }
 
 /// Whoever may write may read.

@@ -1,10 +1,18 @@
 //! Looking things up: a record, a msgid, what was said around it, a whole conversation.
 
-use super::{Reader, codes::time_out, row};
+use std::collections::{HashMap, HashSet};
+
+use rusqlite::{Connection, OptionalExtension, ToSql};
+
+use super::{
+    Reader,
+    codes::time_out,
+    index::{Asker, Entry, Expr, Kind, term},
+    row,
+};
 use crate::{
     ids::{CompanyId, RecordId},
-    message::{Chat, Media, fold_id},
-    secret::Secret,
+    message::{self, Chat, Media, fold_id},
     store::{
         Result,
         contract::{ChatId, ChatRow, Hit, Order, PageKey, Stored},
@@ -15,67 +23,69 @@ impl Reader {
     /// A record by its row.
     pub fn message(&self, id: RecordId) -> Result<Option<Stored>> {
         let view = self.view()?;
-        row::load(&view, id)
+        Ok(self.load_all(&view, &[id.0])?.pop())
     }
 
     /// Every record with this msgid, outer or inner, opened or not, in the order of their rows.
-    /// There may be several: nothing promises that a msgid comes once.
+    /// There may be several: nothing promises that a msgid comes once. Records that are not opened are few, and
+    /// all of them are looked at.
     pub fn by_msgid(&self, msgid: &str) -> Result<Vec<Stored>> {
         let view = self.view()?;
-        let ids = view
+        let mut ids = view
             .prepare_cached(
-                "SELECT id FROM record WHERE msgid = ?1 UNION SELECT record FROM message WHERE msgid = ?1
-                 ORDER BY 1",
+                "SELECT id FROM record INDEXED BY record_sealed WHERE state = 0 AND msgid = ?1
+                 UNION ALL SELECT id FROM record INDEXED BY record_waiting WHERE state >= 2 AND msgid = ?1",
             )?
             .query_map([msgid], |row| row.get(0))?
             .collect::<Result<Vec<i64>, _>>()?;
-        load_all(&view, &ids)
+        let opened = super::search::named(&view, &HashSet::from([msgid]))?;
+        ids.extend(opened.into_iter().map(|named| named.record));
+        ids.sort_unstable();
+        self.load_all(&view, &ids)
     }
 
-    /// The files of a record, in the order they stand in it.
+    /// The files of a record, in the order they stand in it: read from its bytes.
     pub fn media(&self, id: RecordId) -> Result<Vec<Media>> {
-        let mut statement = self.conn.prepare_cached(
-            "SELECT kind, sdkfileid, md5, size, filename, seconds, depth FROM media WHERE record = ? ORDER BY ord",
-        )?;
-        let rows = statement.query_map([id.0], |row| {
-            Ok(Media {
-                kind: row.get(0)?,
-                sdkfileid: Secret::new(row.get::<_, String>(1)?),
-                md5: row.get(2)?,
-                size: row.get::<_, Option<i64>>(3)?.map(|size| size as u64),
-                filename: row.get(4)?,
-                seconds: row.get::<_, Option<i64>>(5)?.map(|seconds| seconds as u64),
-                depth: row.get(6)?,
-            })
-        })?;
-        Ok(rows.collect::<Result<_, _>>()?)
+        let opened = self.message(id)?.and_then(|stored| stored.opened);
+        Ok(opened.map_or_else(Vec::new, |opened| message::read(&opened.plaintext).media))
     }
 
     /// The conversation around a record, earliest first: up to `before` messages, the record itself, up to `after`.
     /// A record that is not opened, or in no chat, stands alone; an unknown row gives nothing.
     pub fn context(&self, id: RecordId, before: usize, after: usize) -> Result<Vec<Stored>> {
         let view = self.view()?;
-        let side = |compare: &str, order: &str, limit: usize| -> Result<Vec<i64>> {
-            let sql = format!(
-                "SELECT m.record FROM message m JOIN message o ON o.record = ?1
-                 WHERE m.chat = o.chat AND o.chat <> 0
-                   AND (m.time, m.seq, m.record) {compare} (o.time, o.seq, o.record)
-                 ORDER BY m.time {order}, m.seq {order}, m.record {order} LIMIT ?2"
-            );
-            let mut statement = view.prepare_cached(&sql)?;
-            let rows = statement.query_map([id.0, limit as i64], |row| row.get(0))?;
-            Ok(rows.collect::<Result<_, _>>()?)
+        let found = view
+            .prepare_cached("SELECT chat, seq, time FROM message WHERE record = ? AND chat <> 0")?
+            .query_row([id.0], |row| {
+                let (record, seq, time) = (id.0, row.get(1)?, row.get(2)?);
+                Ok((row.get(0)?, Entry { record, seq, time }))
+            })
+            .optional()?;
+        let Some((chat, here)) = found else {
+            return self.load_all(&view, &[id.0]);
         };
-        let mut ids = side("<", "DESC", before)?;
-        ids.reverse();
-        ids.push(id.0);
-        ids.extend(side(">", "ASC", after)?);
-        load_all(&view, &ids)
+        let asker = Asker::new(&view)?;
+        let chat = Expr::Any(vec![term(Kind::Chat, chat)]);
+        let earlier = asker.page(&chat, Order::NewestFirst, Some(here), before)?;
+        let later = asker.page(&chat, Order::OldestFirst, Some(here), after)?;
+        let ids: Vec<i64> = earlier
+            .iter()
+            .rev()
+            .chain([&here])
+            .chain(&later)
+            .map(|entry| entry.record)
+            .collect();
+        self.load_all(&view, &ids)
     }
 
     /// All conversations, the one that was active last first.
     pub fn chats(&self) -> Result<Vec<ChatRow>> {
-        self.chat_rows("1", &[])
+        let view = self.view()?;
+        let mut seen: HashMap<i64, Activity> = HashMap::new();
+        Asker::new(&view)?.times(Kind::Chat, |chat, time| seen.entry(chat).or_default().add(time))?;
+        chat_rows(&view, "1", &[], |chat| {
+            Ok(seen.get(&chat).copied().unwrap_or_default())
+        })
     }
 
     /// The conversations that `name` can mean: a `roomid`, or the people of a talk without a room, separated by
@@ -88,34 +98,19 @@ impl Reader {
         people.sort_unstable();
         people.dedup();
         let (_, people) = super::intern::chat_columns(&Chat::People(people));
-        self.chat_rows(
-            "((c.kind = 1 AND c.key = ?1) OR (c.kind = 2 AND c.key = ?2))",
+        let view = self.view()?;
+        let asker = Asker::new(&view)?;
+        chat_rows(
+            &view,
+            "((kind = 1 AND key = ?1) OR (kind = 2 AND key = ?2))",
             &[&name, &people],
+            |chat| {
+                let mut activity = Activity::default();
+                let only = Expr::Any(vec![term(Kind::Chat, chat)]);
+                asker.each(&only, |_, _, entry| activity.add(entry.time))?;
+                Ok(activity)
+            },
         )
-    }
-
-    fn chat_rows(&self, which: &str, values: &[&dyn rusqlite::ToSql]) -> Result<Vec<ChatRow>> {
-        let mut statement = self.conn.prepare_cached(&format!(
-            "SELECT c.id, c.company, c.kind, c.key, count(*), min(nullif(m.time, 0)), max(m.time)
-             FROM chat c JOIN message m ON m.chat = c.id WHERE c.id <> 0 AND {which}
-             GROUP BY c.id ORDER BY max(m.time) DESC, c.id"
-        ))?;
-        let mut rows = statement.query(values)?;
-        let mut chats = Vec::new();
-        while let Some(row) = rows.next()? {
-            let Some(key) = row::chat_key(row.get(2)?, row.get(3)?)? else {
-                continue;
-            };
-            chats.push(ChatRow {
-                id: ChatId(row.get(0)?),
-                company: CompanyId(row.get(1)?),
-                key,
-                messages: row.get::<_, i64>(4)? as u64,
-                first: row.get::<_, Option<i64>>(5)?.and_then(time_out),
-                last: time_out(row.get(6)?),
-            });
-        }
-        Ok(chats)
     }
 
     /// One page of a conversation.
@@ -127,28 +122,70 @@ impl Reader {
         limit: usize,
     ) -> Result<Vec<Hit>> {
         let view = self.view()?;
-        let (behind, direction) = super::search::behind(order, after.is_some());
-        let mut statement = view.prepare_cached(&format!(
-            "SELECT m.record FROM message m WHERE m.chat = :chat AND {behind}
-             ORDER BY m.time {direction}, m.seq {direction}, m.record {direction} LIMIT :limit"
-        ))?;
-        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        let mut values: Vec<(&str, &dyn rusqlite::ToSql)> = vec![(":chat", &chat.0), (":limit", &limit)];
-        if let Some(key) = &after {
-            values.extend([(":time", &key.time as &dyn rusqlite::ToSql), (":id", &key.id.0)]);
-        }
-        let ids = statement
-            .query_map(&values[..], |row| row.get(0))?
-            .collect::<Result<Vec<i64>, _>>()?;
-        load_all(&view, &ids)
+        self.found(
+            &view,
+            &Expr::Any(vec![term(Kind::Chat, chat.0)]),
+            order,
+            after,
+            limit,
+        )
     }
 }
 
-/// Loads rows in the order given; unknown ones are left out.
-pub(super) fn load_all(conn: &rusqlite::Connection, ids: &[i64]) -> Result<Vec<Stored>> {
-    let mut all = Vec::with_capacity(ids.len());
-    for id in ids {
-        all.extend(row::load(conn, RecordId(*id))?);
+/// How much there is of a conversation, and from when to when.
+#[derive(Clone, Copy, Default)]
+struct Activity {
+    messages: u64,
+    /// 0 for none.
+    first: i64,
+    last: i64,
+}
+
+impl Activity {
+    fn add(&mut self, time: i64) {
+        self.last = if self.messages == 0 {
+            time
+        } else {
+            self.last.max(time)
+        };
+        self.messages += 1;
+        if time != 0 && (self.first == 0 || time < self.first) {
+            self.first = time;
+        }
     }
-    Ok(all)
+}
+
+fn chat_rows(
+    conn: &Connection,
+    which: &str,
+    values: &[&dyn ToSql],
+    activity: impl Fn(i64) -> Result<Activity>,
+) -> Result<Vec<ChatRow>> {
+    let mut statement = conn.prepare_cached(&format!(
+        "SELECT id, company, kind, key FROM chat WHERE id <> 0 AND {which} ORDER BY id"
+    ))?;
+    let mut rows = statement.query(values)?;
+    let mut chats = Vec::new();
+    while let Some(row) = rows.next()? {
+        let Some(key) = row::chat_key(row.get(2)?, row.get(3)?)? else {
+            continue;
+        };
+        let id = row.get(0)?;
+        let seen = activity(id)?;
+        if seen.messages > 0 {
+            chats.push((
+                seen.last,
+                ChatRow {
+                    id: ChatId(id),
+                    company: CompanyId(row.get(1)?),
+                    key,
+                    messages: seen.messages,
+                    first: time_out(seen.first),
+                    last: time_out(seen.last),
+                },
+            ));
+        }
+    }
+    chats.sort_by_key(|(last, chat)| (std::cmp::Reverse(*last), chat.id));
+    Ok(chats.into_iter().map(|(_, chat)| chat).collect())
 }

@@ -2,7 +2,11 @@
 
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::codes::{MSGID_DIFFERS, direction_out, flaws_out, scope_out, seq_out, state_out, time_out};
+use super::{
+    Reader,
+    codes::{MSGID_DIFFERS, direction_out, flaws_out, scope_out, seq_out, state_out, time_out},
+    pack::Unpacker,
+};
 use crate::{
     ids::{CompanyId, KeyVersion, Millis, RecordId},
     store::{
@@ -11,8 +15,19 @@ use crate::{
     },
 };
 
+impl Reader {
+    /// Loads rows in the order given; unknown ones are left out.
+    pub(super) fn load_all(&self, conn: &Connection, ids: &[i64]) -> Result<Vec<Stored>> {
+        let mut all = Vec::with_capacity(ids.len());
+        for id in ids {
+            all.extend(load(conn, &self.unpacker, RecordId(*id))?);
+        }
+        Ok(all)
+    }
+}
+
 /// Loads a record; `None` when there is no such row.
-pub(super) fn load(conn: &Connection, id: RecordId) -> Result<Option<Stored>> {
+fn load(conn: &Connection, unpacker: &Unpacker, id: RecordId) -> Result<Option<Stored>> {
     let mut statement = conn.prepare_cached(
         "SELECT company, seq, msgid, version, state, detail, attempts, landed_at,
            (SELECT count(*) FROM variant WHERE variant.record = record.id) FROM record WHERE id = ?",
@@ -33,15 +48,15 @@ pub(super) fn load(conn: &Connection, id: RecordId) -> Result<Option<Stored>> {
         opened: None,
     };
     if stored.state == State::Opened {
-        stored.opened = Some(opened(conn, &stored)?);
+        stored.opened = Some(opened(conn, unpacker, &stored)?);
     }
     Ok(Some(stored))
 }
 
-fn opened(conn: &Connection, stored: &Stored) -> Result<Opened> {
+fn opened(conn: &Connection, unpacker: &Unpacker, stored: &Stored) -> Result<Opened> {
     let mut statement = conn.prepare_cached(
-        "SELECT p.body, m.msgid, a.text, t.text, s.key, m.time, c.kind, c.key, m.scope, m.direction, m.flags,
-           m.flaws, (SELECT pre_msgid FROM recall WHERE recall.record = m.record)
+        "SELECT p.dictionary, m.msgid, a.text, t.text, s.key, m.time, c.kind, c.key, m.scope, m.direction, m.flags,
+           m.flaws, (SELECT pre_msgid FROM recall WHERE recall.record = m.record), p.body
          FROM message m
            JOIN plaintext p ON p.record = m.record
            JOIN word a ON a.id = m.action
@@ -59,7 +74,7 @@ fn opened(conn: &Connection, stored: &Stored) -> Result<Opened> {
         .unwrap_or_else(|| stored.msgid.clone());
     let time = row.get(5)?;
     Ok(Opened {
-        plaintext: row.get(0)?,
+        plaintext: unpacker.body(conn, row, 0, 13)?,
         action: row.get(2)?,
         msgtype: row.get(3)?,
         from: row.get(4)?,

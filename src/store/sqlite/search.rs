@@ -1,33 +1,32 @@
-//! Questions: a [`Filter`] becomes SQL with every value bound, and one `MATCH` for all its texts where possible.
+//! Questions: a [`Filter`] becomes an expression over the terms of the index, which answers it alone.
 //!
-//! A text becomes index terms of which no character means anything to the query syntax of FTS5
-//! (`words::cut`), so a needle cannot break out. Every column that is compared is NOT NULL, so that "not" is
-//! exact. Paging is by key: (time, seq, row) of the last row shown, in whatever order, so rows that arrive
-//! meanwhile neither repeat nor hide others.
+//! Names become rows first (people, rooms, types); what names a msgid is looked up as candidates and compared, because
+//! the index keeps hashes of those. Paging is by key: (time, seq, row) of the last row shown, in whatever order,
+//! so rows that arrive meanwhile neither repeat nor hide others.
 
-use rusqlite::{Connection, ToSql, types::Value};
+use std::collections::{HashMap, HashSet};
+
+use rusqlite::{Connection, OptionalExtension, Params};
 
 use super::{
     Reader,
     codes::{HAS_FILE, HAS_LINK, HAS_MEDIA, SENDER_RECEIVES, seq_in},
-    read::load_all,
+    index::{Asker, Entry, Expr, Kind, Trait, hash, term, trait_term},
     stats,
 };
 use crate::{
     ids::Seq,
-    message::{Place, fold_id},
+    message::{Places, fold_id},
     store::{
         Result, StoreError,
         contract::{Filter, Hit, Order, Page, PageKey},
     },
-    words::{self, Ask},
+    words,
 };
 
-/// The engine bounds the depth of an expression; these keep well below it.
+/// No honest question has more; a question with so many still costs no more than its parts.
 const MAX_PARTS: usize = 400;
 const MAX_DEPTH: usize = 80;
-/// Levels in one query of the text index, whose parser has a stack of its own. What is deeper is asked apart.
-const MAX_LEVELS: usize = 10;
 
 impl Reader {
     /// The messages a filter is true for, one page of them.
@@ -39,314 +38,265 @@ impl Reader {
         limit: usize,
     ) -> Result<Vec<Hit>> {
         let view = self.view()?;
-        find(&view, &Question::new(filter)?, order, after, limit)
+        let expr = expression(&view, filter)?;
+        self.found(&view, &expr, order, after, limit)
     }
 
     /// How many messages a filter is true for.
     pub fn count(&self, filter: &Filter) -> Result<u64> {
-        count(&self.conn, &Question::new(filter)?)
+        let view = self.view()?;
+        let expr = expression(&view, filter)?;
+        Asker::new(&view)?.count(&expr)
     }
 
     /// A page, the exact total and the coverage, all of one moment.
     pub fn page(&self, filter: &Filter, order: Order, after: Option<PageKey>, limit: usize) -> Result<Page> {
-        let question = Question::new(filter)?;
         let view = self.view()?;
-        let mut hits = find(&view, &question, order, after, limit.saturating_add(1))?;
+        let expr = expression(&view, filter)?;
+        let mut hits = self.found(&view, &expr, order, after, limit.saturating_add(1))?;
         let more = hits.len() > limit;
         hits.truncate(limit);
         let next = hits.last().filter(|_| more).map(Hit::page_key);
         Ok(Page {
             hits,
             next,
-            total: count(&view, &question)?,
+            total: Asker::new(&view)?.count(&expr)?,
             coverage: stats::coverage(&view)?,
         })
     }
-}
 
-/// The condition "stands behind the key", with `:time` and `:id` to bind when there is one, and the SQL word
-/// for the order.
-pub(super) fn behind(order: Order, keyed: bool) -> (&'static str, &'static str) {
-    const LESS: &str =
-        "(m.time, m.seq, m.record) < (:time, (SELECT seq FROM message WHERE record = :id), :id)";
-    const GREATER: &str =
-        "(m.time, m.seq, m.record) > (:time, (SELECT seq FROM message WHERE record = :id), :id)";
-    match (order, keyed) {
-        (Order::NewestFirst, true) => (LESS, "DESC"),
-        (Order::NewestFirst, false) => ("1", "DESC"),
-        (Order::OldestFirst, true) => (GREATER, "ASC"),
-        (Order::OldestFirst, false) => ("1", "ASC"),
-    }
-}
-
-fn find(
-    conn: &Connection,
-    question: &Question,
-    order: Order,
-    after: Option<PageKey>,
-    limit: usize,
-) -> Result<Vec<Hit>> {
-    let (behind, direction) = behind(order, after.is_some());
-    let mut statement = conn.prepare_cached(&format!(
-        "SELECT m.record FROM message m WHERE ({}) AND {behind}
-         ORDER BY m.time {direction}, m.seq {direction}, m.record {direction} LIMIT :limit",
-        question.sql
-    ))?;
-    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    let mut values = question.named();
-    values.push((":limit", &limit));
-    if let Some(key) = &after {
-        values.push((":time", &key.time));
-        values.push((":id", &key.id.0));
-    }
-    let ids = statement
-        .query_map(&values[..], |row| row.get(0))?
-        .collect::<Result<Vec<i64>, _>>()?;
-    load_all(conn, &ids)
-}
-
-fn count(conn: &Connection, question: &Question) -> Result<u64> {
-    let mut statement =
-        conn.prepare_cached(&format!("SELECT count(*) FROM message m WHERE {}", question.sql))?;
-    let count: i64 = statement.query_row(&question.named()[..], |row| row.get(0))?;
-    Ok(count as u64)
-}
-
-/// A filter in the engine's language: a condition on `message m`, and the values it is waiting for.
-struct Question {
-    sql: String,
-    values: Vec<(String, Value)>,
-}
-
-impl Question {
-    fn new(filter: &Filter) -> Result<Self> {
-        let mut parts = 0;
-        measure(filter, 1, &mut parts)?;
-        let mut question = Self {
-            sql: String::new(),
-            values: Vec::new(),
+    /// One page of what an expression is true for.
+    pub(super) fn found(
+        &self,
+        view: &Connection,
+        expr: &Expr,
+        order: Order,
+        after: Option<PageKey>,
+        limit: usize,
+    ) -> Result<Vec<Hit>> {
+        let behind = match after {
+            None => None,
+            Some(key) => match seq_of(view, key)? {
+                Some(seq) => Some(Entry {
+                    record: key.id.0,
+                    seq,
+                    time: key.time,
+                }),
+                None => return Ok(Vec::new()),
+            },
         };
-        question.sql = question.condition(filter);
-        Ok(question)
-    }
-
-    fn named(&self) -> Vec<(&str, &dyn ToSql)> {
-        self.values
-            .iter()
-            .map(|(name, value)| (name.as_str(), value as &dyn ToSql))
-            .collect()
-    }
-
-    fn bind(&mut self, value: impl Into<Value>) -> String {
-        let name = format!(":v{}", self.values.len());
-        self.values.push((name.clone(), value.into()));
-        name
-    }
-
-    fn condition(&mut self, filter: &Filter) -> String {
-        if let Some(query) = text_query(filter, MAX_LEVELS) {
-            return self.matching(query);
-        }
-        match filter {
-            Filter::All => "1".into(),
-            Filter::And(parts) => {
-                let (texts, rest): (Vec<_>, Vec<_>) = parts.iter().partition(|part| is_text(part));
-                // Texts that must be absent join those that must be there; without any of those, they stand alone.
-                let (absent, rest): (Vec<_>, Vec<_>) = rest.into_iter().partition(|part| {
-                    !texts.is_empty() && matches!(part, Filter::Not(inner) if is_text(inner))
-                });
-                let merged: Vec<Filter> = texts.into_iter().chain(absent).cloned().collect();
-                self.all_of(merged, rest, " AND ", Filter::And, "1")
-            }
-            Filter::Or(parts) => {
-                let (texts, rest): (Vec<_>, Vec<_>) = parts.iter().partition(|part| is_text(part));
-                self.all_of(
-                    texts.into_iter().cloned().collect(),
-                    rest,
-                    " OR ",
-                    Filter::Or,
-                    "0",
-                )
-            }
-            Filter::Not(part) => format!("NOT ({})", self.condition(part)),
-            // Only an empty needle has no query; it was refused by `measure`.
-            Filter::Text { .. } => "0".into(),
-            Filter::From(id) => {
-                let id = self.bind(fold_id(id).into_owned());
-                format!("m.sender IN (SELECT id FROM person WHERE key = {id})")
-            }
-            Filter::To(id) => {
-                let id = self.bind(fold_id(id).into_owned());
-                format!(
-                    "({} AND (m.flags & {SENDER_RECEIVES} OR m.sender NOT IN (SELECT id FROM person WHERE key = {id})))",
-                    in_audience(&id)
-                )
-            }
-            Filter::With(id) => {
-                let id = self.bind(fold_id(id).into_owned());
-                in_audience(&id)
-            }
-            Filter::Room(id) => {
-                let id = self.bind(id.clone());
-                format!("m.chat IN (SELECT id FROM chat WHERE kind = 1 AND key = {id})")
-            }
-            Filter::Type(name) => {
-                let name = self.bind(name.clone());
-                format!("m.type IN (SELECT id FROM word WHERE text = {name} COLLATE NOCASE)")
-            }
-            Filter::Recalled { within_ms } => {
-                let within = within_ms.map(|within| self.bind(within));
-                recalled(within.as_deref())
-            }
-            Filter::External => "m.scope <> 0".into(),
-            Filter::Internal => "m.scope = 0".into(),
-            Filter::Group => "m.chat IN (SELECT id FROM chat WHERE kind = 1)".into(),
-            Filter::Single => "m.chat NOT IN (SELECT id FROM chat WHERE kind = 1)".into(),
-            Filter::Time { from, to } => {
-                let mut sql = "(m.time <> 0".to_owned();
-                if let Some(from) = from {
-                    sql += &format!(" AND m.time >= {}", self.bind(from.0));
-                }
-                if let Some(to) = to {
-                    sql += &format!(" AND m.time < {}", self.bind(to.0));
-                }
-                sql + ")"
-            }
-            Filter::HasMedia => format!("m.flags & {HAS_MEDIA} <> 0"),
-            Filter::HasFile => format!("m.flags & {HAS_FILE} <> 0"),
-            Filter::HasLink => format!("m.flags & {HAS_LINK} <> 0"),
-            Filter::Seq(first, last) => self.seq_range(*first, *last),
-            Filter::Msgid(msgid) => {
-                let msgid = self.bind(msgid.clone());
-                format!(
-                    "m.record IN (SELECT id FROM record WHERE msgid = {msgid}
-                       UNION ALL SELECT record FROM message WHERE msgid = {msgid})"
-                )
-            }
-            Filter::Company(company) => {
-                let company = self.bind(company.0);
-                format!("m.company = {company}")
-            }
-        }
-    }
-
-    /// Joins the parts, those about text as one part. `merged` is not the whole of the filter, so this ends.
-    fn all_of(
-        &mut self,
-        merged: Vec<Filter>,
-        rest: Vec<&Filter>,
-        word: &str,
-        join: fn(Vec<Filter>) -> Filter,
-        none: &str,
-    ) -> String {
-        let mut conditions = Vec::new();
-        if !merged.is_empty()
-            && let Some(query) = text_query(&join(merged), MAX_LEVELS)
-        {
-            conditions.push(self.matching(query));
-        }
-        conditions.extend(rest.into_iter().map(|part| self.condition(part)));
-        if conditions.is_empty() {
-            none.into()
-        } else {
-            format!("({})", conditions.join(word))
-        }
-    }
-
-    fn matching(&mut self, query: String) -> String {
-        let query = self.bind(query);
-        format!("m.record IN (SELECT rowid FROM text_index WHERE text_index MATCH {query})")
-    }
-
-    /// Seqs from 2^63 on are negative in the column, so a range across that border is two ranges.
-    fn seq_range(&mut self, first: Seq, last: Seq) -> String {
-        if first > last {
-            return "0".into();
-        }
-        let (low, high) = (seq_in(first), seq_in(last));
-        let word = if low <= high { "AND" } else { "OR" };
-        let (low, high) = (self.bind(low), self.bind(high));
-        format!("(m.seq >= {low} {word} m.seq <= {high})")
+        let entries = Asker::new(view)?.page(expr, order, behind, limit)?;
+        let ids: Vec<i64> = entries.into_iter().map(|entry| entry.record).collect();
+        self.load_all(view, &ids)
     }
 }
 
-fn in_audience(id: &str) -> String {
-    format!(
-        "m.audience IN (SELECT audience FROM audience_member WHERE person IN (SELECT id FROM person WHERE key = {id}))"
-    )
+fn seq_of(conn: &Connection, key: PageKey) -> Result<Option<i64>> {
+    let seq = conn
+        .prepare_cached("SELECT seq FROM record WHERE id = ?")?
+        .query_row([key.id.0], |row| row.get(0))
+        .optional()?;
+    Ok(seq)
+}
+
+fn expression(conn: &Connection, filter: &Filter) -> Result<Expr> {
+    let mut parts = 0;
+    measure(filter, 1, &mut parts)?;
+    translate(conn, filter)
+}
+
+fn translate(conn: &Connection, filter: &Filter) -> Result<Expr> {
+    let parts = |filters: &[Filter]| {
+        filters
+            .iter()
+            .map(|part| translate(conn, part))
+            .collect::<Result<Vec<_>>>()
+    };
+    let flag = |bit| Expr::Any(vec![trait_term(Trait::Flag, bit)]);
+    let scope = || Expr::Any([1, 2].map(|scope| trait_term(Trait::Scope, scope)).to_vec());
+    let room = || Expr::Any(vec![trait_term(Trait::Room, 1)]);
+    Ok(match filter {
+        Filter::All => Expr::All,
+        Filter::And(filters) => Expr::And(parts(filters)?),
+        Filter::Or(filters) => Expr::Or(parts(filters)?),
+        Filter::Not(part) => Expr::Not(Box::new(translate(conn, part)?)),
+        Filter::Text { needle, places } => match words::ask(needle) {
+            Some(ask) => Expr::Text(ask, Places::of(places).0),
+            // Refused by `measure`.
+            None => Expr::none(),
+        },
+        Filter::From(id) => from(conn, id)?,
+        Filter::To(id) => Expr::And(vec![
+            with(conn, id)?,
+            Expr::Or(vec![flag(SENDER_RECEIVES), Expr::Not(Box::new(from(conn, id)?))]),
+        ]),
+        Filter::With(id) => with(conn, id)?,
+        Filter::Room(id) => {
+            let chats = rows(
+                conn,
+                "SELECT id FROM chat WHERE kind = 1 AND key = ? ORDER BY id",
+                [id],
+            )?;
+            of_kind(Kind::Chat, chats)
+        }
+        Filter::Type(name) => {
+            let types = rows(
+                conn,
+                "SELECT id FROM word WHERE text = ? COLLATE NOCASE ORDER BY id",
+                [name],
+            )?;
+            Expr::Any(types.into_iter().map(|id| trait_term(Trait::Type, id)).collect())
+        }
+        Filter::Recalled { within_ms } => Expr::Docs(recalled(conn, *within_ms)?),
+        Filter::External => scope(),
+        Filter::Internal => Expr::Not(Box::new(scope())),
+        Filter::Group => room(),
+        Filter::Single => Expr::Not(Box::new(room())),
+        Filter::Time { from, to } => {
+            let last = to.map_or(Some(i64::MAX), |to| to.0.checked_sub(1));
+            last.map_or_else(Expr::none, |last| {
+                Expr::Time(from.map_or(i64::MIN, |from| from.0), last)
+            })
+        }
+        Filter::HasMedia => flag(HAS_MEDIA),
+        Filter::HasFile => flag(HAS_FILE),
+        Filter::HasLink => flag(HAS_LINK),
+        Filter::Seq(first, last) => seqs(*first, *last),
+        Filter::Msgid(msgid) => {
+            let found = named(conn, &HashSet::from([msgid.as_str()]))?;
+            Expr::Docs(by_segment(found.iter().map(|found| (found.segment, found.doc))))
+        }
+        Filter::Company(company) => Expr::Any(vec![trait_term(Trait::Company, company.0)]),
+    })
+}
+
+fn rows(conn: &Connection, sql: &str, values: impl Params) -> Result<Vec<i64>> {
+    let mut statement = conn.prepare_cached(sql)?;
+    let ids = statement.query_map(values, |row| row.get(0))?;
+    Ok(ids.collect::<Result<_, _>>()?)
+}
+
+fn of_kind(kind: Kind, ids: Vec<i64>) -> Expr {
+    Expr::Any(ids.into_iter().map(|id| term(kind, id)).collect())
+}
+
+fn from(conn: &Connection, id: &str) -> Result<Expr> {
+    let people = rows(conn, "SELECT id FROM person WHERE key = ?", [fold_id(id)])?;
+    Ok(of_kind(Kind::Sender, people))
+}
+
+/// Sent or received: the sender is in the audience.
+fn with(conn: &Connection, id: &str) -> Result<Expr> {
+    let audiences = rows(
+        conn,
+        "SELECT audience FROM audience_member WHERE person IN (SELECT id FROM person WHERE key = ?)
+         ORDER BY audience",
+        [fold_id(id)],
+    )?;
+    Ok(of_kind(Kind::Audience, audiences))
+}
+
+/// Seqs from 2^63 on are negative in the column.
+fn seqs(first: Seq, last: Seq) -> Expr {
+    if first > last {
+        return Expr::none();
+    }
+    let (low, high) = (seq_in(first), seq_in(last));
+    Expr::Seq(if low <= high {
+        vec![(low, high)]
+    } else {
+        vec![(low, i64::MAX), (i64::MIN, high)]
+    })
+}
+
+/// An opened record that has one of the msgids asked for.
+pub(super) struct Named {
+    segment: i64,
+    doc: u32,
+    pub(super) record: i64,
+    company: i64,
+    time: i64,
+    outer: String,
+    inner: Option<String>,
+}
+
+/// The opened records that have one of these msgids, outside or inside.
+pub(super) fn named(conn: &Connection, msgids: &HashSet<&str>) -> Result<Vec<Named>> {
+    let mut terms: Vec<u64> = msgids
+        .iter()
+        .map(|msgid| term(Kind::Msgid, hash(msgid)))
+        .collect();
+    terms.sort_unstable();
+    terms.dedup();
+    let mut candidates = Vec::new();
+    Asker::new(conn)?.each(&Expr::Any(terms), |segment, doc, entry| {
+        candidates.push((segment, doc, entry))
+    })?;
+    let mut statement = conn.prepare_cached(
+        "SELECT r.msgid, m.msgid, r.company FROM record r JOIN message m ON m.record = r.id WHERE r.id = ?",
+    )?;
+    let mut found = Vec::new();
+    for (segment, doc, entry) in candidates {
+        let (outer, inner, company): (String, Option<String>, i64) =
+            statement.query_row([entry.record], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+        if msgids.contains(outer.as_str()) || inner.as_deref().is_some_and(|inner| msgids.contains(inner)) {
+            let (record, time) = (entry.record, entry.time);
+            found.push(Named {
+                segment,
+                doc,
+                record,
+                company,
+                time,
+                outer,
+                inner,
+            });
+        }
+    }
+    Ok(found)
 }
 
 /// Driven by the recalls, which are few: each names an outer or an inner msgid.
-fn recalled(within: Option<&str>) -> String {
-    let bound = within.map_or(String::new(), |within| {
-        format!(" AND o.time <> 0 AND rm.time <> 0 AND abs(rm.time - o.time) <= {within}")
-    });
-    format!(
-        "m.record IN (
-           SELECT o.record FROM recall rc JOIN message rm ON rm.record = rc.record
-             JOIN record t ON t.msgid = rc.pre_msgid AND t.company = rc.company
-             JOIN message o ON o.record = t.id WHERE o.record <> rc.record{bound}
-           UNION ALL
-           SELECT o.record FROM recall rc JOIN message rm ON rm.record = rc.record
-             JOIN message o ON o.msgid = rc.pre_msgid AND o.company = rc.company
-             WHERE o.record <> rc.record{bound})"
-    )
-}
-
-/// True when the filter can be part of one query of the text index.
-fn is_text(filter: &Filter) -> bool {
-    text_query(filter, MAX_LEVELS - 1).is_some()
-}
-
-/// The filter as a query of the text index, when it is about nothing but text, asks for some of it, and has no
-/// more than so many levels.
-fn text_query(filter: &Filter, levels: usize) -> Option<String> {
-    let deeper = |part| text_query(part, levels.checked_sub(1)?);
-    match filter {
-        Filter::Text { needle, places } => {
-            let terms = match words::ask(needle)? {
-                Ask::Begins(term) => format!("\"{term}\" *"),
-                Ask::Row(terms) => format!("\"{terms}\""),
-            };
-            Some(if places.is_empty() {
-                terms
-            } else {
-                format!("{{{}}} : {terms}", columns(places))
-            })
-        }
-        Filter::Or(parts) if !parts.is_empty() => {
-            let parts = parts.iter().map(deeper).collect::<Option<Vec<_>>>()?;
-            Some(format!("({})", parts.join(" OR ")))
-        }
-        Filter::And(parts) => {
-            let (mut present, mut absent) = (Vec::new(), Vec::new());
-            for part in parts {
-                match part {
-                    Filter::Not(inner) => absent.push(deeper(inner)?),
-                    part => present.push(deeper(part)?),
-                }
-            }
-            match (present.is_empty(), absent.is_empty()) {
-                (true, _) => None,
-                (false, true) => Some(format!("({})", present.join(" AND "))),
-                (false, false) => Some(format!(
-                    "(({}) NOT ({}))",
-                    present.join(" AND "),
-                    absent.join(" OR ")
-                )),
-            }
-        }
-        _ => None,
+fn recalled(conn: &Connection, within: Option<i64>) -> Result<HashMap<i64, Vec<u32>>> {
+    let mut statement = conn.prepare_cached(
+        "SELECT rc.record, rc.company, rc.pre_msgid, m.time FROM recall rc JOIN message m ON m.record = rc.record",
+    )?;
+    let recalls = statement
+        .query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))?
+        .collect::<Result<Vec<(i64, i64, String, i64)>, _>>()?;
+    let mut by_msgid: HashMap<&str, Vec<(i64, i64, i64)>> = HashMap::new();
+    for (record, company, msgid, time) in &recalls {
+        by_msgid
+            .entry(msgid)
+            .or_default()
+            .push((*record, *company, *time));
     }
+    let found = named(conn, &by_msgid.keys().copied().collect())?;
+    let recalls_it = |one: &&Named| {
+        [Some(one.outer.as_str()), one.inner.as_deref()]
+            .into_iter()
+            .flatten()
+            .filter_map(|msgid| by_msgid.get(msgid))
+            .flatten()
+            .any(|(record, company, time)| {
+                let near =
+                    |most| *time != 0 && one.time != 0 && time.abs_diff(one.time) as i128 <= i128::from(most);
+                *record != one.record && *company == one.company && within.is_none_or(near)
+            })
+    };
+    Ok(by_segment(
+        found
+            .iter()
+            .filter(recalls_it)
+            .map(|found| (found.segment, found.doc)),
+    ))
 }
 
-/// The columns of the text index are called as its places are.
-fn columns(places: &[Place]) -> String {
-    let names = Place::ALL
-        .into_iter()
-        .filter(|place| places.contains(place))
-        .map(Place::as_str);
-    names.collect::<Vec<_>>().join(" ")
+fn by_segment(docs: impl Iterator<Item = (i64, u32)>) -> HashMap<i64, Vec<u32>> {
+    let mut all: HashMap<i64, Vec<u32>> = HashMap::new();
+    for (segment, doc) in docs {
+        all.entry(segment).or_default().push(doc);
+    }
+    all
 }
 
 fn measure(filter: &Filter, depth: usize, parts: &mut usize) -> Result<()> {

@@ -5,7 +5,15 @@ use std::collections::BTreeMap;
 
 use rusqlite::{OptionalExtension, Transaction, params};
 
-use super::{Store, codes::OPENED, codes::SEALED, codes::reason_in, derive, intern::Interner, land};
+use super::{
+    Packer, Store,
+    codes::{OPENED, SEALED, reason_in},
+    derive::{self, Derived},
+    index,
+    intern::Interner,
+    land,
+    pack::{self, Packed},
+};
 use crate::{
     ids::{CompanyId, KeyVersion, Millis, RecordId},
     record::{Reason, Waiting},
@@ -15,10 +23,117 @@ use crate::{
     },
 };
 
+/// An outcome with everything done that needs no transaction: derived, cut into terms, packed.
+pub struct Prepared {
+    id: RecordId,
+    verdict: Ready,
+}
+
+enum Ready {
+    Opened { body: Packed, derived: Box<Derived> },
+    Waiting(Waiting),
+}
+
+/// The part of settling that runs on any thread.
+pub fn prepare(packer: &Packer, outcome: &Outcome) -> Prepared {
+    let verdict = match &outcome.verdict {
+        Verdict::Opened {
+            plaintext,
+            message,
+            msgid_differs,
+        } => Ready::Opened {
+            body: packer.pack(plaintext),
+            derived: Box::new(Derived::new(message, *msgid_differs)),
+        },
+        Verdict::Waiting(why) => Ready::Waiting(why.clone()),
+    };
+    Prepared {
+        id: outcome.id,
+        verdict,
+    }
+}
+
 impl Store {
+    /// What [`prepare`] needs of this archive; ask once and keep it, a dictionary that is trained later reaches it.
+    pub fn packer(&self) -> Packer {
+        self.packer.clone()
+    }
+
     /// Writes verdicts. Rows that are not `sealed` any more, or not of this company, are left alone and
     /// counted as stale. `fingerprints` names the key that each version was tried with, so that a record waits
     /// for another key and not for the same one.
+    pub fn settle_prepared(
+        &mut self,
+        company: CompanyId,
+        prepared: Vec<Prepared>,
+        sdk_build: &str,
+        fingerprints: &[(KeyVersion, String)],
+        now: Millis,
+    ) -> Result<Settled> {
+        let names = std::mem::take(&mut self.names);
+        let tx = self.begin()?;
+        let mut interner = Interner::new(&tx, names);
+        let build = interner.word(sdk_build)?;
+        let mut settled = Settled::default();
+        let mut waiting: BTreeMap<Reason, u64> = BTreeMap::new();
+        let mut docs = Vec::with_capacity(prepared.len());
+        for Prepared { id, verdict } in prepared {
+            let Some(row) = sealed_row(&tx, company, id)? else {
+                settled.stale += 1;
+                continue;
+            };
+            match verdict {
+                Ready::Opened { body, mut derived } => {
+                    let told = derive::Told {
+                        record: id,
+                        company,
+                        seq: row.seq,
+                        outer_msgid: &row.msgid,
+                    };
+                    tx.prepare_cached("INSERT INTO plaintext (record, dictionary, body) VALUES (?, ?, ?)")?
+                        .execute(params![id.0, body.dictionary, body.data])?;
+                    docs.push(derive::write(&tx, &mut interner, &told, &mut derived)?);
+                    tx.prepare_cached(
+                        "UPDATE record SET state = ?, detail = '', attempts = attempts + 1, tried_key = NULL,
+                           sdk_build = ?, settled_at = ? WHERE id = ?",
+                    )?
+                    .execute([OPENED, build, now.0, id.0])?;
+                    settled.opened += 1;
+                }
+                Ready::Waiting(why) => {
+                    let key = fingerprints.iter().find(|(version, _)| *version == row.version);
+                    set_aside(&tx, id, &why, key.map(|(_, key)| key.as_str()), build, now)?;
+                    if land::promote(&tx, id)? {
+                        settled.again.push(id);
+                    } else {
+                        *waiting.entry(why.reason).or_default() += 1;
+                    }
+                }
+            }
+        }
+        index::add(&tx, &docs)?;
+        let moved = waiting
+            .iter()
+            .map(|(reason, count)| (reason_in(*reason), *count as i64));
+        let moved: Vec<(i64, i64)> = moved.chain([(OPENED, settled.opened as i64)]).collect();
+        let left: i64 = moved.iter().map(|(_, count)| count).sum();
+        for (state, count) in moved.into_iter().chain([(SEALED, -left)]) {
+            land::tally(&tx, company, state, count)?;
+        }
+        let trained = !self.packer.has_dictionary()
+            && land::count(&tx, OPENED)? >= pack::SAMPLES
+            && pack::train(&tx, &self.reader.unpacker)?;
+        let names = interner.into_names();
+        tx.commit()?;
+        self.names = names;
+        if trained {
+            self.packer.refresh(&self.reader.conn)?;
+        }
+        settled.waiting = waiting.into_iter().collect();
+        Ok(settled)
+    }
+
+    /// [`prepare`] and [`Store::settle_prepared`] in one, on this thread.
     pub fn settle(
         &mut self,
         company: CompanyId,
@@ -27,53 +142,11 @@ impl Store {
         fingerprints: &[(KeyVersion, String)],
         now: Millis,
     ) -> Result<Settled> {
-        let tx = self.begin()?;
-        let mut interner = Interner::new(&tx);
-        let build = interner.word(sdk_build)?;
-        let mut settled = Settled::default();
-        let mut waiting: BTreeMap<Reason, u64> = BTreeMap::new();
-        for outcome in outcomes {
-            let Some(row) = sealed_row(&tx, company, outcome.id)? else {
-                settled.stale += 1;
-                continue;
-            };
-            match &outcome.verdict {
-                Verdict::Opened {
-                    plaintext,
-                    message,
-                    msgid_differs,
-                } => {
-                    let told = derive::Told {
-                        record: outcome.id,
-                        company,
-                        seq: row.seq,
-                        outer_msgid: &row.msgid,
-                    };
-                    tx.prepare_cached("INSERT INTO plaintext (record, body) VALUES (?, ?)")?
-                        .execute(params![outcome.id.0, plaintext])?;
-                    derive::write(&tx, &mut interner, &told, message, *msgid_differs)?;
-                    tx.prepare_cached(
-                        "UPDATE record SET state = ?, detail = '', attempts = attempts + 1, tried_key = NULL,
-                           sdk_build = ?, settled_at = ? WHERE id = ?",
-                    )?
-                    .execute([OPENED, build, now.0, outcome.id.0])?;
-                    settled.opened += 1;
-                }
-                Verdict::Waiting(why) => {
-                    let key = fingerprints.iter().find(|(version, _)| *version == row.version);
-                    set_aside(&tx, outcome.id, why, key.map(|(_, key)| key.as_str()), build, now)?;
-                    if land::promote(&tx, outcome.id)? {
-                        settled.again.push(outcome.id);
-                    } else {
-                        *waiting.entry(why.reason).or_default() += 1;
-                    }
-                }
-            }
-        }
-        drop(interner);
-        tx.commit()?;
-        settled.waiting = waiting.into_iter().collect();
-        Ok(settled)
+        let prepared = outcomes
+            .iter()
+            .map(|outcome| prepare(&self.packer, outcome))
+            .collect();
+        self.settle_prepared(company, prepared, sdk_build, fingerprints, now)
     }
 }
 

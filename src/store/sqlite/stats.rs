@@ -1,11 +1,17 @@
 //! Counting: how much there is, by what, and how much of it can be searched.
 
+use std::{
+    collections::{BTreeMap, HashMap},
+    ops::Range,
+};
+
 use jiff::{Timestamp, civil::Date, tz::TimeZone};
-use rusqlite::Connection;
+use rusqlite::{Connection, Row};
 
 use super::{
     Reader,
     codes::{NOT_JSON, state_out},
+    index::{Asker, Kind, Trait, term, trait_term},
     row::chat_key,
 };
 use crate::store::{
@@ -22,95 +28,97 @@ impl Reader {
 
     /// Messages by day (ascending; days of `zone`), type, person or chat (most first).
     pub fn stats(&self, group: Group, zone: &TimeZone) -> Result<Vec<Tally>> {
+        let view = self.view()?;
+        let asker = Asker::new(&view)?;
+        let whole = |kind| (term(kind, 0), term(kind, (1 << 52) - 1));
         match group {
-            Group::Day => self.by_day(zone),
-            Group::Type => self.by(
-                "SELECT w.text, n FROM (SELECT type, count(*) n FROM message GROUP BY type) JOIN word w ON w.id = type",
-            ),
-            Group::Person => self.by(
-                "SELECT p.key, n FROM (SELECT sender, count(*) n FROM message GROUP BY sender)
-                 JOIN person p ON p.id = sender",
-            ),
-            Group::Chat => self.by_chat(),
-        }
-    }
-
-    fn by(&self, sql: &str) -> Result<Vec<Tally>> {
-        let mut statement = self.conn.prepare_cached(sql)?;
-        let rows = statement.query_map([], |row| {
-            Ok(Tally {
-                key: row.get(0)?,
-                count: row.get::<_, i64>(1)? as u64,
-            })
-        })?;
-        let tallies = rows.collect::<Result<_, _>>()?;
-        Ok(most_first(tallies))
-    }
-
-    fn by_chat(&self) -> Result<Vec<Tally>> {
-        let mut statement = self.conn.prepare_cached(
-            "SELECT c.kind, c.key, n FROM (SELECT chat, count(*) n FROM message GROUP BY chat)
-             JOIN chat c ON c.id = chat",
-        )?;
-        let mut rows = statement.query([])?;
-        let mut tallies = Vec::new();
-        while let Some(row) = rows.next()? {
-            let key = chat_key(row.get(0)?, row.get(1)?)?.map_or(String::new(), |key| key.to_string());
-            tallies.push(Tally {
-                key,
-                count: row.get::<_, i64>(2)? as u64,
-            });
-        }
-        Ok(most_first(tallies))
-    }
-
-    /// Walks the times in order, so that the calendar is asked once per day and not once per message.
-    fn by_day(&self, zone: &TimeZone) -> Result<Vec<Tally>> {
-        let mut statement = self
-            .conn
-            .prepare_cached("SELECT time, count(*) FROM message GROUP BY time ORDER BY time")?;
-        let mut rows = statement.query([])?;
-        let mut tallies: Vec<Tally> = Vec::new();
-        let mut undated = 0;
-        let mut day_ends = i64::MIN;
-        while let Some(row) = rows.next()? {
-            let (time, count): (i64, i64) = (row.get(0)?, row.get(1)?);
-            let stamp = Timestamp::from_millisecond(time).ok().filter(|_| time != 0);
-            match (stamp, tallies.last_mut()) {
-                (None, _) => undated += count as u64,
-                (Some(_), Some(day)) if time < day_ends => day.count += count as u64,
-                (Some(stamp), _) => {
-                    let date = stamp.to_zoned(zone.clone()).date();
-                    day_ends = end_of(date, zone);
-                    tallies.push(Tally {
-                        key: date.to_string(),
-                        count: count as u64,
-                    });
-                }
+            Group::Day => by_day(&asker, zone),
+            Group::Type => {
+                let ends = [0, (1 << 44) - 1].map(|value| trait_term(Trait::Type, value));
+                named(
+                    &view,
+                    asker.tally((ends[0], ends[1]))?,
+                    "SELECT text FROM word WHERE id = ?",
+                    |row| row.get(0),
+                )
+            }
+            Group::Person => {
+                let people = asker.tally(whole(Kind::Sender))?;
+                named(&view, people, "SELECT key FROM person WHERE id = ?", |row| {
+                    row.get(0)
+                })
+            }
+            Group::Chat => {
+                let chats = asker.tally(whole(Kind::Chat))?;
+                named(&view, chats, "SELECT kind, key FROM chat WHERE id = ?", |row| {
+                    // What cannot be read counts as no chat; `doctor` names it.
+                    let key = chat_key(row.get(0)?, row.get(1)?).ok().flatten();
+                    Ok(key.map_or(String::new(), |key| key.to_string()))
+                })
             }
         }
-        if undated > 0 {
-            tallies.insert(
-                0,
-                Tally {
-                    key: String::new(),
-                    count: undated,
-                },
-            );
-        }
-        Ok(tallies)
     }
+}
+
+/// Gives rows their names.
+fn named(
+    conn: &Connection,
+    counts: HashMap<i64, u64>,
+    sql: &str,
+    name: impl Fn(&Row<'_>) -> rusqlite::Result<String>,
+) -> Result<Vec<Tally>> {
+    let mut statement = conn.prepare_cached(sql)?;
+    let mut tallies = Vec::with_capacity(counts.len());
+    for (id, count) in counts {
+        let key = statement.query_row([id], &name)?;
+        tallies.push(Tally { key, count });
+    }
+    tallies.sort_by(|a, b| b.count.cmp(&a.count).then_with(|| a.key.cmp(&b.key)));
+    Ok(tallies)
+}
+
+/// Neighbours mostly fall on one day, so the calendar is asked when it changes and not once per message.
+fn by_day(asker: &Asker<'_>, zone: &TimeZone) -> Result<Vec<Tally>> {
+    let mut undated = 0;
+    let mut days: BTreeMap<Date, u64> = BTreeMap::new();
+    let mut current: Option<(Date, Range<i64>)> = None;
+    asker.entries(|entry| {
+        let stamp = Timestamp::from_millisecond(entry.time)
+            .ok()
+            .filter(|_| entry.time != 0);
+        let Some(stamp) = stamp else {
+            undated += 1;
+            return;
+        };
+        if current.as_ref().is_none_or(|(_, day)| !day.contains(&entry.time)) {
+            let date = stamp.to_zoned(zone.clone()).date();
+            current = Some((date, begin_of(date, zone)..end_of(date, zone)));
+        }
+        if let Some((date, _)) = &current {
+            *days.entry(*date).or_default() += 1;
+        }
+    })?;
+    let tally = |(date, count): (Date, u64)| Tally {
+        key: date.to_string(),
+        count,
+    };
+    let undated = (undated > 0).then(|| Tally {
+        key: String::new(),
+        count: undated,
+    });
+    Ok(undated.into_iter().chain(days.into_iter().map(tally)).collect())
+}
+
+/// The first millisecond of a day of the zone.
+fn begin_of(date: Date, zone: &TimeZone) -> i64 {
+    date.to_zoned(zone.clone())
+        .map_or(i64::MIN, |begin| begin.timestamp().as_millisecond())
 }
 
 /// The first millisecond after a day of the zone.
 fn end_of(date: Date, zone: &TimeZone) -> i64 {
     let next = date.tomorrow().and_then(|next| next.to_zoned(zone.clone()));
     next.map_or(i64::MAX, |next| next.timestamp().as_millisecond())
-}
-
-fn most_first(mut tallies: Vec<Tally>) -> Vec<Tally> {
-    tallies.sort_by(|a, b| b.count.cmp(&a.count).then_with(|| a.key.cmp(&b.key)));
-    tallies
 }
 
 /// Inside a view of one moment.

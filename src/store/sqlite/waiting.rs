@@ -1,8 +1,18 @@
 //! Records on their way: what is still to be opened, what waits and for what, and letting them go again.
 
+use std::collections::BTreeMap;
+
 use rusqlite::{params, params_from_iter, types::Value};
 
-use super::{Reader, Store, codes::reason_in, codes::seq_in, codes::seq_out, codes::state_out};
+use super::{
+    Reader, Store,
+    codes::reason_in,
+    codes::seq_in,
+    codes::seq_out,
+    codes::{SEALED, state_out},
+    land,
+    pack::kept,
+};
 use crate::{
     ids::{CompanyId, KeyVersion, Millis, RecordId},
     record::{Reason, Sealed},
@@ -34,20 +44,26 @@ impl Store {
         };
         values.insert(0, company.0.into());
         let tx = self.begin()?;
-        let ids = tx
+        let rows = tx
             .prepare(&format!(
-                "SELECT id FROM record WHERE state >= 2 AND company = ?1 AND {which} ORDER BY id"
+                "SELECT id, state FROM record WHERE state >= 2 AND company = ?1 AND {which} ORDER BY id"
             ))?
-            .query_map(params_from_iter(values), |row| row.get(0))?
-            .collect::<Result<Vec<i64>, _>>()?;
-        for id in &ids {
+            .query_map(params_from_iter(values), |row| Ok((row.get(0)?, row.get(1)?)))?
+            .collect::<Result<Vec<(i64, i64)>, _>>()?;
+        let mut left: BTreeMap<i64, i64> = BTreeMap::new();
+        for (id, state) in &rows {
+            *left.entry(*state).or_default() += 1;
             tx.prepare_cached("UPDATE record SET state = 0, detail = '' WHERE id = ?")?
                 .execute([id])?;
             tx.prepare_cached("UPDATE variant SET tried = 0 WHERE record = ?")?
                 .execute([id])?;
         }
+        for (state, count) in left {
+            land::tally(&tx, company, state, -count)?;
+        }
+        land::tally(&tx, company, SEALED, rows.len() as i64)?;
         tx.commit()?;
-        Ok(ids.len() as u64)
+        Ok(rows.len() as u64)
     }
 }
 
@@ -77,8 +93,8 @@ impl Reader {
                     seq: seq_out(row.get(1)?),
                     msgid: row.get(2)?,
                     key_version: KeyVersion(row.get(3)?),
-                    random_key: row.get(4)?,
-                    body: row.get(5)?,
+                    random_key: kept(row, 4)?,
+                    body: kept(row, 5)?,
                     odd: row.get(6)?,
                 },
             })

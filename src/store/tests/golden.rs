@@ -118,13 +118,14 @@ fn what_was_derived_can_be_derived_again_from_the_bytes_alone() {
     assert!(scratch.store.index_is_current().expect("asked"));
     let conn = rusqlite::Connection::open(scratch.store.path()).expect("opened");
     conn.execute_batch(
-        "INSERT INTO text_index (text_index) VALUES ('delete-all'); UPDATE fact SET value = '0';
-         UPDATE message SET sender = 0, audience = 0, chat = 0, time = 5, flags = flags & 16; DELETE FROM media;
+        "DELETE FROM index_segment; UPDATE fact SET value = '0';
+         UPDATE message SET sender = 0, audience = 0, chat = 0, time = 5, flags = flags & 16;
          UPDATE recall SET pre_msgid = 'x';",
     )
     .expect("spoilt");
     assert!(!scratch.store.index_is_current().expect("asked"));
-    assert_ne!(scratch.hash(), before);
+    assert_ne!(scratch.store.content_hash().expect("hashed"), before);
+    assert_ne!(scratch.store.integrity().expect("checked"), Vec::<String>::new());
     let mut told = Vec::new();
     let count = scratch
         .store

@@ -273,8 +273,10 @@ fn a_write_that_breaks_off_leaves_the_state_before_it() {
     assert_eq!(scratch.store.coverage().expect("counted").sealed, 3);
     // And a transaction that is simply dropped, with its connection.
     let tx = scratch.store.begin().expect("begun");
-    tx.execute_batch("DELETE FROM sealed; INSERT INTO text_index (rowid, text) VALUES (1, 'x')")
-        .expect("written");
+    tx.execute_batch(
+        "DELETE FROM sealed; DELETE FROM index_block; INSERT INTO index_doc VALUES (1, 1, 1, 1, 1, x'')",
+    )
+    .expect("written");
     drop(tx);
     drop(scratch.store);
     scratch.store = crate::store::Store::open(&path).expect("opens again");

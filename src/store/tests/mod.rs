@@ -2,9 +2,11 @@
 
 mod brute;
 mod golden;
+mod great;
 mod land;
 mod lease;
 mod migrate;
+mod old;
 mod read;
 mod search;
 mod settle;

@@ -2,11 +2,13 @@
 
 use super::{Scratch, opened, sealed, text, waiting};
 use crate::{
-    ids::{KeyVersion, Millis, RecordId, Seq},
-    message::{Flaws, Media},
+    ids::{CompanyId, KeyVersion, Millis, RecordId, Seq},
+    message::{self, Flaws},
     record::{Reason, Sealed},
-    secret::Secret,
-    store::contract::{Coverage, Outcome, Release, State, Verdict},
+    store::{
+        contract::{Coverage, Outcome, Release, State, Verdict},
+        prepare,
+    },
 };
 
 #[test]
@@ -53,15 +55,6 @@ fn what_was_opened_is_kept_as_it_was() {
         lenient: true,
         ..Flaws::default()
     };
-    message.media = vec![Media {
-        kind: "image".into(),
-        sdkfileid: Secret::new("file-handle"),
-        md5: None,
-        size: Some(u64::MAX),
-        filename: Some("a\0b.png".into()),
-        seconds: Some(3),
-        depth: 2,
-    }];
     let plaintext = vec![0, 255, b'{', 13, 10, 0xED, 0xA0, 0x80];
     scratch.settle(&[Outcome {
         id: RecordId(1),
@@ -82,16 +75,111 @@ fn what_was_opened_is_kept_as_it_was() {
         (opened.from.as_str(), opened.msgtype.as_str(), opened.flaws),
         ("alice", "text", message.flaws)
     );
-    let media = scratch.store.media(RecordId(1)).expect("listed");
-    assert_eq!(
-        (media.len(), media[0].size, media[0].depth),
-        (1, Some(u64::MAX), 2)
-    );
-    assert_eq!(media[0].filename.as_deref(), Some("a\0b.png"));
-    assert!(!format!("{media:?}").contains("file-handle"));
     for msgid in ["m1", "inner"] {
         assert_eq!(scratch.store.by_msgid(msgid).expect("asked").len(), 1, "{msgid}");
     }
+}
+
+#[test]
+fn the_files_of_a_message_are_read_from_its_bytes() {
+    let mut scratch = Scratch::new();
+    scratch.land(&[sealed(1, "a"), sealed(2, "b")]);
+    let plaintext = br#"{"msgid":"m1","action":"send","from":"a","tolist":["b"],"msgtype":"file","msgtime":5,
+        "file":{"sdkfileid":"file-handle","filename":"a\u0000b.png","filesize":18446744073709551615}}"#;
+    scratch.settle(&[Outcome {
+        id: RecordId(1),
+        verdict: Verdict::Opened {
+            plaintext: plaintext.to_vec(),
+            message: Box::new(message::read(plaintext)),
+            msgid_differs: false,
+        },
+    }]);
+    let media = scratch.store.media(RecordId(1)).expect("listed");
+    assert_eq!((media.len(), media[0].size), (1, Some(u64::MAX)));
+    assert_eq!(media[0].filename.as_deref(), Some("a\0b.png"));
+    assert_eq!(media[0].sdkfileid.expose(), "file-handle");
+    assert!(!format!("{media:?}").contains("file-handle"));
+    assert!(
+        scratch.store.media(RecordId(2)).expect("listed").is_empty(),
+        "not opened"
+    );
+}
+
+#[test]
+fn what_was_prepared_elsewhere_settles_as_if_here() {
+    let messages: Vec<_> = (0..40)
+        .map(|n| text(&format!("m{n}"), "a", "b", n, "退款 words"))
+        .collect();
+    let mut hashes = Vec::new();
+    for elsewhere in [false, true] {
+        let mut scratch = Scratch::new();
+        let records: Vec<_> = (0..40).map(|n| sealed(n, "body")).collect();
+        let fresh = scratch.land(&records).fresh;
+        let outcomes: Vec<Outcome> = fresh
+            .iter()
+            .map(|(id, at)| opened(*id, messages[*at].clone()))
+            .collect();
+        if elsewhere {
+            let packer = scratch.store.packer();
+            let prepared =
+                std::thread::spawn(move || outcomes.iter().map(|one| prepare(&packer, one)).collect());
+            let (company, prepared) = (scratch.company, prepared.join().expect("prepared"));
+            let settled = scratch
+                .store
+                .settle_prepared(company, prepared, "build-1", &[], Millis(8));
+            assert_eq!(settled.expect("settled").opened, 40);
+        } else {
+            scratch.settle(&outcomes);
+        }
+        hashes.push(scratch.hash());
+    }
+    assert_eq!(hashes[0], hashes[1]);
+}
+
+#[test]
+fn sealed_originals_go_after_opening_and_their_hashes_stay() {
+    let mut scratch = Scratch::new();
+    scratch.land(&[sealed(1, "YQ=="), sealed(2, "b"), sealed(3, "c"), sealed(4, "d")]);
+    scratch.land(&[sealed(1, "another copy")]);
+    scratch.settle(&[
+        opened(RecordId(1), text("m1", "a", "b", 5, "words")),
+        opened(RecordId(2), text("m2", "a", "b", 5, "words")),
+        waiting(RecordId(3), Reason::NoKey),
+    ]);
+    let before = scratch.hash();
+    let company = scratch.company;
+    assert_eq!(
+        scratch.store.forget_sealed(company, Millis(8)).expect("asked"),
+        0,
+        "opened at 8"
+    );
+    assert_eq!(
+        scratch
+            .store
+            .forget_sealed(CompanyId(99), Millis(9))
+            .expect("asked"),
+        0
+    );
+    assert_eq!(
+        scratch
+            .store
+            .forget_sealed(company, Millis(9))
+            .expect("forgotten"),
+        2
+    );
+    assert_eq!(scratch.store.forget_sealed(company, Millis(9)).expect("asked"), 0);
+    assert_eq!(scratch.hash(), before, "and the archive is sound");
+    let left = scratch
+        .store
+        .sample_sealed(company, KeyVersion(1), 9)
+        .expect("listed");
+    let left: Vec<i64> = left.iter().map(|pending| pending.id.0).collect();
+    assert_eq!(left, [4, 3]);
+    assert_eq!(
+        scratch.land(&[sealed(1, "YQ==")]).duplicate,
+        1,
+        "known by its hash"
+    );
 }
 
 /// Five records, one waiting for each reason; tried with key `f1`, library `build-1`.

@@ -1,0 +1,292 @@
+//! Expressions over terms, and the docs of one segment they are true for.
+
+use std::collections::HashMap;
+
+use rusqlite::Connection;
+
+use super::{
+    segment::{DOCS, Segment, postings},
+    term::{places, text_range},
+};
+use crate::{store::Result, words::Ask};
+
+/// Beyond so many terms of one kind, reading all of the kind is cheaper than looking each up.
+const LOOKUPS: usize = 48;
+
+/// A question about docs.
+#[derive(Debug, Clone)]
+pub(in crate::store::sqlite) enum Expr {
+    /// True for every doc.
+    All,
+    /// A text that counts for one of these places (a set of bits; 0: anywhere).
+    Text(Ask, u8),
+    /// One of these terms of one kind, ascending; none: false for every doc.
+    Any(Vec<u64>),
+    /// These docs of these segments, ascending.
+    Docs(HashMap<i64, Vec<u32>>),
+    /// The time is not 0 and in this range; both ends are inside.
+    Time(i64, i64),
+    /// The seq, as in its column, is in one of the ranges; ends are inside.
+    Seq(Vec<(i64, i64)>),
+    /// All of them.
+    And(Vec<Expr>),
+    /// One of them.
+    Or(Vec<Expr>),
+    /// Not this.
+    Not(Box<Expr>),
+}
+
+impl Expr {
+    /// False for every doc.
+    pub(in crate::store::sqlite) fn none() -> Self {
+        Self::Any(Vec::new())
+    }
+
+    /// The docs of the segment, ascending, each once.
+    pub(super) fn docs(&self, conn: &Connection, segment: &Segment) -> Result<Vec<u32>> {
+        if self.excludes(segment) {
+            return Ok(Vec::new());
+        }
+        match self {
+            Self::All => Ok((0..segment.docs).collect()),
+            Self::Text(Ask::Begins(range), wanted) => {
+                begins(conn, segment, text_range(*range.start(), *range.end()), *wanted)
+            }
+            Self::Text(Ask::Row(row), wanted) => in_a_row(conn, segment, row, *wanted),
+            Self::Any(terms) => any(conn, segment, terms),
+            Self::Docs(by_segment) => Ok(by_segment.get(&segment.id).cloned().unwrap_or_default()),
+            Self::Time(..) | Self::Seq(_) => self.sift(conn, segment, (0..segment.docs).collect()),
+            Self::Not(inner) => Ok(complement(segment.docs, &inner.docs(conn, segment)?)),
+            Self::Or(parts) => {
+                let mut all = Vec::new();
+                for part in parts {
+                    all.extend(part.docs(conn, segment)?);
+                }
+                all.sort_unstable();
+                all.dedup();
+                Ok(all)
+            }
+            Self::And(parts) => all_of(conn, segment, parts),
+        }
+    }
+
+    /// True when the segment's bounds alone say that there is nothing in it.
+    fn excludes(&self, segment: &Segment) -> bool {
+        match self {
+            Self::Time(from, to) => segment.last < *from || segment.first > *to,
+            Self::And(parts) => parts.iter().any(|part| part.excludes(segment)),
+            Self::Any(terms) => terms.is_empty(),
+            _ => false,
+        }
+    }
+
+    /// Those of `docs` for which a question about entries is true.
+    fn sift(&self, conn: &Connection, segment: &Segment, docs: Vec<u32>) -> Result<Vec<u32>> {
+        let mut kept = Vec::with_capacity(docs.len());
+        for group in docs.chunk_by(|a, b| a / DOCS == b / DOCS) {
+            if let Self::Time(from, to) = self {
+                let bounds = segment.bounds(conn, group[0])?;
+                if bounds.high < *from || bounds.low > *to {
+                    continue;
+                }
+                if bounds.low >= *from && bounds.high <= *to && !(bounds.low..=bounds.high).contains(&0) {
+                    kept.extend_from_slice(group);
+                    continue;
+                }
+            }
+            segment.entries(conn, group, |doc, entry| {
+                let holds = match self {
+                    Self::Time(from, to) => entry.time != 0 && (*from..=*to).contains(&entry.time),
+                    Self::Seq(ranges) => ranges.iter().any(|(a, b)| (*a..=*b).contains(&entry.seq)),
+                    _ => true,
+                };
+                if holds {
+                    kept.push(doc);
+                }
+            })?;
+        }
+        Ok(kept)
+    }
+
+    /// Cheap and narrow parts first.
+    fn rank(&self) -> u8 {
+        match self {
+            Self::Docs(_) => 0,
+            Self::Any(_) => 1,
+            Self::Text(Ask::Row(_), _) => 2,
+            Self::Text(..) => 3,
+            Self::And(_) => 4,
+            Self::Or(_) => 5,
+            Self::Time(..) | Self::Seq(_) => 6,
+            Self::Not(_) => 7,
+            Self::All => 8,
+        }
+    }
+}
+
+fn all_of(conn: &Connection, segment: &Segment, parts: &[Expr]) -> Result<Vec<u32>> {
+    let mut parts: Vec<&Expr> = parts.iter().collect();
+    parts.sort_by_key(|part| part.rank());
+    let mut found: Option<Vec<u32>> = None;
+    for part in parts {
+        found = Some(match (found, part) {
+            (found, Expr::All) => found.unwrap_or_else(|| (0..segment.docs).collect()),
+            (None, part) => part.docs(conn, segment)?,
+            (Some(found), Expr::Time(..) | Expr::Seq(_)) => part.sift(conn, segment, found)?,
+            (Some(found), Expr::Not(inner)) => without(&found, &inner.docs(conn, segment)?),
+            (Some(found), part) => both(&found, &part.docs(conn, segment)?),
+        });
+        if found.as_ref().is_some_and(Vec::is_empty) {
+            break;
+        }
+    }
+    Ok(found.unwrap_or_else(|| (0..segment.docs).collect()))
+}
+
+fn counts(term: u64, wanted: u8) -> bool {
+    wanted == 0 || places(term) & wanted != 0
+}
+
+/// A union of many lists: one bit per doc.
+struct Bits(Vec<u64>);
+
+impl Bits {
+    fn new(docs: u32) -> Self {
+        Self(vec![0; docs as usize / 64 + 1])
+    }
+
+    fn set(&mut self, doc: u32) {
+        if let Some(word) = self.0.get_mut(doc as usize / 64) {
+            *word |= 1 << (doc % 64);
+        }
+    }
+
+    fn list(&self) -> Vec<u32> {
+        let mut all = Vec::with_capacity(self.0.iter().map(|word| word.count_ones() as usize).sum());
+        for (at, word) in self.0.iter().enumerate() {
+            let mut word = *word;
+            while word != 0 {
+                all.push(at as u32 * 64 + word.trailing_zeros());
+                word &= word - 1;
+            }
+        }
+        all
+    }
+}
+
+fn begins(conn: &Connection, segment: &Segment, range: (u64, u64), wanted: u8) -> Result<Vec<u32>> {
+    let mut bits = Bits::new(segment.docs);
+    segment.lists(conn, range, |term, list| {
+        if counts(term, wanted) {
+            postings(term, list, |doc, _| bits.set(doc))?;
+        }
+        Ok(())
+    })?;
+    Ok(bits.list())
+}
+
+/// Where a pair stands, doc above place.
+fn stands(conn: &Connection, segment: &Segment, pair: u64, wanted: u8) -> Result<Vec<u64>> {
+    let mut found: Vec<u64> = Vec::new();
+    segment.lists(conn, text_range(pair, pair), |term, list| {
+        if counts(term, wanted) {
+            found.reserve(list.len() / 2);
+            postings(term, list, |doc, place| {
+                found.push(u64::from(doc) << 32 | u64::from(place))
+            })?;
+        }
+        Ok(())
+    })?;
+    if !found.is_sorted() {
+        found.sort_unstable();
+    }
+    Ok(found)
+}
+
+fn in_a_row(conn: &Connection, segment: &Segment, row: &[(u32, u64)], wanted: u8) -> Result<Vec<u32>> {
+    let Some(((_, first), rest)) = row.split_first() else {
+        return Ok(Vec::new());
+    };
+    let mut begin = stands(conn, segment, *first, wanted)?;
+    for (distance, pair) in rest {
+        if begin.is_empty() {
+            break;
+        }
+        let next = stands(conn, segment, *pair, wanted)?;
+        let mut at = 0;
+        begin.retain(|place| {
+            let wanted = place + u64::from(*distance);
+            while at < next.len() && next[at] < wanted {
+                at += 1;
+            }
+            next.get(at) == Some(&wanted)
+        });
+    }
+    let mut docs: Vec<u32> = begin.into_iter().map(|place| (place >> 32) as u32).collect();
+    docs.dedup();
+    Ok(docs)
+}
+
+fn any(conn: &Connection, segment: &Segment, terms: &[u64]) -> Result<Vec<u32>> {
+    let (Some(first), Some(last)) = (terms.first(), terms.last()) else {
+        return Ok(Vec::new());
+    };
+    if let [only] = terms {
+        let mut docs = Vec::new();
+        segment.lists(conn, (*only, *only), |term, list| {
+            postings(term, list, |doc, _| docs.push(doc))
+        })?;
+        return Ok(docs);
+    }
+    let mut bits = Bits::new(segment.docs);
+    if terms.len() <= LOOKUPS {
+        for term in terms {
+            segment.lists(conn, (*term, *term), |term, list| {
+                postings(term, list, |doc, _| bits.set(doc))
+            })?;
+        }
+    } else {
+        segment.lists(conn, (*first, *last), |term, list| {
+            if terms.binary_search(&term).is_ok() {
+                postings(term, list, |doc, _| bits.set(doc))?;
+            }
+            Ok(())
+        })?;
+    }
+    Ok(bits.list())
+}
+
+fn both(a: &[u32], b: &[u32]) -> Vec<u32> {
+    let (small, great) = if a.len() <= b.len() { (a, b) } else { (b, a) };
+    let mut left = great;
+    let mut found = Vec::new();
+    for doc in small {
+        // Gallops: a short list against a long one costs a few steps each.
+        let mut step = 1;
+        while step < left.len() && left[step] < *doc {
+            step *= 2;
+        }
+        let near = &left[..left.len().min(step + 1)];
+        left = &left[near.partition_point(|other| other < doc)..];
+        if left.first() == Some(doc) {
+            found.push(*doc);
+        }
+    }
+    found
+}
+
+fn without(a: &[u32], b: &[u32]) -> Vec<u32> {
+    let mut left = b.iter().peekable();
+    a.iter()
+        .filter(|doc| {
+            while left.next_if(|other| other < doc).is_some() {}
+            left.peek() != Some(doc)
+        })
+        .copied()
+        .collect()
+}
+
+fn complement(docs: u32, some: &[u32]) -> Vec<u32> {
+    let all: Vec<u32> = (0..docs).collect();
+    without(&all, some)
+}
