@@ -7,7 +7,7 @@
 
 use std::collections::{BTreeSet, HashSet};
 
-/// Signatures kept at most; 80 bytes each. At one event in 10 ms this is the default window, both sides of it.
+/// Signatures kept at most, some 150 bytes each. At 100 events a second this is the default window, both sides of it.
 const MOST: usize = 131_072;
 
 /// Why a genuine request is not taken.

@@ -18,6 +18,7 @@ use crate::{
     archive::{self, Desk, Error, Job, Progress, Report},
     callback::{self, Arrived, Counting, Listener},
     config::{Pull, Schedule},
+    events,
     ids::Millis,
 };
 
@@ -137,7 +138,7 @@ async fn stay(
         );
         tokio::select! {
             () = time::sleep(wait) => {}
-            () = wake.notified() => {}
+            () = wake.notified() => events::run_woken(&company),
             _ = stop.wait_for(|stop| *stop) => {}
         }
     }

@@ -120,6 +120,11 @@ pub fn run_ended(report: &Report) {
     }
 }
 
+/// A notification ended the wait for the next pull.
+pub fn run_woken(company: &str) {
+    debug!(name: "run.woken", event = "run.woken", company, "WeCom says that records are waiting, pulling now");
+}
+
 /// The door for callbacks is open.
 pub fn callback_listening(address: std::net::SocketAddr, companies: &[&str]) {
     info!(
@@ -129,11 +134,6 @@ pub fn callback_listening(address: std::net::SocketAddr, companies: &[&str]) {
         paths = companies.iter().map(|name| format!("/callback/{name}")).collect::<Vec<_>>().join(" "),
         "waiting for callbacks"
     );
-}
-
-/// WeCom says that there are records to pull.
-pub fn callback_woke(company: &str) {
-    debug!(name: "callback.woke", event = "callback.woke", company, "records are waiting, pulling now");
 }
 
 /// The platform checked the address.

@@ -203,6 +203,31 @@ fn a_notification_pulls_long_before_the_interval_and_events_are_counted_by_name(
 }
 
 #[test]
+fn notifications_during_a_pull_are_one_further_pull() {
+    let scratch = tempfile::tempdir().expect("a scratch folder");
+    let running = Running::start(scratch.path());
+    running
+        .corpus
+        .misbehave(&Faults::new().with(Rule::chatdata(Fault::Latency { ms: 1_500 })));
+    let tell = |nonce: &str| {
+        let answer = running
+            .caller
+            .tell(&event("msgaudit_notify", ""), seconds(), nonce);
+        assert_eq!(answer.status, 200);
+    };
+    tell("first");
+    running.wait_for("run.woken", 1);
+    for number in 0..5 {
+        tell(&format!("during-{number}"));
+    }
+    running.wait_for("run.ended", 2);
+    // Long enough for a third one to begin, if there were one.
+    std::thread::sleep(Duration::from_secs(1));
+    assert_eq!(running.lines("run.woken").len(), 2);
+    assert_eq!(running.told("msgaudit_notify"), 6);
+}
+
+#[test]
 fn strangers_forgers_and_repeaters_are_turned_away_and_change_nothing() {
     let scratch = tempfile::tempdir().expect("a scratch folder");
     let running = Running::start(scratch.path());
@@ -295,7 +320,7 @@ fn strangers_forgers_and_repeaters_are_turned_away_and_change_nothing() {
     assert_eq!(running.told("of_tomorrow"), 1);
     assert_eq!(running.told("msgaudit_notify"), 0);
     assert_eq!(
-        running.lines("callback.woke").len(),
+        running.lines("run.woken").len(),
         0,
         "a refused request woke a pull"
     );

@@ -157,7 +157,7 @@ impl Listener {
         loop {
             tokio::select! {
                 biased;
-                _ = stop.wait_for(|stop| *stop) => break,
+                () = told_to(&mut stop) => break,
                 Some(ended) = tasks.join_next_with_id(), if !tasks.is_empty() => {
                     let id = ended.map_or_else(|error| error.id(), |(id, ())| id);
                     by_age.retain(|(known, _)| *known != id);
@@ -188,6 +188,11 @@ impl Listener {
     }
 }
 
+/// Until somebody says so, or nobody can any more.
+async fn told_to(stop: &mut watch::Receiver<bool>) {
+    let _either = stop.wait_for(|stop| *stop).await;
+}
+
 /// One connection, one request.
 async fn connection(house: Arc<House>, stream: TcpStream) {
     let limits = house.limits;
@@ -204,3 +209,6 @@ async fn connection(house: Arc<House>, stream: TcpStream) {
     // How a stranger's connection ends is of no interest; what was refused was counted.
     let _ended = time::timeout(limits.whole, serving).await;
 }
+
+#[cfg(test)]
+mod tests;

@@ -11,17 +11,26 @@ const PAUSE: Duration = Duration::from_secs(60);
 
 /// How often each thing happened. Keys are names of the configuration and words of this program, so it stays small.
 #[derive(Debug, Default)]
-pub(super) struct Tally(Mutex<BTreeMap<(String, String), (u64, Option<Instant>)>>);
+pub(super) struct Tally(Mutex<BTreeMap<(String, String), Count>>);
+
+#[derive(Debug, Default)]
+struct Count {
+    times: u64,
+    told: Option<Instant>,
+}
 
 impl Tally {
     /// Counts one; the number so far when it is time to tell it.
     pub(super) fn add(&self, company: &str, what: &str, now: Instant) -> Option<u64> {
         let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let (count, told) = counts.entry((company.to_owned(), what.to_owned())).or_default();
-        *count += 1;
-        if told.is_none_or(|told| now.saturating_duration_since(told) >= PAUSE) {
-            *told = Some(now);
-            return Some(*count);
+        let count = counts.entry((company.to_owned(), what.to_owned())).or_default();
+        count.times += 1;
+        if count
+            .told
+            .is_none_or(|told| now.saturating_duration_since(told) >= PAUSE)
+        {
+            count.told = Some(now);
+            return Some(count.times);
         }
         None
     }
