@@ -127,7 +127,10 @@ pub async fn execute(
         stopped,
         failure,
     };
-    events::run_ended(&report);
+    match &report.failure {
+        None => events::run_ended(&setup.name, &report.books, report.waiting(), stopped, report.took),
+        Some(failure) => events::run_failed(&setup.name, &report.books, failure),
+    }
     Ok(report)
 }
 
@@ -136,7 +139,7 @@ async fn window(desk: &Desk, company: CompanyId, setup: &Setup) -> Result<Option
     let covered = desk.ask(move |store| store.covered_until(company)).await??;
     let window = covered.map(|covered| Window::at(covered, Millis::now()));
     if let Some(window) = window.filter(|window| window.in_danger(setup.warn_after_hours)) {
-        events::window_in_danger(&setup.name, &window);
+        events::window_in_danger(&setup.name, window.left_ms, &window.left_in_words());
     }
     Ok(window)
 }
