@@ -42,12 +42,12 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
     // Refuse a wrong configuration now, not at the first pull in the night.
     let setups = context.setups(args.company.as_deref())?;
     let wakes: Wakes = setups
-        .iter()
-        .map(|setup| (setup.name.clone(), Arc::default()))
+        .into_iter()
+        .map(|setup| (setup.name, Arc::default()))
         .collect();
     let listener = listener(&context, &wakes)?;
     let desk = context.desk()?;
-    context.runtime()?.block_on(async {
+    let ended = context.runtime()?.block_on(async {
         let stop = signals::stop()?;
         let mut tasks = tokio::task::JoinSet::new();
         for (company, wake) in wakes {
@@ -68,10 +68,12 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
             });
         }
         while let Some(ended) = tasks.join_next().await {
-            ended.map_err(|error| Failure::run(format!("a puller ended unexpectedly: {error}")))??;
+            ended.map_err(|error| Failure::run(format!("a part of it ended unexpectedly: {error}")))??;
         }
         Ok(Exit::Well)
-    })
+    });
+    desk.close();
+    ended
 }
 
 /// The listener and what comes out of it, when one is configured and one of these companies may be called.
