@@ -4,9 +4,12 @@
 //! source ──► unseal ──► message ──► store ──► search ──► cli
 //!   │  (child: vendor .so)            ▲
 //!   └──────────── archive ────────────┘   the conveyor
+//!                    ▲
+//!        callback ───┘   wakes it when WeCom calls
 //! ```
 
 pub mod archive;
+pub mod callback;
 pub mod cli;
 pub mod config;
 pub mod events;

@@ -3,11 +3,13 @@
 use std::{collections::BTreeMap, io::IsTerminal, path::PathBuf, sync::Arc, time::Duration};
 
 use jiff::tz::TimeZone;
+use tokio::sync::Notify;
 use tracing_subscriber::EnvFilter;
 
 use super::{Global, outcome::Failure};
 use crate::{
     archive::{Desk, Pulling, Setup},
+    callback::{Codec, Door},
     config::{self, Company, Config, ConfigError, LogFormat, SecretSource},
     message::Language,
     secret::Secret,
@@ -212,6 +214,21 @@ impl Context {
             .as_ref()
             .map(|source| self.read(source))
             .transpose()
+    }
+
+    /// The company's path for callbacks, when it has one; notifications notify `wake`.
+    pub(super) fn door(&self, company: &Company, wake: Arc<Notify>) -> Result<Option<Door>, Failure> {
+        let Some(secrets) = &company.callback else {
+            return Ok(None);
+        };
+        let codec = Codec::new(
+            self.read(&secrets.token)?,
+            &self.read(&secrets.aes_key)?,
+            company.corpid.clone(),
+        )
+        .map_err(|error| Failure::usage(format!("company {}: {error}", company.name)))?;
+        let window = Duration::from_secs(u64::from(self.config.callback.window_seconds));
+        Ok(Some(Door::new(company.name.clone(), codec, wake, window)))
     }
 
     /// The archive's Secret. The mock library takes any that is not empty.

@@ -1,9 +1,12 @@
-//! `shiguan run`: stay and pull until told to stop.
+//! `shiguan run`: stay and pull until told to stop; answer WeCom's callbacks meanwhile, when that is configured.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use rand::Rng;
-use tokio::{sync::watch, time};
+use tokio::{
+    sync::{Notify, mpsc, watch},
+    time,
+};
 
 use super::{
     Global,
@@ -13,9 +16,17 @@ use super::{
 };
 use crate::{
     archive::{self, Desk, Error, Job, Progress, Report},
+    callback::{self, Arrived, Counting, Listener},
     config::{Pull, Schedule},
+    events,
     ids::Millis,
 };
+
+/// Events between the listener and their consumer; what comes faster is acknowledged and counted.
+const EVENTS: usize = 1024;
+
+/// Wakes a company's puller before its time; one wake-up waits at most.
+type Wakes = BTreeMap<String, Arc<Notify>>;
 
 /// Arguments of `run`.
 #[derive(Debug, clap::Args)]
@@ -30,18 +41,78 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
     context.start_logging(global, Quiet::No)?;
     // Refuse a wrong configuration now, not at the first pull in the night.
     let setups = context.setups(args.company.as_deref())?;
+    let wakes: Wakes = setups
+        .into_iter()
+        .map(|setup| (setup.name, Arc::default()))
+        .collect();
+    let listener = listener(&context, &wakes)?;
     let desk = context.desk()?;
-    context.runtime()?.block_on(async {
+    let ended = context.runtime()?.block_on(async {
         let stop = signals::stop()?;
-        let mut pullers = tokio::task::JoinSet::new();
-        for setup in setups {
-            pullers.spawn(stay(Arc::clone(&context), setup.name, desk.clone(), stop.clone()));
+        let mut tasks = tokio::task::JoinSet::new();
+        for (company, wake) in wakes {
+            tasks.spawn(stay(
+                Arc::clone(&context),
+                company,
+                desk.clone(),
+                wake,
+                stop.clone(),
+            ));
         }
-        while let Some(ended) = pullers.join_next().await {
-            ended.map_err(|error| Failure::run(format!("a puller ended unexpectedly: {error}")))??;
+        if let Some((listener, events)) = listener {
+            let stop = stop.clone();
+            tasks.spawn_blocking(move || listen(listener, stop));
+            tasks.spawn(async {
+                callback::drain(events, Counting::default()).await;
+                Ok(())
+            });
+        }
+        while let Some(ended) = tasks.join_next().await {
+            ended.map_err(|error| Failure::run(format!("a part of it ended unexpectedly: {error}")))??;
         }
         Ok(Exit::Well)
-    })
+    });
+    desk.close();
+    ended
+}
+
+/// The listener and what comes out of it, when one is configured and one of these companies may be called.
+fn listener(
+    context: &Context,
+    wakes: &Wakes,
+) -> Result<Option<(Listener, mpsc::Receiver<Arrived>)>, Failure> {
+    let Some(address) = context.config.callback.listen else {
+        return Ok(None);
+    };
+    let mut doors = Vec::new();
+    for (name, wake) in wakes {
+        if let Some(company) = context.config.company(name) {
+            doors.extend(context.door(company, Arc::clone(wake))?);
+        }
+    }
+    if doors.is_empty() {
+        return Ok(None);
+    }
+    let (sender, events) = mpsc::channel(EVENTS);
+    let options = callback::Options {
+        address,
+        doors,
+        events: sender,
+        limits: callback::Limits::default(),
+    };
+    let listener = Listener::bind(options).map_err(|error| {
+        Failure::run(format!("cannot listen for callbacks at {address}: {error}"))
+            .hint("set `callback.listen` to an address of this machine and a port that nobody has taken")
+    })?;
+    Ok(Some((listener, events)))
+}
+
+/// A thread and a runtime of its own: answers are in time also while everything else is busy opening records.
+fn listen(listener: Listener, stop: watch::Receiver<bool>) -> Result<(), Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    Ok(runtime.block_on(listener.serve(stop))?)
 }
 
 /// One company's loop. A failed run is in the books and the log and does not end the loop: the next may succeed.
@@ -49,6 +120,7 @@ async fn stay(
     context: Arc<Context>,
     company: String,
     desk: Desk,
+    wake: Arc<Notify>,
     mut stop: watch::Receiver<bool>,
 ) -> Result<(), Failure> {
     let pull = context.companies(Some(&company))?[0].pull.clone();
@@ -68,6 +140,7 @@ async fn stay(
         );
         tokio::select! {
             () = time::sleep(wait) => {}
+            () = wake.notified() => events::run_woken(&company),
             _ = stop.wait_for(|stop| *stop) => {}
         }
     }

@@ -45,6 +45,7 @@ pub(super) fn expected(key: &Key) -> String {
         Kind::Cron => "five cron fields such as \"*/5 * * * *\"".to_owned(),
         Kind::Proxy => "a proxy such as \"http://host:3128\" or \"socks5://host:1080\"".to_owned(),
         Kind::Variable => "the name of an environment variable".to_owned(),
+        Kind::Address => "an IP address and a port such as \"127.0.0.1:8090\"".to_owned(),
     }
 }
 
@@ -79,6 +80,9 @@ fn text(key: &Key, kind: Kind, text: &str) -> Result<(), String> {
             Err("`~` is for shells and is not expanded here; write the whole path".to_owned())
         }
         Kind::Proxy => proxy(text),
+        Kind::Address if text.parse::<std::net::SocketAddr>().is_err() => {
+            Err(format!("\"{text}\" is none, expected {}", expected(key)))
+        }
         Kind::Variable if !is_variable(text) => Err(
             "is not the name of an environment variable (letters, digits and `_`); the secret itself \
                  does not belong here"
@@ -147,6 +151,11 @@ pub(super) fn forbidden(parts: &[&str]) -> Option<&'static str> {
         "key_passphrase" | "passphrase" => Some(
             "is refused: a passphrase does not belong into the configuration; put it into a file of mode 600 \
              and name that in `key_passphrase_file`, or name a variable in `key_passphrase_env`",
+        ),
+        "callback_token" | "callback_aes_key" | "encoding_aes_key" | "token" | "aes_key" => Some(
+            "is refused: a secret does not belong into the configuration; put it into a file of mode 600 and name \
+             that in `callback_token_file` or `callback_aes_key_file`, or name a variable in `callback_token_env` \
+             or `callback_aes_key_env`",
         ),
         "private_key" | "key" => Some(
             "is refused: a private key does not belong into the configuration; put it into the folder that \

@@ -28,6 +28,8 @@ pub enum Kind {
     Proxy,
     /// The name of an environment variable.
     Variable,
+    /// An IP address and a port to listen on.
+    Address,
 }
 
 /// What holds when nobody says anything.
@@ -58,6 +60,8 @@ pub enum Section {
     Unseal,
     /// `[store]`
     Store,
+    /// `[callback]`
+    Callback,
     /// `[company.NAME]`
     Company,
 }
@@ -85,13 +89,14 @@ pub struct Key {
 
 impl Section {
     /// All tables, in the order of the file.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Archive,
         Self::Log,
         Self::Pull,
         Self::Sdk,
         Self::Unseal,
         Self::Store,
+        Self::Callback,
         Self::Company,
     ];
 
@@ -104,6 +109,7 @@ impl Section {
             Self::Sdk => "sdk",
             Self::Unseal => "unseal",
             Self::Store => "store",
+            Self::Callback => "callback",
             Self::Company => "company",
         }
     }
@@ -119,6 +125,10 @@ impl Section {
             Self::Sdk => "The official library and the child processes it runs in.",
             Self::Unseal => "How message keys are opened with the private keys.",
             Self::Store => "The database.",
+            Self::Callback => {
+                "Events that WeCom sends by itself (接收事件). Off until `listen` is set; then `shiguan run` answers at \
+                 /callback/NAME for each company that has a callback token and key."
+            }
             Self::Company => "One table per company; NAME is yours to choose (a-z, 0-9, `-` and `_`).",
         }
     }
@@ -188,7 +198,7 @@ const fn from(min: i64, max: i64) -> Kind {
     Kind::Whole { min, max }
 }
 
-use Section::{Archive, Company, Log, Pull, Sdk, Store, Unseal};
+use Section::{Archive, Callback, Company, Log, Pull, Sdk, Store, Unseal};
 
 /// The list.
 #[rustfmt::skip]
@@ -258,6 +268,13 @@ pub const KEYS: &[Key] = &[
     key(Store, "disk_headroom_mib", from(0, 1_048_576),
         "`shiguan doctor` warns when less than this is free where the archive is.").whole(1024, "MiB"),
 
+    key(Callback, "listen", Kind::Address,
+        "Where `shiguan run` listens, over plain HTTP: put a reverse proxy that speaks TLS in front of it.")
+        .like("127.0.0.1:8090"),
+    key(Callback, "window_seconds", from(60, 7200),
+        "A request whose timestamp is further from this machine's clock is refused, and a repetition within that \
+         time too.").whole(600, "seconds"),
+
     key(Company, "enabled", Kind::Switch,
         "Off: nothing is pulled for this company; what is stored stays readable.").switch(true),
     key(Company, "corpid", Kind::Text,
@@ -283,6 +300,16 @@ pub const KEYS: &[Key] = &[
         .like("secrets/NAME.proxy"),
     key(Company, "proxy_credentials_env", Kind::Variable,
         "Environment variable with those credentials, instead of a file.").like("WECOM_PROXY_CREDENTIALS"),
+    key(Company, "callback_token_file", Kind::Path,
+        "File with the Token of the callback as entered in the admin console. Must be owner-only.")
+        .like("secrets/NAME.callback-token"),
+    key(Company, "callback_token_env", Kind::Variable,
+        "Environment variable with that Token, instead of a file.").like("WECOM_CALLBACK_TOKEN"),
+    key(Company, "callback_aes_key_file", Kind::Path,
+        "File with the EncodingAESKey of the callback, 43 characters. Must be owner-only.")
+        .like("secrets/NAME.callback-key"),
+    key(Company, "callback_aes_key_env", Kind::Variable,
+        "Environment variable with that EncodingAESKey, instead of a file.").like("WECOM_CALLBACK_AES_KEY"),
     key(Company, "mock_corpus", Kind::Path,
         "Folder of a made-up corpus (`shiguan mock generate`). The company is then pulled from it through the \
          mock library, unless `library` is set in `[company.NAME.sdk]`, and needs no secret.").like("corpus"),

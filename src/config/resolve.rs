@@ -23,8 +23,8 @@ use super::{
     layers::{Layer, Layers, Source},
     secrets::SecretSource,
     sections::{
-        Archive, Company, Config, Explained, Language, Log, LogFormat, LogLevel, Pull, Schedule, Sdk, Store,
-        Unseal,
+        Archive, Callback, CallbackSecrets, Company, Config, Explained, Language, Log, LogFormat, LogLevel,
+        Pull, Schedule, Sdk, Store, Unseal,
     },
 };
 
@@ -86,6 +86,10 @@ impl Resolver<'_> {
             .map(|(name, source)| (name.to_owned(), source.clone()))
             .collect();
         self.twins(&names);
+        let companies: Vec<Company> = names
+            .iter()
+            .map(|(name, source)| self.company(name, source, &timezone_name))
+            .collect();
         Config {
             archive: Archive {
                 folder: self.base.join(general.text(Section::Archive, "folder")),
@@ -107,10 +111,8 @@ impl Resolver<'_> {
             },
             pull: self.pull(&general, "", &timezone_name),
             sdk: self.sdk(&general),
-            companies: names
-                .iter()
-                .map(|(name, source)| self.company(name, source, &timezone_name))
-                .collect(),
+            callback: self.callback(&general, &companies),
+            companies,
             file: file.to_owned(),
             explained: Vec::new(),
         }
@@ -126,6 +128,8 @@ impl Resolver<'_> {
         let secret = self.secret(&values, name, "secret");
         let key_passphrase = self.secret(&values, name, "key_passphrase");
         let proxy_credentials = self.secret(&values, name, "proxy_credentials");
+        let token = self.secret(&values, name, "callback_token");
+        let aes_key = self.secret(&values, name, "callback_aes_key");
 
         let mut missing = |text: String| self.problems.push(Problem::at(mentioned, text));
         if corpid.is_none() {
@@ -143,6 +147,21 @@ impl Resolver<'_> {
                 "`company.{name}` has proxy credentials and no `proxy`; set it, or remove them"
             ));
         }
+        let callback = match (token, aes_key) {
+            (Some(token), Some(aes_key)) => Some(CallbackSecrets { token, aes_key }),
+            (None, None) => None,
+            (given, _) => {
+                let (has, lacks) = match given {
+                    Some(_) => ("token", "callback_aes_key"),
+                    None => ("key", "callback_token"),
+                };
+                missing(format!(
+                    "`company.{name}` has a callback {has} and neither `{lacks}_file` nor `{lacks}_env`; the admin \
+                     console shows both"
+                ));
+                None
+            }
+        };
         // A general library is the official one; it cannot read a made-up corpus.
         if mock_corpus.is_some()
             && let Some(chosen) = values.get(Section::Sdk, "library").filter(|chosen| !chosen.own)
@@ -165,9 +184,33 @@ impl Resolver<'_> {
             key_passphrase,
             proxy,
             proxy_credentials,
+            callback,
             mock_corpus,
             pull: self.pull(&values, name, zone),
             sdk: self.sdk(&values),
+        }
+    }
+
+    fn callback(&mut self, values: &Values, companies: &[Company]) -> Callback {
+        let listen = values
+            .optional(Section::Callback, "listen")
+            .and_then(|text| text.parse().ok());
+        // A door that nobody can pass is a mistake; without any company the file is not finished anyway.
+        if listen.is_some()
+            && !companies.is_empty()
+            && companies.iter().all(|company| company.callback.is_none())
+            && let Some(chosen) = values.get(Section::Callback, "listen")
+        {
+            self.tell(
+                chosen.source.clone(),
+                "`callback.listen` is set and no company has callback secrets; give one `callback_token_file` and \
+                 `callback_aes_key_file`"
+                    .to_owned(),
+            );
+        }
+        Callback {
+            listen,
+            window_seconds: values.whole(Section::Callback, "window_seconds") as u32,
         }
     }
 

@@ -2,7 +2,10 @@
 //!
 //! Must not know: layers, files, how a value got here.
 
-use std::path::{Path, PathBuf};
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+};
 
 use jiff::tz::TimeZone;
 
@@ -19,6 +22,8 @@ pub struct Config {
     pub unseal: Unseal,
     /// `[store]`
     pub store: Store,
+    /// `[callback]`
+    pub callback: Callback,
     /// `[pull]`, for what belongs to no company.
     pub pull: Pull,
     /// `[sdk]`, for what belongs to no company.
@@ -116,6 +121,24 @@ pub struct Store {
     pub disk_headroom_mib: u64,
 }
 
+/// Events that WeCom sends by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Callback {
+    /// Where to listen; none means that nobody does.
+    pub listen: Option<SocketAddr>,
+    /// Seconds that a timestamp may be off, and for which repetitions are refused.
+    pub window_seconds: u32,
+}
+
+/// What a company's callbacks are signed and sealed with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CallbackSecrets {
+    /// Token.
+    pub token: SecretSource,
+    /// EncodingAESKey.
+    pub aes_key: SecretSource,
+}
+
 /// One company.
 #[derive(Debug, Clone)]
 pub struct Company {
@@ -135,6 +158,8 @@ pub struct Company {
     pub proxy: Option<String>,
     /// `user:password` for it.
     pub proxy_credentials: Option<SecretSource>,
+    /// For its callbacks; none when it has no path to call.
+    pub callback: Option<CallbackSecrets>,
     /// Corpus of the mock library.
     pub mock_corpus: Option<PathBuf>,
     /// `[pull]` with this company's own values laid over it.

@@ -116,3 +116,52 @@ pub fn run_failed(company: &str, books: &Books, cause: &dyn Display) {
         "run failed"
     );
 }
+
+/// A notification ended the wait for the next pull.
+pub fn run_woken(company: &str) {
+    debug!(name: "run.woken", event = "run.woken", company, "WeCom says that records are waiting, pulling now");
+}
+
+/// The door for callbacks is open.
+pub fn callback_listening(address: std::net::SocketAddr, companies: &[&str]) {
+    info!(
+        name: "callback.listening",
+        event = "callback.listening",
+        address = %address,
+        paths = companies.iter().map(|name| format!("/callback/{name}")).collect::<Vec<_>>().join(" "),
+        "waiting for callbacks"
+    );
+}
+
+/// The platform checked the address.
+pub fn callback_verified(company: &str) {
+    info!(name: "callback.verified", event = "callback.verified", company, "the callback's address was verified");
+}
+
+/// An event reached its consumer. `what` is its name, already safe to print; `count` is how many of that name came
+/// since the start, 0 when they are no longer counted apart.
+pub fn callback_taken(company: &str, what: &str, known: bool, count: u64) {
+    info!(name: "callback.event", event = "callback.event", company, what, known, count, "event taken");
+}
+
+/// Events came faster than their consumer took them. They were acknowledged, and are lost but for this count.
+pub fn callback_overflowed(company: &str, what: &str, count: u64) {
+    warn!(
+        name: "callback.overflow",
+        event = "callback.overflow",
+        company,
+        what,
+        count,
+        "the queue of events is full; this one was acknowledged and only counted"
+    );
+}
+
+/// Requests were refused; told once in a while with their number.
+pub fn callback_refused(company: &str, cause: &str, count: u64) {
+    warn!(name: "callback.refused", event = "callback.refused", company, cause, count, "callback refused");
+}
+
+/// Connections could not be accepted for a moment.
+pub fn callback_accept_failed(cause: &std::io::Error) {
+    warn!(name: "callback.accept", event = "callback.accept", cause = %cause, "cannot accept connections, trying on");
+}

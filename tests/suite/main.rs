@@ -1,6 +1,7 @@
 //! Everything that is tested from outside, one file per subject.
 
 mod bench;
+mod callback;
 mod canary;
 mod commands;
 mod config;

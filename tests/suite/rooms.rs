@@ -7,7 +7,7 @@ use std::{
 };
 
 /// What each room of `src` may use of the others; drawn as a picture in `src/lib.rs`. A room may always use itself.
-const ARROWS: [(&str, &[&str]); 13] = [
+const ARROWS: [(&str, &[&str]); 14] = [
     ("ids", &[]),
     ("secret", &[]),
     ("record", &["ids"]),
@@ -23,13 +23,14 @@ const ARROWS: [(&str, &[&str]); 13] = [
             "ids", "secret", "record", "message", "unseal", "source", "store", "events",
         ],
     ),
+    ("callback", &["ids", "secret", "events"]),
     ("search", &["ids", "words", "message", "store"]),
     ("events", &["ids", "record", "store"]),
     (
         "cli",
         &[
             "ids", "secret", "record", "words", "message", "unseal", "source", "config", "store", "archive",
-            "search", "events",
+            "search", "events", "callback",
         ],
     ),
 ];

@@ -3,6 +3,7 @@
 //! Must not know `src`: it may not check code with itself. It sees the program as a script would: arguments in,
 //! text, JSON and exit codes out.
 
+pub mod callback;
 mod corpus;
 mod program;
 

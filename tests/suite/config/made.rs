@@ -120,6 +120,8 @@ fn the_reference_file_arrives_in_the_sections() {
         ("rsa", 3)
     );
     assert_eq!(config.store.disk_headroom_mib, 4096);
+    assert_eq!(config.callback.listen, Some("127.0.0.1:8090".parse().unwrap()));
+    assert_eq!(config.callback.window_seconds, 300);
     assert!(acme.enabled && !made_up.enabled);
     assert_eq!(
         (acme.corpid.as_str(), acme.proxy.as_deref()),
@@ -139,6 +141,7 @@ fn the_reference_file_arrives_in_the_sections() {
             company.secret.is_some()
                 && company.key_passphrase.is_some()
                 && company.proxy_credentials.is_some()
+                && company.callback.is_some()
         );
     }
 }
@@ -172,6 +175,8 @@ fn every_commented_line_of_the_file_of_init_is_valid_and_shows_the_default() {
                     "secret_env",
                     "key_passphrase_env",
                     "proxy_credentials_env",
+                    "callback_token_env",
+                    "callback_aes_key_env",
                 ]
                 .contains(&key)
         });
