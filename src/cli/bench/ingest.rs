@@ -209,7 +209,8 @@ pub(super) fn pull(global: &Global, args: &Args, scratch: &Scratch, name: &str) 
     ));
     let seen = watch.end();
     let report = report?;
-    drop((runtime, desk));
+    drop(runtime);
+    desk.close();
     if let Some(failure) = report.failure {
         return Err(failure.into());
     }
