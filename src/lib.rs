@@ -4,11 +4,14 @@
 //! source ──► unseal ──► message ──► store ──► search ──► cli
 //!   │  (child: vendor .so)            ▲
 //!   └──────────── archive ────────────┘   the conveyor
+//!
+//! directory   WeCom's server API: names, rooms, consent
 //! ```
 
 pub mod archive;
 pub mod cli;
 pub mod config;
+pub mod directory;
 pub mod events;
 pub mod ids;
 pub mod message;

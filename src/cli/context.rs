@@ -9,6 +9,7 @@ use super::{Global, outcome::Failure};
 use crate::{
     archive::{Desk, Pulling, Setup},
     config::{self, Company, Config, ConfigError, LogFormat, SecretSource},
+    directory,
     message::Language,
     secret::Secret,
     source,
@@ -251,6 +252,55 @@ impl Context {
                 self.secret(company)?,
             )
         })
+    }
+
+    /// A client of the server API with every secret the company has; secrets that cannot be read are told now.
+    pub(super) fn directory(&self, company: &Company) -> Result<directory::Client, Failure> {
+        let credential = |source: &Option<SecretSource>| -> Result<_, ConfigError> {
+            source
+                .as_ref()
+                .map(|source| self.read(source).map(directory::Credential::Secret))
+                .transpose()
+        };
+        let access = directory::Access {
+            corpid: company.corpid.clone(),
+            archive: credential(&company.secret)?,
+            app: credential(&company.app_secret)?,
+            contact: credential(&company.contact_secret)?,
+            ..directory::Access::default()
+        };
+        let api = &company.api;
+        let root_ca = api
+            .root_ca
+            .as_ref()
+            .map(|path| {
+                std::fs::read(path).map_err(|error| {
+                    Failure::usage(format!("api.root_ca: cannot read {}: {error}", path.display()))
+                })
+            })
+            .transpose()?;
+        // The company's credentials are for the company's proxy; another one does not get them.
+        let proxy_credentials = match (&api.proxy, &company.proxy_credentials) {
+            (None, Some(source)) => Some(self.read(source)?),
+            _ => None,
+        };
+        let timeout = Duration::from_secs(u64::from(api.timeout_seconds));
+        let defaults = directory::Options::default();
+        let options = directory::Options {
+            host: api.host.clone(),
+            proxy: api.proxy.clone().or_else(|| company.proxy.clone()),
+            proxy_credentials,
+            root_ca,
+            connect_timeout: defaults.connect_timeout.min(timeout),
+            timeout,
+            transfer_timeout: timeout * 10,
+            user_agent: api
+                .user_agent
+                .clone()
+                .unwrap_or_else(|| defaults.user_agent.clone()),
+            ..defaults
+        };
+        Ok(directory::Client::new(options, access)?)
     }
 
     /// The configured library; for a mock corpus without one, the mock library beside this program.

@@ -26,6 +26,8 @@ pub enum Kind {
     Cron,
     /// The address of a proxy, without credentials.
     Proxy,
+    /// The address of a host, `http` or `https`, without credentials.
+    Address,
     /// The name of an environment variable.
     Variable,
 }
@@ -58,6 +60,8 @@ pub enum Section {
     Unseal,
     /// `[store]`
     Store,
+    /// `[api]`
+    Api,
     /// `[company.NAME]`
     Company,
 }
@@ -85,13 +89,14 @@ pub struct Key {
 
 impl Section {
     /// All tables, in the order of the file.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Archive,
         Self::Log,
         Self::Pull,
         Self::Sdk,
         Self::Unseal,
         Self::Store,
+        Self::Api,
         Self::Company,
     ];
 
@@ -104,6 +109,7 @@ impl Section {
             Self::Sdk => "sdk",
             Self::Unseal => "unseal",
             Self::Store => "store",
+            Self::Api => "api",
             Self::Company => "company",
         }
     }
@@ -119,6 +125,10 @@ impl Section {
             Self::Sdk => "The official library and the child processes it runs in.",
             Self::Unseal => "How message keys are opened with the private keys.",
             Self::Store => "The database.",
+            Self::Api => {
+                "Calls to WeCom's server API: names, rooms, consent. Each key may be set for one company in \
+                 `[company.NAME.api]`."
+            }
             Self::Company => "One table per company; NAME is yours to choose (a-z, 0-9, `-` and `_`).",
         }
     }
@@ -188,7 +198,7 @@ const fn from(min: i64, max: i64) -> Kind {
     Kind::Whole { min, max }
 }
 
-use Section::{Archive, Company, Log, Pull, Sdk, Store, Unseal};
+use Section::{Api, Archive, Company, Log, Pull, Sdk, Store, Unseal};
 
 /// The list.
 #[rustfmt::skip]
@@ -257,6 +267,20 @@ pub const KEYS: &[Key] = &[
     key(Store, "disk_headroom_mib", from(0, 1_048_576),
         "`shiguan doctor` warns when less than this is free where the archive is.").whole(1024, "MiB"),
 
+    key(Api, "host", Kind::Address,
+        "Where WeCom's server API is; another one is a gateway of your own.")
+        .text("https://qyapi.weixin.qq.com").per_company(),
+    key(Api, "proxy", Kind::Proxy,
+        "Proxy for these calls. Without it the company's `proxy`, with its credentials; they are not sent to this one.")
+        .like("http://proxy.example:3128").per_company(),
+    key(Api, "root_ca", Kind::Path,
+        "File with further root certificates in PEM form, for a gateway or a proxy that opens TLS. The public ones \
+         are compiled in.").like("ca.pem").per_company(),
+    key(Api, "timeout_seconds", from(1, 600),
+        "How long one call may take. Transfers of files get ten times as long.").whole(30, "seconds").per_company(),
+    key(Api, "user_agent", Kind::Text,
+        "What the calls name themselves, instead of the program's name and version.").like("our-archive/1").per_company(),
+
     key(Company, "enabled", Kind::Switch,
         "Off: nothing is pulled for this company; what is stored stays readable.").switch(true),
     key(Company, "corpid", Kind::Text,
@@ -266,6 +290,16 @@ pub const KEYS: &[Key] = &[
         .like("secrets/NAME.secret"),
     key(Company, "secret_env", Kind::Variable,
         "Environment variable with that Secret, instead of a file.").like("WECOM_SECRET"),
+    key(Company, "app_secret_file", Kind::Path,
+        "File with the Secret of an own app that may read members and is allowed for 客户联系 (可调用接口的应用): \
+         names, customers, groups. Must be owner-only.").like("secrets/NAME.app"),
+    key(Company, "app_secret_env", Kind::Variable,
+        "Environment variable with that Secret, instead of a file.").like("WECOM_APP_SECRET"),
+    key(Company, "contact_secret_file", Kind::Path,
+        "File with the Secret of 通讯录同步, for the list of all members' ids. Must be owner-only.")
+        .like("secrets/NAME.contact"),
+    key(Company, "contact_secret_env", Kind::Variable,
+        "Environment variable with that Secret, instead of a file.").like("WECOM_CONTACT_SECRET"),
     key(Company, "keys", Kind::Path,
         "Folder of the private keys, v1.pem, v2.pem and so on: the number is the version shown in the admin \
          console. Without it: keys/NAME.").like("keys/NAME"),

@@ -23,8 +23,8 @@ use super::{
     layers::{Layer, Layers, Source},
     secrets::SecretSource,
     sections::{
-        Archive, Company, Config, Explained, Language, Log, LogFormat, LogLevel, Pull, Schedule, Sdk, Store,
-        Unseal,
+        Api, Archive, Company, Config, Explained, Language, Log, LogFormat, LogLevel, Pull, Schedule, Sdk,
+        Store, Unseal,
     },
 };
 
@@ -107,6 +107,7 @@ impl Resolver<'_> {
             },
             pull: self.pull(&general, "", &timezone_name),
             sdk: self.sdk(&general),
+            api: self.api(&general),
             companies: names
                 .iter()
                 .map(|(name, source)| self.company(name, source, &timezone_name))
@@ -124,6 +125,8 @@ impl Resolver<'_> {
         let keys = path("keys").unwrap_or_else(|| self.base.join("keys").join(name));
         let enabled = values.switch(Section::Company, "enabled");
         let secret = self.secret(&values, name, "secret");
+        let app_secret = self.secret(&values, name, "app_secret");
+        let contact_secret = self.secret(&values, name, "contact_secret");
         let key_passphrase = self.secret(&values, name, "key_passphrase");
         let proxy_credentials = self.secret(&values, name, "proxy_credentials");
 
@@ -161,6 +164,8 @@ impl Resolver<'_> {
             enabled,
             corpid: corpid.unwrap_or_default(),
             secret,
+            app_secret,
+            contact_secret,
             keys,
             key_passphrase,
             proxy,
@@ -168,6 +173,7 @@ impl Resolver<'_> {
             mock_corpus,
             pull: self.pull(&values, name, zone),
             sdk: self.sdk(&values),
+            api: self.api(&values),
         }
     }
 
@@ -253,6 +259,18 @@ impl Resolver<'_> {
             max_resident_mib: number("max_resident_mib"),
             max_calls: number("max_calls"),
             inherit_proxy_environment: values.switch(Section::Sdk, "inherit_proxy_environment"),
+        }
+    }
+
+    fn api(&self, values: &Values) -> Api {
+        Api {
+            host: values.text(Section::Api, "host"),
+            proxy: values.optional(Section::Api, "proxy"),
+            root_ca: values
+                .optional(Section::Api, "root_ca")
+                .map(|path| self.base.join(path)),
+            timeout_seconds: values.whole(Section::Api, "timeout_seconds") as u32,
+            user_agent: values.optional(Section::Api, "user_agent"),
         }
     }
 
