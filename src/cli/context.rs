@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, io::IsTerminal, path::PathBuf, sync::Arc, time:
 use jiff::tz::TimeZone;
 use tracing_subscriber::EnvFilter;
 
-use super::{Global, outcome::Failure};
+use super::{Global, outcome::Failure, shelf::SharedShelf};
 use crate::{
     archive::{Desk, Pulling, Setup},
     config::{self, Company, Config, ConfigError, LogFormat, SecretSource},
@@ -13,12 +13,14 @@ use crate::{
     message::Language,
     secret::Secret,
     source,
-    store::{Reader, Store},
+    store::{Reader, Store, TokenFile},
     unseal::{Implementation, KeyRing},
 };
 
 /// Name of the database inside the archive's folder.
 const DATABASE: &str = "archive.db";
+/// Name of the file in which processes share tokens, beside it.
+const TOKENS: &str = "tokens.db";
 
 /// How much of the log a command keeps to itself unless more is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -300,7 +302,25 @@ impl Context {
                 .unwrap_or_else(|| defaults.user_agent.clone()),
             ..defaults
         };
-        Ok(directory::Client::new(options, access)?)
+        Ok(directory::Client::with(
+            options,
+            access,
+            self.shelf(),
+            Arc::new(directory::WallClock::default()),
+        )?)
+    }
+
+    /// Tokens are shared through a file beside the archive; without an archive, or when it cannot be opened, each
+    /// process has its own.
+    fn shelf(&self) -> Arc<dyn directory::TokenShelf> {
+        let folder = &self.config.archive.folder;
+        if folder.is_dir() {
+            match TokenFile::open(&folder.join(TOKENS)) {
+                Ok(file) => return Arc::new(SharedShelf(file)),
+                Err(error) => tracing::warn!(%error, "cannot share tokens with other processes"),
+            }
+        }
+        Arc::new(directory::MemoryShelf::default())
     }
 
     /// The configured library; for a mock corpus without one, the mock library beside this program.

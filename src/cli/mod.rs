@@ -24,6 +24,7 @@ mod render;
 mod retry;
 mod run;
 mod search;
+mod shelf;
 mod show;
 mod signals;
 mod stats;

@@ -5,8 +5,8 @@
 //! short declaration in [`rows`]; everything else is written once:
 //!
 //! ```text
-//! rows ──► row, wire      what is asked and answered
-//! client ──► tokens       one token per secret, shared
+//! rows ──► declare, wire  what is asked and answered
+//! client ──► credentials, tokens   one token per secret, shared
 //!        ──► limits       below the platform's limits
 //!        ──► http         the only place that calls out
 //!        ──► codes, error what an answer means, who must act
@@ -19,6 +19,9 @@ mod access;
 mod client;
 mod clock;
 pub mod codes;
+mod credentials;
+mod declare;
+mod download;
 mod error;
 mod http;
 mod limits;
@@ -32,9 +35,10 @@ mod wire;
 
 pub use self::{
     access::{Access, Credential, Supplying, TokenSource},
-    client::{Client, Download},
+    client::Client,
     clock::{Clock, Sleep, WallClock},
     codes::{Actor, Class},
+    download::Download,
     error::{Error, Refusal},
     http::{HOST, Options, Range, Upload, WEIXIN_HOST},
     masks::masked,

@@ -186,7 +186,7 @@ impl Tokens {
         {
             return self.old(&slot).ok_or_else(|| failed.clone());
         }
-        if let Some(token) = self.from_shelf(key, &slot) {
+        if let Some(token) = self.shelved(key, &slot) {
             return Ok(token);
         }
         let now = self.clock.now();
@@ -249,7 +249,7 @@ impl Tokens {
             .map(|kept| kept.token.clone())
     }
 
-    fn from_shelf(&self, key: &TokenKey, slot: &Slot) -> Option<Secret> {
+    fn shelved(&self, key: &TokenKey, slot: &Slot) -> Option<Secret> {
         match self.shelf.load(key) {
             Ok(found) => {
                 let found = found.filter(|kept| kept.fresh_until > self.clock.now())?;

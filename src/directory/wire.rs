@@ -289,7 +289,7 @@ fn same(came: &Value, kept: Option<&Value>) -> bool {
         None => empty(came),
         Some(kept) => {
             came == kept
-                || (empty(came) && (empty(kept) || *kept == Value::from(0)))
+                || (empty(came) && (empty(kept) || kept.as_i64() == Some(0)))
                 || matches!((f64::read(came), f64::read(kept)), (Some(a), Some(b)) if a == b)
                 || matches!((came, kept), (Value::Bool(a), b) | (b, Value::Bool(a)) if bool::read(b) == Some(*a))
                 || matches!((came, Piped::read(came), Piped::read(kept)), (Value::String(_) | Value::Array(_), Some(a), Some(b)) if a == b)

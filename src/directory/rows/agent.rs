@@ -4,7 +4,7 @@
 
 use super::{
     super::{
-        row::{endpoints, shapes},
+        declare::{endpoints, shapes},
         wire::Flag,
     },
     shapes::{Done, MenuButton, UserRef},

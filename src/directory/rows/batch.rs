@@ -3,7 +3,7 @@
 //! Must not know: the files that are imported.
 
 use super::{
-    super::row::{endpoints, shapes},
+    super::declare::{endpoints, shapes},
     shapes::JobCallback,
 };
 

@@ -3,7 +3,7 @@
 //!
 //! Must not know: signatures, keys.
 
-use super::super::row::{TokenKind, endpoints};
+use super::super::{declare::endpoints, row::TokenKind};
 
 endpoints! {
     /// The check of an address: answered with the decrypted `echostr` as it is, within a second.

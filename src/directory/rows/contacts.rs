@@ -3,7 +3,7 @@
 //! Must not know: what is kept of them.
 
 use super::{
-    super::row::{endpoints, shapes},
+    super::declare::{endpoints, shapes},
     shapes::{Done, ExternalContact, FollowInfo, FollowUser},
 };
 

@@ -3,7 +3,7 @@
 //! Must not know: tags of members, which are another thing.
 
 use super::{
-    super::row::endpoints,
+    super::declare::endpoints,
     shapes::{Done, NewTag, TagGroup},
 };
 

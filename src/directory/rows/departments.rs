@@ -3,7 +3,7 @@
 //! Must not know: members.
 
 use super::{
-    super::row::{endpoints, shapes},
+    super::declare::{endpoints, shapes},
     shapes::Done,
 };
 

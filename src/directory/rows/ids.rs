@@ -3,7 +3,10 @@
 //! Must not know: whose ids they are.
 
 use super::{
-    super::row::{TokenKind, endpoints, per_day, per_hour, shapes},
+    super::{
+        declare::{endpoints, shapes},
+        row::{TokenKind, per_day, per_hour},
+    },
     shapes::NewExternalId,
 };
 

@@ -4,7 +4,10 @@
 
 use serde_json::Value;
 
-use super::super::row::{Paging, endpoints, shapes};
+use super::super::{
+    declare::{endpoints, shapes},
+    row::Paging,
+};
 use crate::secret::Secret;
 
 shapes! {

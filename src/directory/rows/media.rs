@@ -2,7 +2,7 @@
 //!
 //! Must not know: where files are kept.
 
-use super::super::row::{endpoints, per_day};
+use super::super::{declare::endpoints, row::per_day};
 
 endpoints! {
     /// Uploads a file: image 10 MB, voice 2 MB and 60 s of AMR, video 10 MB of MP4, file 20 MB, each above 5 bytes. Kept

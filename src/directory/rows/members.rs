@@ -6,7 +6,7 @@
 
 use super::{
     super::{
-        row::{endpoints, shapes},
+        declare::{endpoints, shapes},
         wire::Flag,
     },
     shapes::{Done, ExtAttr, ExternalProfile, User},

@@ -7,7 +7,8 @@ use serde_json::Value;
 
 use super::{
     super::{
-        row::{TokenKind, endpoints, per_day, per_hour, per_minute, shapes},
+        declare::{endpoints, shapes},
+        row::{TokenKind, per_day, per_hour, per_minute},
         wire::{Flag, Piped},
     },
     shapes::{Done, MediaRef, Text},

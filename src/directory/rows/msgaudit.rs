@@ -4,7 +4,10 @@
 //!
 //! Must not know: consent rules; this file only says what was answered.
 
-use super::super::row::{endpoints, per_minute, shapes};
+use super::super::{
+    declare::{endpoints, shapes},
+    row::per_minute,
+};
 
 shapes! {
     /// A pair to ask about.

@@ -3,7 +3,7 @@
 //! Must not know: mini programs.
 
 use super::{
-    super::row::{TokenKind, endpoints},
+    super::{declare::endpoints, row::TokenKind},
     shapes::Done,
 };
 

@@ -2,7 +2,7 @@
 //!
 //! Must not know: rows.
 
-use crate::directory::{row::shapes, wire::Flag};
+use crate::directory::{declare::shapes, wire::Flag};
 
 shapes! {
     /// An answer that says only that it was done; `errmsg` may be `ok`, `created`, `updated`, `deleted` or empty.

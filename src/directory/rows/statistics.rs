@@ -5,7 +5,8 @@
 
 use super::{
     super::{
-        row::{Paging, endpoints, shapes},
+        declare::{endpoints, shapes},
+        row::Paging,
         wire::Flag,
     },
     shapes::OwnerFilter,

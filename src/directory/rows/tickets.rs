@@ -3,7 +3,7 @@
 //!
 //! Must not know: the pages.
 
-use super::super::row::{endpoints, per_hour};
+use super::super::{declare::endpoints, row::per_hour};
 use crate::secret::Secret;
 
 endpoints! {

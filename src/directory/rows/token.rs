@@ -2,14 +2,14 @@
 //!
 //! Must not know: how tokens are kept.
 
-use super::super::row::{TokenKind, endpoints};
+use super::super::{declare::endpoints, row::TokenKind};
 use crate::secret::Secret;
 
 endpoints! {
     /// A token of one app of one company. Addresses of this call hold the secret and are never logged.
     ///
     /// Wrong secrets, repeated, get the calling address blocked for about an hour; see
-    /// [`Tokens`](crate::directory::Tokens). Codes: 40001 and 40091 secret, 40013 corpid.
+    /// [`TokenHealth`](crate::directory::TokenHealth). Codes: 40001 and 40091 secret, 40013 corpid.
     "T-1" get_token GetToken A "91039" "获取access_token"
     GET "/cgi-bin/gettoken" [no_token() repeatable()]
     { corpid: String, corpsecret: Secret }

@@ -3,7 +3,7 @@
 //! Must not know: why somebody left.
 
 use super::{
-    super::row::{endpoints, shapes},
+    super::declare::{endpoints, shapes},
     shapes::{Done, FailedChat, TransferState, TransferredCustomer},
 };
 

@@ -5,7 +5,7 @@
 
 use super::{
     super::{
-        row::{endpoints, shapes},
+        declare::{endpoints, shapes},
         wire::Flag,
     },
     shapes::{Conclusions, Done},

@@ -181,6 +181,29 @@ fn tokens_are_covered_in_answers_errors_and_logs() {
 }
 
 #[test]
+fn processes_share_a_token_through_a_file_that_only_the_owner_reads() {
+    let bench = Bench::new();
+    let data = bench.folder.path().join("data");
+    fs::create_dir(&data).expect("a folder");
+    for _ in 0..3 {
+        assert_eq!(bench.api(&["get_permit_user_list"]).code, Some(0));
+    }
+    assert_eq!(
+        bench.server.count("/cgi-bin/gettoken"),
+        1,
+        "one for three processes"
+    );
+    let file = fs::metadata(data.join("tokens.db")).expect("a file");
+    assert_eq!(file.permissions().mode() & 0o777, 0o600);
+    // The platform takes it back: the next process fetches another, the one after uses that.
+    bench.server.revoke();
+    for _ in 0..2 {
+        assert_eq!(bench.api(&["get_permit_user_list"]).code, Some(0));
+    }
+    assert_eq!(bench.server.count("/cgi-bin/gettoken"), 2);
+}
+
+#[test]
 fn what_is_typed_wrongly_is_told_before_anything_is_sent() {
     let bench = Bench::new();
     for (args, words) in [

@@ -3,6 +3,7 @@
 mod answers;
 mod command;
 mod many;
+mod tls;
 mod tokens;
 
 use std::{
