@@ -6,6 +6,7 @@ use tokio::sync::{mpsc, watch};
 
 use super::{
     Desk, Error, Progress, Pulling, books,
+    load::{Batch, Room, weight},
     opening::{self, SettleStage},
     pulling::{End, PullStage, Pulled},
 };
@@ -37,6 +38,8 @@ pub(super) struct Conveyor<'a> {
     ///
     /// [`Settled::again`]: crate::store::contract::Settled::again
     pub(super) again: AtomicU64,
+    /// Bounds what is under way.
+    pub(super) room: Room,
 }
 
 impl Conveyor<'_> {
@@ -48,7 +51,7 @@ impl Conveyor<'_> {
         let (pending_in, pending) = mpsc::channel(1);
         let (keyed_in, keyed) = mpsc::channel(1);
         let (decrypted_in, decrypted) = mpsc::channel(1);
-        let (outcomes_in, outcomes) = mpsc::channel(1);
+        let (outcomes_in, outcomes) = mpsc::channel(opening::GROUP);
         // Rows up to here belong to earlier runs; everything later is this run's and comes with its page.
         let company = self.company;
         let last_row = self.desk.ask(move |store| store.last_row(company)).await??;
@@ -99,6 +102,7 @@ impl Conveyor<'_> {
             puller,
             settings: self.settings,
             books: self.books,
+            room: &self.room,
             stop: self.stop.clone(),
         }
     }
@@ -120,9 +124,9 @@ impl Conveyor<'_> {
     async fn land(
         &self,
         mut pages: mpsc::Receiver<Pulled>,
-        pending: mpsc::Sender<Vec<Pending>>,
+        pending: mpsc::Sender<Batch>,
     ) -> Result<(), Error> {
-        while let Some(Pulled { call, page }) = pages.recv().await {
+        while let Some(Pulled { call, page, permit }) = pages.recv().await {
             let received = u64::from(call.count);
             let lease = self.lease.clone();
             let (landed, mut records) = self
@@ -139,7 +143,7 @@ impl Conveyor<'_> {
             );
             self.progress
                 .landed(received, landed.fresh.len() as u64, landed.duplicate);
-            let batch: Vec<Pending> = landed
+            let fresh: Vec<Pending> = landed
                 .fresh
                 .iter()
                 .map(|&(id, index)| Pending {
@@ -147,7 +151,11 @@ impl Conveyor<'_> {
                     sealed: std::mem::take(&mut records[index]),
                 })
                 .collect();
-            if !batch.is_empty() && pending.send(batch).await.is_err() {
+            let batch = Batch {
+                records: fresh,
+                permit,
+            };
+            if !batch.records.is_empty() && pending.send(batch).await.is_err() {
                 events::opening_ended_early(self.name);
             }
         }
@@ -158,7 +166,7 @@ impl Conveyor<'_> {
     async fn feed_backlog(
         &self,
         last_row: Option<RecordId>,
-        pending: mpsc::Sender<Vec<Pending>>,
+        pending: mpsc::Sender<Batch>,
     ) -> Result<(), Error> {
         let Some(last_row) = last_row else { return Ok(()) };
         let mut after = RecordId(0);
@@ -173,6 +181,14 @@ impl Conveyor<'_> {
                 break;
             };
             after = last;
+            let permit = self
+                .room
+                .take(weight(batch.iter().map(|pending| &pending.sealed)))
+                .await;
+            let batch = Batch {
+                records: batch,
+                permit,
+            };
             if pending.send(batch).await.is_err() {
                 break;
             }

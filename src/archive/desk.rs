@@ -3,7 +3,10 @@
 //! SQLite calls block; keeping them on a thread of their own keeps the async side free to talk to the
 //! children, and the queue's order is the order of commits.
 
-use std::thread;
+use std::{
+    sync::{Arc, Mutex},
+    thread::{self, JoinHandle},
+};
 
 use tokio::sync::{mpsc, oneshot};
 
@@ -16,13 +19,14 @@ type Task = Box<dyn FnOnce(&mut Store) + Send>;
 #[derive(Clone)]
 pub struct Desk {
     tasks: mpsc::Sender<Task>,
+    thread: Arc<Mutex<Option<JoinHandle<()>>>>,
 }
 
 impl Desk {
     /// Hands the store to a thread of its own. The thread ends when the last handle is dropped.
     pub fn open(mut store: Store) -> Result<Self, Error> {
         let (tasks, mut inbox) = mpsc::channel::<Task>(4);
-        thread::Builder::new()
+        let thread = thread::Builder::new()
             .name("store".to_owned())
             .spawn(move || {
                 while let Some(task) = inbox.blocking_recv() {
@@ -30,7 +34,22 @@ impl Desk {
                 }
             })
             .map_err(|error| Error::Worker(format!("cannot start the store's thread: {error}")))?;
-        Ok(Self { tasks })
+        Ok(Self {
+            tasks,
+            thread: Arc::new(Mutex::new(Some(thread))),
+        })
+    }
+
+    /// Gives this handle back; when it is the last one, waits until the store is closed, which also folds its
+    /// write-ahead log into the archive's file.
+    pub fn close(self) {
+        let Self { tasks, thread } = self;
+        drop(tasks);
+        let last = Arc::into_inner(thread).and_then(|thread| thread.into_inner().ok().flatten());
+        if let Some(thread) = last {
+            // A panic of the store's thread has already been told to whoever asked it something.
+            let _ended = thread.join();
+        }
     }
 
     /// Runs `task` on the store's thread and waits for its answer.

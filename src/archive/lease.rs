@@ -66,6 +66,13 @@ impl Keeper {
     }
 }
 
+/// A run that could not even be closed must not keep its lease alive: it runs out by itself.
+impl Drop for Keeper {
+    fn drop(&mut self) {
+        self.renewal.abort();
+    }
+}
+
 async fn renew(desk: Desk, lease: Lease, lost: Arc<Notify>) {
     let mut tick = time::interval(Duration::from_millis(TTL_MS as u64 / 4));
     tick.tick().await;

@@ -8,7 +8,8 @@
 //! ```
 //!
 //! Enters: a store, a company's lease, a source and a key ring. Leaves: rows, and the books of the run.
-//! Each arrow is a bounded channel, so a slow stage holds back the ones before it and memory stays flat.
+//! Each arrow is a bounded channel and each batch carries a permit for its weight, so a slow stage holds back the
+//! ones before it and memory stays flat, whatever the records weigh.
 //! Landing never depends on opening (promise 1): when opening fails as a whole, pages still land and wait
 //! as `sealed` for the next run.
 //!
@@ -19,6 +20,7 @@ mod conveyor;
 mod desk;
 mod error;
 mod lease;
+mod load;
 mod opening;
 mod progress;
 mod pulling;

@@ -11,7 +11,10 @@ use std::sync::{
 use rayon::prelude::*;
 use tokio::{sync::mpsc, task};
 
-use super::{Desk, Error, Progress, books};
+use super::{
+    Desk, Error, Progress, books,
+    load::{Batch, Permit},
+};
 use crate::{
     events,
     ids::{CompanyId, KeyVersion, Millis},
@@ -23,28 +26,39 @@ use crate::{
     unseal::{OpenRing, SealedKey, open_keys},
 };
 
+/// The most batches that are settled in one commit. A commit costs the disk's time and a flush of the text index,
+/// whatever is in it; when settling is the slowest stage, batches queue up here and share one.
+pub(super) const GROUP: usize = 4;
+
 /// A batch whose keys were tried.
 pub(super) struct Keyed {
-    batch: Vec<Pending>,
+    batch: Batch,
     keys: Vec<Result<Secret, Waiting>>,
 }
 
 /// A batch whose bodies were tried.
 pub(super) struct Decrypted {
-    batch: Vec<Pending>,
+    batch: Batch,
     opened: Vec<Result<Vec<u8>, Waiting>>,
+}
+
+/// A batch that was read.
+pub(super) struct Told {
+    outcomes: Vec<Outcome>,
+    permit: Permit,
 }
 
 /// The RSA step, on all cores.
 pub(super) async fn keys(
     ring: Arc<OpenRing>,
-    mut batches: mpsc::Receiver<Vec<Pending>>,
+    mut batches: mpsc::Receiver<Batch>,
     next: mpsc::Sender<Keyed>,
 ) -> Result<(), Error> {
     while let Some(batch) = batches.recv().await {
         let ring = Arc::clone(&ring);
         let keyed = blocking(move || {
             let sealed: Vec<SealedKey<'_>> = batch
+                .records
                 .iter()
                 .map(|pending| SealedKey {
                     version: pending.sealed.key_version,
@@ -69,10 +83,10 @@ pub(super) async fn decrypt(
     next: mpsc::Sender<Decrypted>,
 ) -> Result<(), Error> {
     while let Some(Keyed { mut batch, keys }) = batches.recv().await {
-        let mut envelopes = Vec::with_capacity(batch.len());
-        let mut opened: Vec<Result<Vec<u8>, Waiting>> = Vec::with_capacity(batch.len());
-        let mut places = Vec::with_capacity(batch.len());
-        for (index, (pending, key)) in batch.iter_mut().zip(keys).enumerate() {
+        let mut envelopes = Vec::with_capacity(batch.records.len());
+        let mut opened: Vec<Result<Vec<u8>, Waiting>> = Vec::with_capacity(batch.records.len());
+        let mut places = Vec::with_capacity(batch.records.len());
+        for (index, (pending, key)) in batch.records.iter_mut().zip(keys).enumerate() {
             match key {
                 Ok(key) => {
                     places.push(index);
@@ -98,11 +112,12 @@ pub(super) async fn decrypt(
 /// Bytes to messages, on all cores.
 pub(super) async fn read(
     mut batches: mpsc::Receiver<Decrypted>,
-    next: mpsc::Sender<Vec<Outcome>>,
+    next: mpsc::Sender<Told>,
 ) -> Result<(), Error> {
     while let Some(Decrypted { batch, opened }) = batches.recv().await {
+        let Batch { records, permit } = batch;
         let outcomes = blocking(move || {
-            batch
+            records
                 .into_par_iter()
                 .zip(opened)
                 .map(|(pending, opened)| Outcome {
@@ -112,7 +127,7 @@ pub(super) async fn read(
                 .collect::<Vec<_>>()
         })
         .await?;
-        if next.send(outcomes).await.is_err() {
+        if next.send(Told { outcomes, permit }).await.is_err() {
             break;
         }
     }
@@ -135,7 +150,7 @@ fn verdict(pending: &Pending, opened: Result<Vec<u8>, Waiting>) -> Verdict {
     }
 }
 
-/// The last stage: one transaction per batch.
+/// The last stage: one transaction for the batches that are there.
 pub(super) struct SettleStage<'a> {
     pub(super) company: CompanyId,
     pub(super) name: &'a str,
@@ -149,15 +164,31 @@ pub(super) struct SettleStage<'a> {
 }
 
 impl SettleStage<'_> {
-    pub(super) async fn work(self, mut batches: mpsc::Receiver<Vec<Outcome>>) -> Result<(), Error> {
+    pub(super) async fn work(self, mut batches: mpsc::Receiver<Told>) -> Result<(), Error> {
         let fingerprints = Arc::new(self.fingerprints);
         let build = Arc::new(self.build);
-        while let Some(outcomes) = batches.recv().await {
+        let mut group = Vec::with_capacity(GROUP);
+        while batches.recv_many(&mut group, GROUP).await > 0 {
+            let (mut outcomes, mut permits) = (Vec::new(), Vec::new());
+            for told in group.drain(..) {
+                permits.push(told.permit);
+                if outcomes.is_empty() {
+                    outcomes = told.outcomes;
+                } else {
+                    outcomes.extend(told.outcomes);
+                }
+            }
             let (company, build, fingerprints) =
                 (self.company, Arc::clone(&build), Arc::clone(&fingerprints));
             let settled = self
                 .desk
-                .ask(move |store| store.settle(company, &outcomes, &build, &fingerprints, Millis::now()))
+                .ask(move |store| {
+                    let settled = store.settle(company, &outcomes, &build, &fingerprints, Millis::now());
+                    // Taking a thousand messages apart is not the writer's work, nor should the next ones wait for
+                    // it; the room is free once they are gone.
+                    rayon::spawn(move || drop((outcomes, permits)));
+                    settled
+                })
                 .await??;
             let waiting = super::waiting_total(&settled.waiting);
             self.again

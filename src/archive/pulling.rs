@@ -11,7 +11,10 @@ use tokio::{
     time,
 };
 
-use super::{Desk, Error};
+use super::{
+    Desk, Error,
+    load::{Permit, Room, weight},
+};
 use crate::{
     events,
     ids::{CompanyId, Millis, RunId, Seq},
@@ -36,6 +39,8 @@ pub struct Pulling {
 pub(super) struct Pulled {
     pub(super) call: PullCall,
     pub(super) page: Page,
+    /// Its place on the conveyor.
+    pub(super) permit: Permit,
 }
 
 /// Why the stage ended well.
@@ -55,6 +60,7 @@ pub(super) struct PullStage<'a> {
     pub(super) puller: &'a mut Puller,
     pub(super) settings: &'a Pulling,
     pub(super) books: &'a Mutex<Books>,
+    pub(super) room: &'a Room,
     pub(super) stop: watch::Receiver<bool>,
 }
 
@@ -86,9 +92,12 @@ impl PullStage<'_> {
                     events::page_pulled(self.name, &call);
                     if page.records.is_empty() && page.strays.is_empty() {
                         self.note(call).await?;
-                    } else if pages.send(Pulled { call, page }).await.is_err() {
-                        // The landing stage ended on an error of its own, which is the one to report.
-                        return Ok(End::Stopped);
+                    } else {
+                        let permit = self.room.take(weight(&page.records)).await;
+                        if pages.send(Pulled { call, page, permit }).await.is_err() {
+                            // The landing stage ended on an error of its own, which is the one to report.
+                            return Ok(End::Stopped);
+                        }
                     }
                     if let Some(last) = last.filter(|last| *last > after) {
                         after = last;

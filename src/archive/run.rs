@@ -11,7 +11,8 @@ use std::{
 use tokio::sync::watch;
 
 use super::{
-    Desk, Error, Progress, Pulling, Report, Window, conveyor::Conveyor, lease::Keeper, pulling::End,
+    Desk, Error, Progress, Pulling, Report, Window, conveyor::Conveyor, lease::Keeper, load::Room,
+    pulling::End,
 };
 use crate::{
     events,
@@ -127,7 +128,10 @@ pub async fn execute(
         stopped,
         failure,
     };
-    events::run_ended(&report);
+    match &report.failure {
+        None => events::run_ended(&setup.name, &report.books, report.waiting(), stopped, report.took),
+        Some(failure) => events::run_failed(&setup.name, &report.books, failure),
+    }
     Ok(report)
 }
 
@@ -136,7 +140,7 @@ async fn window(desk: &Desk, company: CompanyId, setup: &Setup) -> Result<Option
     let covered = desk.ask(move |store| store.covered_until(company)).await??;
     let window = covered.map(|covered| Window::at(covered, Millis::now()));
     if let Some(window) = window.filter(|window| window.in_danger(setup.warn_after_hours)) {
-        events::window_in_danger(&setup.name, &window);
+        events::window_in_danger(&setup.name, window.left_ms, &window.left_in_words());
     }
     Ok(window)
 }
@@ -157,8 +161,14 @@ async fn work(
     progress: &Progress,
     stop: watch::Receiver<bool>,
 ) -> Result<End, Error> {
+    // Side by side: each child loads and hashes the library, which is most of what an idle pull does.
     // Landing can go on without decryption, so a library that only fails there does not cost the pull.
-    let decryptors = Decryptors::start(&setup.source, setup.children).await;
+    let (decryptors, puller) = tokio::join!(Decryptors::start(&setup.source, setup.children), async {
+        match job {
+            Job::Pull { .. } => Some(Puller::start(&setup.source).await),
+            Job::Open(_) => None,
+        }
+    });
     let build = decryptors
         .as_ref()
         .ok()
@@ -180,9 +190,10 @@ async fn work(
         books,
         stop,
         again: AtomicU64::new(0),
+        room: Room::new(),
     };
     let ended = tokio::select! {
-        ended = drive_to_the_end(&conveyor, setup, job) => ended,
+        ended = drive_to_the_end(&conveyor, job, puller) => ended,
         () = lost.notified() => Err(Error::LeaseLost { company: setup.name.clone() }),
     };
     match decryptors {
@@ -197,28 +208,37 @@ async fn work(
 }
 
 /// Drives, and drives the backlog again as long as a record that did not open has another copy to try.
-async fn drive_to_the_end(conveyor: &Conveyor<'_>, setup: &Setup, job: &Job) -> Result<End, Error> {
-    let mut ended = drive(conveyor, setup, job).await?;
+async fn drive_to_the_end(
+    conveyor: &Conveyor<'_>,
+    job: &Job,
+    puller: Option<Result<Puller, source::Error>>,
+) -> Result<End, Error> {
+    let mut ended = drive(conveyor, job, puller).await?;
     while conveyor.again.swap(0, Ordering::Relaxed) > 0 && ended == End::Drained {
         ended = conveyor.work(None, Seq(0)).await?;
     }
     Ok(ended)
 }
 
-async fn drive(conveyor: &Conveyor<'_>, setup: &Setup, job: &Job) -> Result<End, Error> {
+async fn drive(
+    conveyor: &Conveyor<'_>,
+    job: &Job,
+    puller: Option<Result<Puller, source::Error>>,
+) -> Result<End, Error> {
     let company = conveyor.company;
     let cursor = conveyor.desk.ask(move |store| store.cursor(company)).await??;
     let from = match job {
-        Job::Open(_) => return conveyor.work(None, cursor).await,
+        Job::Open(_) => cursor,
         Job::Pull { from } => from.unwrap_or(cursor),
     };
-    match Puller::start(&setup.source).await {
-        Ok(mut puller) => {
+    match puller {
+        None => conveyor.work(None, from).await,
+        Some(Ok(mut puller)) => {
             let ended = conveyor.work(Some(&mut puller), from).await;
             puller.close().await;
             ended
         }
-        Err(error) => {
+        Some(Err(error)) => {
             // The backlog needs no network: open it before reporting the failure.
             conveyor.work(None, from).await?;
             Err(error.into())

@@ -168,6 +168,7 @@ fn pull(context: &Context, screen: bool, messages: u64) -> Result<Report, Failur
         Ok::<_, Failure>(archive::execute(&desk, &setup, &Job::Pull { from: None }, &counters, stop).await?)
     });
     drop(bar);
+    desk.close();
     report
 }
 

@@ -38,7 +38,7 @@ fn dispatch(cli: &Cli) -> Result<Exit, Failure> {
         Verb::Config(args) => config::run(global, args),
         Verb::Api(args) => api::run(global, args),
         Verb::Digest(args) => digest::run(global, args),
-        Verb::Bench(args) => bench::run(args),
+        Verb::Bench(args) => bench::run(global, args),
         Verb::Mock(args) => mock::run(args),
         Verb::Completions(args) => completions::run(args),
     }

@@ -56,6 +56,7 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
         }
         Ok::<_, Failure>(reports)
     })?;
+    desk.close();
     conclude(reports, args.json)
 }
 

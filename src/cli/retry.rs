@@ -67,6 +67,7 @@ pub(super) fn reopen(
         }
         Ok::<_, Failure>(reports)
     })?;
+    desk.close();
     pull::conclude(reports, json)
 }
 

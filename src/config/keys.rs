@@ -259,8 +259,9 @@ pub const KEYS: &[Key] = &[
         "Let https_proxy and all_proxy of the environment choose the route when no proxy is configured. Off, \
          so that the route is what this file says.").switch(false),
 
-    key(Unseal, "implementation", Kind::OneOf(&["aws-lc-rs", "rsa"]),
-        "Implementation of RSA. The second one is slower and serves to check the first.").text("aws-lc-rs"),
+    key(Unseal, "implementation", Kind::OneOf(&["rsa-batch", "aws-lc-rs", "rsa"]),
+        "Implementation of RSA: our own, eight records at a time where the processor has AVX-512 IFMA (AWS-LC \
+         elsewhere); AWS-LC; or the slow reference.").text("rsa-batch"),
     key(Unseal, "threads", from(0, 1024),
         "Threads that open message keys. 0 means one per core.").whole(0, "threads"),
 

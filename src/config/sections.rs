@@ -105,7 +105,7 @@ pub struct Sdk {
 /// How message keys are opened.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unseal {
-    /// `aws-lc-rs` or `rsa`; reads as the unseal room's `Implementation`.
+    /// `rsa-batch`, `aws-lc-rs` or `rsa`; reads as the unseal room's `Implementation`.
     pub implementation: String,
     /// Threads; 0 means one per core.
     pub threads: usize,

@@ -3,14 +3,11 @@
 //! One function per event, emitted per batch and never per record. Must not carry a secret or a message body
 //! (promise 9): arguments are counts, ids and errors that are already safe to print.
 
-use std::time::Duration;
+use std::{fmt::Display, time::Duration};
 
 use tracing::{debug, error, info, warn};
 
-use crate::{
-    archive::{Error, Report, Window},
-    store::contract::{PullCall, Settled},
-};
+use crate::store::contract::{Books, PullCall, Settled};
 
 /// A page came from the SDK.
 pub fn page_pulled(company: &str, call: &PullCall) {
@@ -29,7 +26,7 @@ pub fn page_pulled(company: &str, call: &PullCall) {
 }
 
 /// A pull failed and will be repeated.
-pub fn pull_retried(company: &str, attempt: u32, pause: Duration, cause: &Error) {
+pub fn pull_retried(company: &str, attempt: u32, pause: Duration, cause: &dyn Display) {
     warn!(
         name: "pull.retry",
         event = "pull.retry",
@@ -78,44 +75,44 @@ pub fn released(company: &str, count: u64) {
     info!(name: "open.released", event = "open.released", company, count, "waiting records are tried again");
 }
 
-/// WeCom will soon delete what the archive lacks.
-pub fn window_in_danger(company: &str, window: &Window) {
+/// WeCom will soon delete what the archive lacks. `left` says so in words.
+pub fn window_in_danger(company: &str, left_ms: i64, left: &str) {
     warn!(
         name: "pull.window",
         event = "pull.window",
         company,
-        left_ms = window.left_ms,
-        "the 5-day window is in danger: {}",
-        window.left_in_words()
+        left_ms,
+        "the 5-day window is in danger: {left}"
     );
 }
 
-/// A run closed its books.
-pub fn run_ended(report: &Report) {
-    let books = &report.books;
-    match &report.failure {
-        None => info!(
-            name: "run.ended",
-            event = "run.ended",
-            company = report.company,
-            received = books.received,
-            stored = books.stored,
-            opened = books.opened,
-            duplicate = books.duplicate,
-            waiting = report.waiting(),
-            stopped = report.stopped,
-            took_ms = report.took.as_millis() as u64,
-            "run ended"
-        ),
-        Some(failure) => error!(
-            name: "run.failed",
-            event = "run.failed",
-            company = report.company,
-            received = books.received,
-            stored = books.stored,
-            opened = books.opened,
-            cause = %failure,
-            "run failed"
-        ),
-    }
+/// A run reached its end, or a stop.
+pub fn run_ended(company: &str, books: &Books, waiting: u64, stopped: bool, took: Duration) {
+    info!(
+        name: "run.ended",
+        event = "run.ended",
+        company,
+        received = books.received,
+        stored = books.stored,
+        opened = books.opened,
+        duplicate = books.duplicate,
+        waiting,
+        stopped,
+        took_ms = took.as_millis() as u64,
+        "run ended"
+    );
+}
+
+/// A run broke; what it did before stands in the books.
+pub fn run_failed(company: &str, books: &Books, cause: &dyn Display) {
+    error!(
+        name: "run.failed",
+        event = "run.failed",
+        company,
+        received = books.received,
+        stored = books.stored,
+        opened = books.opened,
+        cause = %cause,
+        "run failed"
+    );
 }

@@ -127,7 +127,8 @@ impl Default for Message {
 
 /// Reads a plaintext. Never fails: what is odd is told in [`Message::flaws`], what is missing is empty.
 pub fn read(body: &[u8]) -> Message {
-    let text = String::from_utf8_lossy(body);
+    // The strict check has a fast way over ASCII, the lossy one has none.
+    let text = std::str::from_utf8(body).map_or_else(|_| String::from_utf8_lossy(body), Cow::Borrowed);
     match Tape::parse(&text).filter(|tape| tape.root().is_object()) {
         Some(tape) => derive(&tape, matches!(text, Cow::Owned(_))),
         None => Message {

@@ -301,7 +301,7 @@ fn bench_unseal_has_an_entry_per_implementation_and_thread_count() {
     assert_eq!(finished.code, Some(0), "{}", finished.stderr);
     let report = finished.json();
     let entries = report["entries"].as_array().expect("entries");
-    for implementation in ["rsa", "aws-lc-rs"] {
+    for implementation in ["rsa", "aws-lc-rs", "rsa-batch"] {
         for threads in 1..=2 {
             let entry = entries
                 .iter()
@@ -399,4 +399,99 @@ fn two_pullers_of_one_company_exclude_each_other() {
     corpus.behave();
     assert_eq!(archive.pull(&[0])["sealed"], 0);
     assert_eq!(archive.stats()["opened"], 100);
+}
+
+#[test]
+fn a_stop_in_the_middle_of_a_pull_leaves_balanced_books() {
+    use sdk_mock::faults::{Fault, Faults, Rule};
+    let scratch = tempfile::tempdir().expect("a scratch folder");
+    let corpus = Corpus::generate(scratch.path(), 400, 3);
+    corpus.misbehave(&Faults::new().with(Rule::chatdata(Fault::Latency { ms: 300 })));
+    let archive = program().archive(&scratch.path().join("archive"), &corpus);
+    let pull = archive
+        .command(["pull", "--json", "--set", "pull.limit=20"])
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .expect("starts");
+    std::thread::sleep(Duration::from_millis(2_500));
+    std::process::Command::new("kill")
+        .arg(pull.id().to_string())
+        .status()
+        .expect("kill");
+    let stopped: kit::Finished = pull.wait_with_output().expect("an end").into();
+    assert_eq!(stopped.code, Some(0), "{}", stopped.stderr);
+    let books = stopped.json();
+    let received = books["received"].as_u64().expect("a count");
+    assert!(received < 400, "it was stopped before the end: {books}");
+    assert_eq!(books["companies"]["mock"]["stopped"], true, "{books}");
+    assert_eq!(
+        (&books["stored"], &books["opened"]),
+        (&Value::from(received), &Value::from(received))
+    );
+    corpus.behave();
+    assert_eq!(archive.pull(&[0])["received"], 400 - received);
+}
+
+#[test]
+fn a_gap_that_eats_into_the_five_days_is_warned_of() {
+    let scratch = tempfile::tempdir().expect("a scratch folder");
+    let corpus = Corpus::generate(scratch.path(), 30, 3);
+    let archive = program().archive(&scratch.path().join("archive"), &corpus);
+    archive.pull(&[0]);
+    let calm = archive.run(["pull"]);
+    assert!(!calm.stderr.contains("5-day window"), "{}", calm.stderr);
+
+    // The last pull that reached the end was four days ago.
+    let database = rusqlite::Connection::open(archive.dir.join("data/archive.db")).expect("the archive");
+    database
+        .execute("UPDATE pull_call SET at = at - 4 * 24 * 3600 * 1000", [])
+        .expect("moved");
+    drop(database);
+    let doctor = archive.run(["doctor"]);
+    assert!(
+        doctor
+            .stdout
+            .contains("warning  window (mock): WeCom's five days: 23 h"),
+        "{}",
+        doctor.stdout
+    );
+    let warned = archive.run(["pull", "--json"]);
+    assert!(
+        warned.stderr.contains("5-day window is in danger: 23 h"),
+        "{}",
+        warned.stderr
+    );
+    let left = warned.json()["companies"]["mock"]["hours_left_in_window"].as_f64();
+    assert!(
+        left.is_some_and(|hours| (23.0..24.1).contains(&hours)),
+        "{left:?}"
+    );
+    let again = archive.run(["pull"]);
+    assert!(
+        !again.stderr.contains("5-day window"),
+        "the all-clear: {}",
+        again.stderr
+    );
+}
+
+#[test]
+fn logs_are_json_lines_when_asked_for() {
+    let scratch = tempfile::tempdir().expect("a scratch folder");
+    let corpus = Corpus::generate(scratch.path(), 30, 3);
+    let archive = program().archive(&scratch.path().join("archive"), &corpus);
+    let pulled = archive.run(["pull", "--json", "--set", "log.format=json"]);
+    let events: Vec<Value> = pulled
+        .stderr
+        .lines()
+        .map(|line| serde_json::from_str(line).expect("a JSON line"))
+        .collect();
+    let ended = events
+        .iter()
+        .find(|event| event["event"] == "run.ended")
+        .expect("the end is told");
+    assert_eq!(
+        (&ended["received"], &ended["company"]),
+        (&Value::from(30), &Value::from("mock"))
+    );
 }

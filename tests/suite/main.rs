@@ -1,6 +1,7 @@
 //! Everything that is tested from outside, one file per subject.
 
 mod api;
+mod bench;
 mod canary;
 mod commands;
 mod config;

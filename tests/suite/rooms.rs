@@ -25,7 +25,7 @@ const ARROWS: [(&str, &[&str]); 14] = [
         ],
     ),
     ("search", &["ids", "words", "message", "store"]),
-    ("events", &["ids", "record", "archive", "store"]),
+    ("events", &["ids", "record", "store"]),
     (
         "cli",
         &[

@@ -189,12 +189,11 @@ impl<'a> Reader<'a> {
     fn run(&mut self) -> Option<&'a str> {
         let start = self.at;
         let rest = &self.text.as_bytes()[start..];
-        let mut control = false;
-        let length = rest.iter().position(|&byte| {
-            control |= byte < 0x20;
-            byte == b'"' || byte == b'\\'
-        })?;
-        self.lenient |= control;
+        // Two passes without a branch per byte are several times faster than one with.
+        let length = memchr::memchr2(b'"', b'\\', rest)?;
+        self.lenient |= rest[..length]
+            .iter()
+            .fold(false, |control, &byte| control | (byte < 0x20));
         self.at += length;
         Some(&self.text[start..self.at])
     }

@@ -1,4 +1,4 @@
-//! AWS-LC: audited C and assembly, blinded and constant-time; the default.
+//! AWS-LC: audited C and assembly, blinded and constant-time, one block after the other.
 
 use aws_lc_rs::rsa::{Pkcs1PrivateDecryptingKey, PrivateDecryptingKey};
 use zeroize::Zeroizing;

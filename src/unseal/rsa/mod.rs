@@ -1,11 +1,12 @@
 //! The RSA step behind one small trait: a batch in, a batch out, order kept.
 //!
-//! The trait works on batches although both implementations here take one block after another, so that
-//! a later one which works on several blocks at once fits without a change above it.
+//! The trait works on batches because the default opens eight blocks at a time; the other two take one block after
+//! another and are there to compare with.
 //!
 //! Must not know: base64, records, threads.
 
 mod aws_lc;
+mod lanes;
 mod reference;
 
 use std::{fmt, str::FromStr};
@@ -55,8 +56,10 @@ pub enum OpenFault {
 /// The implementations to choose from.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Implementation {
-    /// AWS-LC, the default.
+    /// Our own `rsa-batch`, the default.
     #[default]
+    Batch,
+    /// AWS-LC, one block after the other.
     AwsLc,
     /// The `rsa` crate: reference and oracle.
     Rsa,
@@ -64,11 +67,12 @@ pub enum Implementation {
 
 impl Implementation {
     /// All of them, the default first.
-    pub const ALL: [Self; 2] = [Self::AwsLc, Self::Rsa];
+    pub const ALL: [Self; 3] = [Self::Batch, Self::AwsLc, Self::Rsa];
 
     /// The word in configuration and reports.
     pub fn as_str(self) -> &'static str {
         match self {
+            Self::Batch => "rsa-batch",
             Self::AwsLc => "aws-lc-rs",
             Self::Rsa => "rsa",
         }
@@ -77,6 +81,7 @@ impl Implementation {
     /// The implementation itself.
     pub fn engine(self) -> &'static dyn RsaEngine {
         match self {
+            Self::Batch => &lanes::Lanes,
             Self::AwsLc => &aws_lc::AwsLc,
             Self::Rsa => &reference::Reference,
         }

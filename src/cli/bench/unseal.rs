@@ -1,16 +1,15 @@
-//! `shiguan bench`: what this machine does, said with everything a doubter needs to repeat it.
+//! `bench unseal`: each stage by itself, and every RSA implementation over 1…n threads in the same run.
 
-use std::{num::NonZero, path::Path, thread, time::Instant};
+use std::{
+    path::{Path, PathBuf},
+    time::Instant,
+};
 
-use clap::Subcommand;
 use sdk_mock::generate::{self, Plan};
 use serde_json::{Value, json};
 
-use super::{
-    context::mock_library,
-    outcome::{Exit, Failure},
-    render::Table,
-};
+use super::{machine, picture};
+use crate::cli::{context::mock_library, outcome::Failure, render::Table};
 use crate::{
     ids::{Millis, Seq},
     message,
@@ -19,45 +18,38 @@ use crate::{
     source::{self, Decryptors, Envelope, Puller},
     store::{
         Store,
-        contract::{Outcome, PullCall, Verdict},
+        contract::{self, PullCall, Verdict},
     },
     unseal::{Implementation, KeyRing, OpenRing, SealedKey, open_keys},
 };
 
-/// Arguments of `bench`.
-#[derive(Debug, clap::Args)]
-pub struct Args {
-    #[command(subcommand)]
-    verb: Verb,
-}
-
-#[derive(Debug, Subcommand)]
-enum Verb {
-    /// Records per second of each stage, and of each RSA implementation over 1…n threads
-    ///
-    /// The corpus is the mock library's (AES-256-CBC in place of Tencent's unpublished cipher), so the figure of
-    /// the decrypt stage is the mock's; the others are this program's own.
-    Unseal(Unseal),
-}
-
 /// Arguments of `bench unseal`.
-#[derive(Debug, clap::Args)]
-struct Unseal {
+#[derive(Debug, Clone, clap::Args)]
+pub(super) struct Args {
     /// Records per measurement
     #[arg(long, value_name = "N", default_value_t = 4_000)]
-    records: u64,
+    pub(super) records: u64,
     /// Most threads to try (default: all cores)
     #[arg(long, value_name = "N")]
-    threads: Option<usize>,
+    pub(super) threads: Option<usize>,
     /// Seed of the corpus
     #[arg(long, value_name = "S", default_value_t = 1)]
-    seed: u64,
+    pub(super) seed: u64,
     /// Runs of each measurement; the median counts
     #[arg(long, value_name = "N", default_value_t = 3)]
-    repeat: usize,
+    pub(super) repeat: usize,
     /// Print one JSON object
     #[arg(long)]
-    json: bool,
+    pub(super) json: bool,
+    /// Also draw records per second over threads into this file
+    #[arg(long, value_name = "FILE")]
+    pub(super) svg: Option<PathBuf>,
+}
+
+/// What was measured.
+pub(super) struct Outcome {
+    entries: Vec<Figure>,
+    stages: Vec<Figure>,
 }
 
 /// One figure.
@@ -82,15 +74,8 @@ impl Figure {
     }
 }
 
-pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
-    match &args.verb {
-        Verb::Unseal(args) => unseal(args),
-    }
-}
-
-fn unseal(args: &Unseal) -> Result<Exit, Failure> {
-    let cores = thread::available_parallelism().map_or(1, NonZero::get);
-    let most = args.threads.unwrap_or(cores).max(1);
+pub(super) fn measure(args: &Args) -> Result<Outcome, Failure> {
+    let most = args.threads.unwrap_or_else(machine::cores).max(1);
     let scratch = tempfile::tempdir()?;
     let corpus = scratch.path().join("corpus");
     let plan = Plan {
@@ -149,8 +134,7 @@ fn unseal(args: &Unseal) -> Result<Exit, Failure> {
             stages.extend(store(scratch.path(), &sealed, &plaintexts)?);
         }
     }
-    print(args, cores, &entries, &stages);
-    Ok(Exit::Well)
+    Ok(Outcome { entries, stages })
 }
 
 fn figure(
@@ -288,10 +272,10 @@ fn store(folder: &Path, sealed: &[Sealed], plaintexts: &[Vec<u8>]) -> Result<Vec
         let began = Instant::now();
         let landed = store.land(&lease, &call, records, &[])?;
         landing += began.elapsed().as_secs_f64();
-        let outcomes: Vec<Outcome> = landed
+        let outcomes: Vec<contract::Outcome> = landed
             .fresh
             .iter()
-            .map(|&(id, index)| Outcome {
+            .map(|&(id, index)| contract::Outcome {
                 id,
                 verdict: Verdict::Opened {
                     plaintext: bodies[index].clone(),
@@ -316,56 +300,52 @@ fn store(folder: &Path, sealed: &[Sealed], plaintexts: &[Vec<u8>]) -> Result<Vec
     ])
 }
 
-fn print(args: &Unseal, cores: usize, entries: &[Figure], stages: &[Figure]) {
-    let machine = json!({
-        "cpu": cpu(),
-        "cores": cores,
-        "os": std::env::consts::OS,
-        "arch": std::env::consts::ARCH,
-        "version": env!("CARGO_PKG_VERSION"),
-        "optimised": !cfg!(debug_assertions),
-    });
-    if args.json {
+impl Outcome {
+    pub(super) fn json(&self, args: &Args) -> Value {
         let list = |figures: &[Figure]| figures.iter().map(Figure::json).collect::<Vec<_>>();
-        println!(
-            "{}",
-            json!({"bench": "unseal", "seed": args.seed, "records": args.records, "repeat": args.repeat,
-                   "cipher": "mock (AES-256-CBC)", "machine": machine, "entries": list(entries),
-                   "stages": list(stages)})
-        );
-        return;
+        json!({"bench": "unseal", "seed": args.seed, "records": args.records, "repeat": args.repeat,
+               "cipher": "mock (AES-256-CBC)", "machine": machine::describe(), "entries": list(&self.entries),
+               "stages": list(&self.stages)})
     }
-    println!(
-        "{}, {cores} cores; {} records, seed {}, median of {}",
-        cpu(),
-        args.records,
-        args.seed,
-        args.repeat
-    );
-    if cfg!(debug_assertions) {
-        println!("not optimised: figures of a debug build say nothing");
-    }
-    let mut table = Table::new(["stage", "implementation", "bits", "threads", "records/s"]);
-    for figure in entries.iter().chain(stages) {
-        table.row([
-            figure.stage.to_owned(),
-            figure.implementation.to_owned(),
-            figure
-                .bits
-                .map_or_else(|| "-".to_owned(), |bits| bits.to_string()),
-            figure.threads.to_string(),
-            format!("{:.0}", figure.per_second()),
-        ]);
-    }
-    print!("{table}");
-}
 
-fn cpu() -> String {
-    std::fs::read_to_string("/proc/cpuinfo")
-        .ok()
-        .and_then(|text| {
-            let line = text.lines().find(|line| line.starts_with("model name"))?;
-            Some(line.split_once(':')?.1.trim().to_owned())
-        })
-        .unwrap_or_else(|| "unknown processor".to_owned())
+    pub(super) fn print(&self, args: &Args) {
+        println!(
+            "{}\n{} records, seed {}, median of {}",
+            machine::headline(),
+            args.records,
+            args.seed,
+            args.repeat
+        );
+        let mut table = Table::new(["stage", "implementation", "bits", "threads", "records/s"]);
+        for figure in self.entries.iter().chain(&self.stages) {
+            table.row([
+                figure.stage.to_owned(),
+                figure.implementation.to_owned(),
+                figure
+                    .bits
+                    .map_or_else(|| "-".to_owned(), |bits| bits.to_string()),
+                figure.threads.to_string(),
+                format!("{:.0}", figure.per_second()),
+            ]);
+        }
+        print!("{table}\n{}", picture::bars(&self.series()));
+    }
+
+    /// Records per second over threads: RSA by implementation, and the children that call `DecryptData`.
+    pub(super) fn series(&self) -> Vec<picture::Series> {
+        let mut series: Vec<picture::Series> = Vec::new();
+        let decrypt = self.stages.iter().filter(|figure| figure.stage == "decrypt");
+        for figure in self.entries.iter().chain(decrypt) {
+            let name = format!("{} {}", figure.stage, figure.implementation);
+            let point = (figure.threads as f64, figure.per_second());
+            match series.iter_mut().find(|one| one.name == name) {
+                Some(one) => one.points.push(point),
+                None => series.push(picture::Series {
+                    name,
+                    points: vec![point],
+                }),
+            }
+        }
+        series
+    }
 }

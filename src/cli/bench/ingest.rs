@@ -1,0 +1,450 @@
+//! `bench ingest`: the whole way of a record, through the real children into a fresh archive, every page durable.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+    sync::Arc,
+    time::Instant,
+};
+
+use serde_json::{Value, json};
+
+use super::{
+    known::Known,
+    machine, picture,
+    watch::{STEP, Seen, Watch},
+};
+use crate::{
+    archive::{self, Job, Progress, Report},
+    cli::{
+        Global,
+        context::{Context, Quiet},
+        init,
+        outcome::Failure,
+        render,
+    },
+    unseal::{Implementation, KeyRing},
+};
+
+/// Pulls that find nothing new; the median counts.
+const IDLE_PULLS: usize = 5;
+
+/// Arguments of `bench ingest`.
+#[derive(Debug, Clone, clap::Args)]
+pub(super) struct Args {
+    /// Records of the corpus that is made
+    #[arg(long, value_name = "N", default_value_t = 200_000)]
+    pub(super) records: u64,
+    /// Seed of the corpus
+    #[arg(long, value_name = "S", default_value_t = 1)]
+    pub(super) seed: u64,
+    /// Texts of 132 characters on average instead of about 20 in the middle
+    #[arg(long)]
+    pub(super) long: bool,
+    /// Take this corpus (`shiguan mock generate`) instead of making one
+    #[arg(long, value_name = "DIR")]
+    pub(super) corpus: Option<PathBuf>,
+    /// RSA implementation, or `known`: the mock's message keys without RSA, so that the rest can be seen alone
+    #[arg(long, value_name = "WORD", default_value_t = default_rsa())]
+    pub(super) rsa: String,
+    /// Threads of the RSA step and children for `DecryptData` (default: all cores)
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(super) threads: usize,
+    /// Folder for corpus and archive, which are deleted afterwards; its file system decides what a commit costs
+    #[arg(long, value_name = "DIR", default_value = ".")]
+    pub(super) dir: PathBuf,
+    /// Leave corpus and archive where they are
+    #[arg(long)]
+    pub(super) keep: bool,
+    /// Print one JSON object
+    #[arg(long)]
+    pub(super) json: bool,
+    /// Also draw records per second and memory over the archive's size into this file
+    #[arg(long, value_name = "FILE")]
+    pub(super) svg: Option<PathBuf>,
+}
+
+fn default_rsa() -> String {
+    Implementation::default().as_str().to_owned()
+}
+
+impl Default for Args {
+    fn default() -> Self {
+        Self {
+            records: 200_000,
+            seed: 1,
+            long: false,
+            corpus: None,
+            rsa: default_rsa(),
+            threads: 0,
+            dir: PathBuf::from("."),
+            keep: false,
+            json: false,
+            svg: None,
+        }
+    }
+}
+
+impl Args {
+    /// The implementation asked for; `None` for the one that needs no RSA.
+    fn implementation(&self) -> Result<Option<Implementation>, Failure> {
+        match self.rsa.as_str() {
+            "known" => Ok(None),
+            word => word.parse().map(Some).map_err(Failure::usage),
+        }
+    }
+}
+
+/// A folder that vanishes with the value, and the corpus to pull.
+pub(super) struct Scratch {
+    folder: PathBuf,
+    corpus: PathBuf,
+    _guard: Option<tempfile::TempDir>,
+}
+
+impl Scratch {
+    /// Makes the corpus in a process of its own, so that its memory is not taken for the conveyor's.
+    pub(super) fn make(args: &Args) -> Result<Self, Failure> {
+        args.implementation()?;
+        fs::create_dir_all(&args.dir)?;
+        let guard = tempfile::Builder::new()
+            .prefix("shiguan-bench-")
+            .tempdir_in(&args.dir)?;
+        let (folder, guard) = if args.keep {
+            (guard.keep(), None)
+        } else {
+            (guard.path().to_owned(), Some(guard))
+        };
+        let corpus = match &args.corpus {
+            Some(corpus) => corpus.clone(),
+            None => {
+                let corpus = folder.join("corpus");
+                generate(args, &corpus)?;
+                corpus
+            }
+        };
+        Ok(Self {
+            folder,
+            corpus,
+            _guard: guard,
+        })
+    }
+}
+
+fn generate(args: &Args, corpus: &Path) -> Result<(), Failure> {
+    let made = Command::new(std::env::current_exe()?)
+        .args(["mock", "generate", "--no-truth"])
+        .arg("--out")
+        .arg(corpus)
+        .args(["--messages", &args.records.to_string()])
+        .args(["--seed", &args.seed.to_string()])
+        .args(["--length", if args.long { "long" } else { "short" }])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status()?;
+    if made.success() {
+        Ok(())
+    } else {
+        Err(Failure::run(
+            "the corpus could not be made; try `shiguan mock generate` by hand",
+        ))
+    }
+}
+
+/// What was measured.
+pub(super) struct Outcome {
+    /// The archive.
+    pub(super) database: PathBuf,
+    args: Args,
+    report: Report,
+    seen: Seen,
+    file_system: String,
+    corpus_bytes: u64,
+    files: Vec<(String, u64)>,
+    idle_seconds: Vec<f64>,
+}
+
+pub(super) fn measure(global: &Global, args: &Args) -> Result<Outcome, Failure> {
+    let scratch = Scratch::make(args)?;
+    let outcome = pull(global, args, &scratch, "archive")?;
+    if args.keep {
+        eprintln!("kept: {}", scratch.folder.display());
+    }
+    Ok(outcome)
+}
+
+/// Pulls the scratch corpus into a fresh archive.
+pub(super) fn pull(global: &Global, args: &Args, scratch: &Scratch, name: &str) -> Result<Outcome, Failure> {
+    let home = scratch.folder.join(name);
+    let global = Global {
+        config: init::write(&home, Some(&scratch.corpus), "mock")?,
+        ..global.clone()
+    };
+    let context = Context::load(&global)?;
+    let mut setup = context.setups(None)?.remove(0);
+    if args.threads > 0 {
+        setup.children = args.threads;
+    }
+    let ring = KeyRing::load_dir(&scratch.corpus.join("keys"), None)?;
+    setup.ring = Arc::new(match args.implementation()? {
+        None => ring.prepare_with(&Known::of(&scratch.corpus)?, args.threads)?,
+        Some(implementation) => ring.prepare(implementation, args.threads)?,
+    });
+    // The conveyor warns of what a corpus of last year looks like; here that is no news.
+    context.start_logging(&global, Quiet::Errors).ok();
+
+    let desk = context.desk()?;
+    let counters = Arc::new(Progress::default());
+    let counted = Arc::clone(&counters);
+    let runtime = context.runtime()?;
+    let (_never, stop) = tokio::sync::watch::channel(false);
+    let watch = Watch::begin(move || counted.counts().opened + counted.counts().waiting);
+    let report = runtime.block_on(archive::execute(
+        &desk,
+        &setup,
+        &Job::Pull { from: None },
+        &counters,
+        stop,
+    ));
+    let seen = watch.end();
+    let report = report?;
+    drop((runtime, desk));
+    if let Some(failure) = report.failure {
+        return Err(failure.into());
+    }
+    let database = context.database();
+    Ok(Outcome {
+        files: files(&database)?,
+        idle_seconds: idle(&global)?,
+        file_system: machine::file_system(&home),
+        corpus_bytes: fs::metadata(scratch.corpus.join("chatdata.jsonl")).map_or(0, |file| file.len()),
+        database,
+        args: args.clone(),
+        report,
+        seen,
+    })
+}
+
+/// Whole commands that find nothing new: start, children, one call, end.
+fn idle(global: &Global) -> Result<Vec<f64>, Failure> {
+    let program = std::env::current_exe()?;
+    let mut times = Vec::new();
+    for _ in 0..IDLE_PULLS {
+        let began = Instant::now();
+        let ended = Command::new(&program)
+            .arg("--config")
+            .arg(&global.config)
+            .args(["pull", "--json"])
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .status()?;
+        if ended.code().is_none_or(|code| code != 0 && code != 3) {
+            return Err(Failure::run(format!(
+                "a pull that finds nothing new failed ({ended})"
+            )));
+        }
+        times.push(began.elapsed().as_secs_f64());
+    }
+    times.sort_by(f64::total_cmp);
+    Ok(times)
+}
+
+/// The files of an archive and their sizes.
+fn files(database: &Path) -> Result<Vec<(String, u64)>, Failure> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(database.parent().unwrap_or(Path::new(".")))? {
+        let entry = entry?;
+        if entry.file_type()?.is_file() {
+            files.push((
+                entry.file_name().to_string_lossy().into_owned(),
+                entry.metadata()?.len(),
+            ));
+        }
+    }
+    files.sort();
+    Ok(files)
+}
+
+impl Outcome {
+    fn records(&self) -> u64 {
+        self.report.books.received
+    }
+
+    fn seconds(&self) -> f64 {
+        self.report.took.as_secs_f64()
+    }
+
+    fn per_second(&self) -> f64 {
+        self.report.books.opened as f64 / self.seconds().max(1e-9)
+    }
+
+    /// Seconds of each full step of 100,000 records.
+    fn steps(&self) -> Vec<f64> {
+        let mut before = 0.0;
+        self.seen
+            .steps
+            .iter()
+            .map(|at| {
+                let took = at - before;
+                before = *at;
+                took
+            })
+            .collect()
+    }
+
+    fn disk(&self) -> u64 {
+        self.files.iter().map(|(_, bytes)| bytes).sum()
+    }
+
+    pub(super) fn json(&self) -> Value {
+        let records = self.records().max(1) as f64;
+        let micro = |seconds: f64| (seconds * 1e7 / records).round() / 10.0;
+        let threads: serde_json::Map<_, _> = self
+            .seen
+            .threads
+            .iter()
+            .map(|(name, seconds)| (name.clone(), json!(micro(*seconds))))
+            .collect();
+        let children: Vec<Value> = self
+            .seen
+            .children
+            .values()
+            .map(|child| {
+                json!({"cpu_seconds": child.cpu_seconds, "microseconds_per_record": micro(child.cpu_seconds),
+                                "peak_mib": child.peak_kib / 1024})
+            })
+            .collect();
+        let steps: Vec<Value> = self
+            .steps()
+            .iter()
+            .enumerate()
+            .map(|(place, seconds)| {
+                json!({"up_to": (place as u64 + 1) * STEP, "seconds": round(*seconds),
+                       "per_second": (STEP as f64 / seconds).round()})
+            })
+            .collect();
+        let files: serde_json::Map<_, _> = self
+            .files
+            .iter()
+            .map(|(name, bytes)| (name.clone(), json!(bytes)))
+            .collect();
+        json!({
+            "bench": "ingest",
+            "machine": machine::describe(),
+            "seed": self.args.seed,
+            "length": if self.args.long { "long" } else { "short" },
+            "cipher": "mock (AES-256-CBC)",
+            "rsa": self.args.rsa,
+            "threads": if self.args.threads == 0 { machine::cores() } else { self.args.threads },
+            "file_system": self.file_system,
+            "records": self.records(),
+            "opened": self.report.books.opened,
+            "waiting": self.report.waiting(),
+            "seconds": round(self.seconds()),
+            "per_second": self.per_second().round(),
+            "per_100000": steps,
+            "cpu_seconds": round(self.seen.cpu_seconds()),
+            "cpu_microseconds_per_record": micro(self.seen.cpu_seconds()),
+            "parent": {"cpu_seconds": round(self.seen.parent.cpu_seconds), "peak_mib": self.seen.parent.peak_kib / 1024,
+                       "microseconds_per_record": micro(self.seen.parent.cpu_seconds),
+                       "microseconds_per_record_by_thread": threads},
+            "children": children,
+            "peak_together_mib": self.seen.peak_together_kib / 1024,
+            "bytes": {"files": files, "archive": self.disk(), "corpus": self.corpus_bytes,
+                      "archive_per_record": (self.disk() as f64 / records).round(),
+                      "corpus_per_record": (self.corpus_bytes as f64 / records).round()},
+            "idle_pull_ms": self.idle_seconds.iter().map(|seconds| (seconds * 1e4).round() / 10.0).collect::<Vec<_>>(),
+            "timeline": {"columns": ["seconds", "records", "parent_mib", "children_mib"], "rows": self.seen.timeline()},
+        })
+    }
+
+    pub(super) fn print(&self) {
+        let records = self.records().max(1) as f64;
+        println!(
+            "{}\n{} records ({}, seed {}) through the mock library's children into a fresh archive on {}, RSA: {}",
+            machine::headline(),
+            render::number(self.records()),
+            if self.args.long { "long" } else { "short" },
+            self.args.seed,
+            self.file_system,
+            self.args.rsa
+        );
+        println!(
+            "{:.1} s, {} records/s; {:.1} µs of processor per record: {}; children {:.1}",
+            self.seconds(),
+            render::number(self.per_second().round() as u64),
+            self.seen.cpu_seconds() * 1e6 / records,
+            self.seen
+                .threads
+                .iter()
+                .filter(|(_, seconds)| **seconds * 1e6 / records >= 0.05)
+                .map(|(name, seconds)| format!("{name} {:.1}", seconds * 1e6 / records))
+                .collect::<Vec<_>>()
+                .join(", "),
+            self.seen
+                .children
+                .values()
+                .map(|child| child.cpu_seconds)
+                .sum::<f64>()
+                * 1e6
+                / records
+        );
+        println!(
+            "memory: {} MiB at most, with the children {} MiB; on disk {:.0} bytes per record (the corpus has {:.0}); \
+             pull that finds nothing new: {:.0} ms",
+            self.seen.parent.peak_kib / 1024,
+            self.seen.peak_together_kib / 1024,
+            self.disk() as f64 / records,
+            self.corpus_bytes as f64 / records,
+            self.idle_seconds.get(self.idle_seconds.len() / 2).unwrap_or(&0.0) * 1000.0
+        );
+        let series = picture::Series {
+            name: "× 100 000, records/s".to_owned(),
+            points: (1..)
+                .zip(self.steps())
+                .map(|(place, seconds)| (f64::from(place), STEP as f64 / seconds))
+                .collect(),
+        };
+        if !series.points.is_empty() {
+            print!("{}", picture::bars(&[series]));
+        }
+    }
+
+    /// Rate and memory over the archive's size.
+    pub(super) fn svg(&self) -> String {
+        let rate = (1..)
+            .zip(self.steps())
+            .map(|(place, seconds)| (f64::from(place), STEP as f64 / seconds))
+            .collect();
+        let column = |at: usize| {
+            self.seen
+                .timeline()
+                .iter()
+                .filter_map(|row| Some((row[1].as_f64()? / STEP as f64, row[at].as_f64()?)))
+                .collect()
+        };
+        let (machine, across) = (machine::headline(), "records, in units of 100 000");
+        let rate = [picture::Series {
+            name: self.args.rsa.clone(),
+            points: rate,
+        }];
+        let memory = [("the program", 2), ("its children", 3)].map(|(name, at)| picture::Series {
+            name: name.to_owned(),
+            points: column(at),
+        });
+        picture::stack(&[
+            picture::svg(
+                "Records per second over the archive's size",
+                &machine,
+                across,
+                &rate,
+            ),
+            picture::svg("Resident memory, MiB", &machine, across, &memory),
+        ])
+    }
+}
+
+fn round(seconds: f64) -> f64 {
+    (seconds * 1000.0).round() / 1000.0
+}
