@@ -6,12 +6,15 @@
 //!   └──────────── archive ────────────┘   the conveyor
 //!                    ▲
 //!        callback ───┘   wakes it when WeCom calls
+//!
+//! directory   WeCom's server API: names, rooms, consent
 //! ```
 
 pub mod archive;
 pub mod callback;
 pub mod cli;
 pub mod config;
+pub mod directory;
 pub mod events;
 pub mod ids;
 pub mod message;

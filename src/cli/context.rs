@@ -6,20 +6,23 @@ use jiff::tz::TimeZone;
 use tokio::sync::Notify;
 use tracing_subscriber::EnvFilter;
 
-use super::{Global, outcome::Failure};
+use super::{Global, outcome::Failure, shelf::SharedShelf};
 use crate::{
     archive::{Desk, Pulling, Setup},
     callback::{Codec, Door},
     config::{self, Company, Config, ConfigError, LogFormat, SecretSource},
+    directory,
     message::Language,
     secret::Secret,
     source,
-    store::{Reader, Store},
+    store::{Reader, Store, TokenFile},
     unseal::{Implementation, KeyRing},
 };
 
 /// Name of the database inside the archive's folder.
 const DATABASE: &str = "archive.db";
+/// Name of the file in which processes share tokens, beside it.
+const TOKENS: &str = "tokens.db";
 
 /// How much of the log a command keeps to itself unless more is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -268,6 +271,73 @@ impl Context {
                 self.secret(company)?,
             )
         })
+    }
+
+    /// A client of the server API with every secret the company has; secrets that cannot be read are told now.
+    pub(super) fn directory(&self, company: &Company) -> Result<directory::Client, Failure> {
+        let credential = |source: &Option<SecretSource>| -> Result<_, ConfigError> {
+            source
+                .as_ref()
+                .map(|source| self.read(source).map(directory::Credential::Secret))
+                .transpose()
+        };
+        let access = directory::Access {
+            corpid: company.corpid.clone(),
+            archive: credential(&company.secret)?,
+            app: credential(&company.app_secret)?,
+            contact: credential(&company.contact_secret)?,
+            ..directory::Access::default()
+        };
+        let api = &company.api;
+        let root_ca = api
+            .root_ca
+            .as_ref()
+            .map(|path| {
+                std::fs::read(path).map_err(|error| {
+                    Failure::usage(format!("api.root_ca: cannot read {}: {error}", path.display()))
+                })
+            })
+            .transpose()?;
+        // The company's credentials are for the company's proxy; another one does not get them.
+        let proxy_credentials = match (&api.proxy, &company.proxy_credentials) {
+            (None, Some(source)) => Some(self.read(source)?),
+            _ => None,
+        };
+        let timeout = Duration::from_secs(u64::from(api.timeout_seconds));
+        let defaults = directory::Options::default();
+        let options = directory::Options {
+            host: api.host.clone(),
+            proxy: api.proxy.clone().or_else(|| company.proxy.clone()),
+            proxy_credentials,
+            root_ca,
+            connect_timeout: defaults.connect_timeout.min(timeout),
+            timeout,
+            transfer_timeout: timeout * 10,
+            user_agent: api
+                .user_agent
+                .clone()
+                .unwrap_or_else(|| defaults.user_agent.clone()),
+            ..defaults
+        };
+        Ok(directory::Client::with(
+            options,
+            access,
+            self.shelf(),
+            Arc::new(directory::WallClock::default()),
+        )?)
+    }
+
+    /// Tokens are shared through a file beside the archive; without an archive, or when it cannot be opened, each
+    /// process has its own.
+    fn shelf(&self) -> Arc<dyn directory::TokenShelf> {
+        let folder = &self.config.archive.folder;
+        if folder.is_dir() {
+            match TokenFile::open(&folder.join(TOKENS)) {
+                Ok(file) => return Arc::new(SharedShelf(file)),
+                Err(error) => tracing::warn!(%error, "cannot share tokens with other processes"),
+            }
+        }
+        Arc::new(directory::MemoryShelf::default())
     }
 
     /// The configured library; for a mock corpus without one, the mock library beside this program.

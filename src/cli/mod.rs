@@ -4,6 +4,7 @@
 //! Must not hold business rules: a verb is parse, call, print. Only this room prints, reads the environment
 //! and turns configuration into the rooms' options.
 
+mod api;
 mod bench;
 mod chat;
 mod completions;
@@ -23,6 +24,7 @@ mod render;
 mod retry;
 mod run;
 mod search;
+mod shelf;
 mod show;
 mod signals;
 mod stats;
@@ -120,6 +122,8 @@ enum Verb {
     Keys(keys::Args),
     /// Show what is configured and where each value comes from
     Config(config::Args),
+    /// Call WeCom's server API by name, for debugging; secrets are never shown
+    Api(api::Args),
     /// Print the hash of the archive's content: equal archives, equal hashes
     Digest(digest::Args),
     /// Measure this machine

@@ -44,8 +44,9 @@ pub(super) fn expected(key: &Key) -> String {
         Kind::Zone => "a time zone such as \"Asia/Shanghai\"".to_owned(),
         Kind::Cron => "five cron fields such as \"*/5 * * * *\"".to_owned(),
         Kind::Proxy => "a proxy such as \"http://host:3128\" or \"socks5://host:1080\"".to_owned(),
+        Kind::Address => "an address such as \"https://gateway.example\"".to_owned(),
         Kind::Variable => "the name of an environment variable".to_owned(),
-        Kind::Address => "an IP address and a port such as \"127.0.0.1:8090\"".to_owned(),
+        Kind::Socket => "an IP address and a port such as \"127.0.0.1:8090\"".to_owned(),
     }
 }
 
@@ -80,9 +81,10 @@ fn text(key: &Key, kind: Kind, text: &str) -> Result<(), String> {
             Err("`~` is for shells and is not expanded here; write the whole path".to_owned())
         }
         Kind::Proxy => proxy(text),
-        Kind::Address if text.parse::<std::net::SocketAddr>().is_err() => {
+        Kind::Socket if text.parse::<std::net::SocketAddr>().is_err() => {
             Err(format!("\"{text}\" is none, expected {}", expected(key)))
         }
+        Kind::Address => address(text),
         Kind::Variable if !is_variable(text) => Err(
             "is not the name of an environment variable (letters, digits and `_`); the secret itself \
                  does not belong here"
@@ -117,6 +119,23 @@ fn proxy(text: &str) -> Result<(), String> {
     }
 }
 
+/// Scheme and host, perhaps a port and a path. Parameters and credentials could be secrets, and have no place here.
+fn address(text: &str) -> Result<(), String> {
+    let rest = text
+        .strip_prefix("https://")
+        .or_else(|| text.strip_prefix("http://"))
+        .ok_or("does not begin with https:// or http://, expected an address such as \"https://gateway.example\"")?;
+    let host = rest.split(['/', ':']).next().unwrap_or_default();
+    if host.is_empty() || rest.contains(['@', '?', '#', ' ']) {
+        return Err(
+            "is more or less than scheme, host, port and path, expected an address such as \
+                    \"https://gateway.example\""
+                .to_owned(),
+        );
+    }
+    Ok(())
+}
+
 fn is_variable(text: &str) -> bool {
     !text.starts_with(|first: char| first.is_ascii_digit())
         && text
@@ -147,6 +166,10 @@ pub(super) fn forbidden(parts: &[&str]) -> Option<&'static str> {
         "secret" | "corpsecret" | "secret_key" => Some(
             "is refused: a secret does not belong into the configuration, which is copied and shown around; \
              put it into a file of mode 600 and name that in `secret_file`, or name a variable in `secret_env`",
+        ),
+        "app_secret" | "contact_secret" => Some(
+            "is refused: a secret does not belong into the configuration, which is copied and shown around; \
+             put it into a file of mode 600 and name that in `app_secret_file` or `contact_secret_file`",
         ),
         "key_passphrase" | "passphrase" => Some(
             "is refused: a passphrase does not belong into the configuration; put it into a file of mode 600 \

@@ -26,10 +26,12 @@ pub enum Kind {
     Cron,
     /// The address of a proxy, without credentials.
     Proxy,
+    /// The address of a host, `http` or `https`, without credentials.
+    Address,
     /// The name of an environment variable.
     Variable,
     /// An IP address and a port to listen on.
-    Address,
+    Socket,
 }
 
 /// What holds when nobody says anything.
@@ -62,6 +64,8 @@ pub enum Section {
     Store,
     /// `[callback]`
     Callback,
+    /// `[api]`
+    Api,
     /// `[company.NAME]`
     Company,
 }
@@ -89,7 +93,7 @@ pub struct Key {
 
 impl Section {
     /// All tables, in the order of the file.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Archive,
         Self::Log,
         Self::Pull,
@@ -97,6 +101,7 @@ impl Section {
         Self::Unseal,
         Self::Store,
         Self::Callback,
+        Self::Api,
         Self::Company,
     ];
 
@@ -110,6 +115,7 @@ impl Section {
             Self::Unseal => "unseal",
             Self::Store => "store",
             Self::Callback => "callback",
+            Self::Api => "api",
             Self::Company => "company",
         }
     }
@@ -128,6 +134,10 @@ impl Section {
             Self::Callback => {
                 "Events that WeCom sends by itself (接收事件). Off until `listen` is set; then `shiguan run` answers at \
                  /callback/NAME for each company that has a callback token and key."
+            }
+            Self::Api => {
+                "Calls to WeCom's server API: names, rooms, consent. Each key may be set for one company in \
+                 `[company.NAME.api]`."
             }
             Self::Company => "One table per company; NAME is yours to choose (a-z, 0-9, `-` and `_`).",
         }
@@ -198,7 +208,7 @@ const fn from(min: i64, max: i64) -> Kind {
     Kind::Whole { min, max }
 }
 
-use Section::{Archive, Callback, Company, Log, Pull, Sdk, Store, Unseal};
+use Section::{Api, Archive, Callback, Company, Log, Pull, Sdk, Store, Unseal};
 
 /// The list.
 #[rustfmt::skip]
@@ -268,12 +278,26 @@ pub const KEYS: &[Key] = &[
     key(Store, "disk_headroom_mib", from(0, 1_048_576),
         "`shiguan doctor` warns when less than this is free where the archive is.").whole(1024, "MiB"),
 
-    key(Callback, "listen", Kind::Address,
+    key(Callback, "listen", Kind::Socket,
         "Where `shiguan run` listens, over plain HTTP: put a reverse proxy that speaks TLS in front of it.")
         .like("127.0.0.1:8090"),
     key(Callback, "window_seconds", from(60, 7200),
         "A request whose timestamp is further from this machine's clock is refused, and a repetition within that \
          time too.").whole(600, "seconds"),
+
+    key(Api, "host", Kind::Address,
+        "Where WeCom's server API is; another one is a gateway of your own.")
+        .text("https://qyapi.weixin.qq.com").per_company(),
+    key(Api, "proxy", Kind::Proxy,
+        "Proxy for these calls. Without it the company's `proxy`, with its credentials; they are not sent to this one.")
+        .like("http://proxy.example:3128").per_company(),
+    key(Api, "root_ca", Kind::Path,
+        "File with further root certificates in PEM form, for a gateway or a proxy that opens TLS. The public ones \
+         are compiled in.").like("ca.pem").per_company(),
+    key(Api, "timeout_seconds", from(1, 600),
+        "How long one call may take. Transfers of files get ten times as long.").whole(30, "seconds").per_company(),
+    key(Api, "user_agent", Kind::Text,
+        "What the calls name themselves, instead of the program's name and version.").like("our-archive/1").per_company(),
 
     key(Company, "enabled", Kind::Switch,
         "Off: nothing is pulled for this company; what is stored stays readable.").switch(true),
@@ -284,6 +308,16 @@ pub const KEYS: &[Key] = &[
         .like("secrets/NAME.secret"),
     key(Company, "secret_env", Kind::Variable,
         "Environment variable with that Secret, instead of a file.").like("WECOM_SECRET"),
+    key(Company, "app_secret_file", Kind::Path,
+        "File with the Secret of an own app that may read members and is allowed for 客户联系 (可调用接口的应用): \
+         names, customers, groups. Must be owner-only.").like("secrets/NAME.app"),
+    key(Company, "app_secret_env", Kind::Variable,
+        "Environment variable with that Secret, instead of a file.").like("WECOM_APP_SECRET"),
+    key(Company, "contact_secret_file", Kind::Path,
+        "File with the Secret of 通讯录同步, for the list of all members' ids. Must be owner-only.")
+        .like("secrets/NAME.contact"),
+    key(Company, "contact_secret_env", Kind::Variable,
+        "Environment variable with that Secret, instead of a file.").like("WECOM_CONTACT_SECRET"),
     key(Company, "keys", Kind::Path,
         "Folder of the private keys, v1.pem, v2.pem and so on: the number is the version shown in the admin \
          console. Without it: keys/NAME.").like("keys/NAME"),

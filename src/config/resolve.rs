@@ -23,8 +23,8 @@ use super::{
     layers::{Layer, Layers, Source},
     secrets::SecretSource,
     sections::{
-        Archive, Callback, CallbackSecrets, Company, Config, Explained, Language, Log, LogFormat, LogLevel,
-        Pull, Schedule, Sdk, Store, Unseal,
+        Api, Archive, Callback, CallbackSecrets, Company, Config, Explained, Language, Log, LogFormat,
+        LogLevel, Pull, Schedule, Sdk, Store, Unseal,
     },
 };
 
@@ -111,6 +111,7 @@ impl Resolver<'_> {
             },
             pull: self.pull(&general, "", &timezone_name),
             sdk: self.sdk(&general),
+            api: self.api(&general),
             callback: self.callback(&general, &companies),
             companies,
             file: file.to_owned(),
@@ -126,6 +127,8 @@ impl Resolver<'_> {
         let keys = path("keys").unwrap_or_else(|| self.base.join("keys").join(name));
         let enabled = values.switch(Section::Company, "enabled");
         let secret = self.secret(&values, name, "secret");
+        let app_secret = self.secret(&values, name, "app_secret");
+        let contact_secret = self.secret(&values, name, "contact_secret");
         let key_passphrase = self.secret(&values, name, "key_passphrase");
         let proxy_credentials = self.secret(&values, name, "proxy_credentials");
         let token = self.secret(&values, name, "callback_token");
@@ -180,6 +183,8 @@ impl Resolver<'_> {
             enabled,
             corpid: corpid.unwrap_or_default(),
             secret,
+            app_secret,
+            contact_secret,
             keys,
             key_passphrase,
             proxy,
@@ -188,6 +193,7 @@ impl Resolver<'_> {
             mock_corpus,
             pull: self.pull(&values, name, zone),
             sdk: self.sdk(&values),
+            api: self.api(&values),
         }
     }
 
@@ -296,6 +302,18 @@ impl Resolver<'_> {
             max_resident_mib: number("max_resident_mib"),
             max_calls: number("max_calls"),
             inherit_proxy_environment: values.switch(Section::Sdk, "inherit_proxy_environment"),
+        }
+    }
+
+    fn api(&self, values: &Values) -> Api {
+        Api {
+            host: values.text(Section::Api, "host"),
+            proxy: values.optional(Section::Api, "proxy"),
+            root_ca: values
+                .optional(Section::Api, "root_ca")
+                .map(|path| self.base.join(path)),
+            timeout_seconds: values.whole(Section::Api, "timeout_seconds") as u32,
+            user_agent: values.optional(Section::Api, "user_agent"),
         }
     }
 

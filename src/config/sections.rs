@@ -28,6 +28,8 @@ pub struct Config {
     pub pull: Pull,
     /// `[sdk]`, for what belongs to no company.
     pub sdk: Sdk,
+    /// `[api]`, for what belongs to no company.
+    pub api: Api,
     /// `[company.NAME]`, by name.
     pub companies: Vec<Company>,
     pub(super) file: PathBuf,
@@ -139,6 +141,21 @@ pub struct CallbackSecrets {
     pub aes_key: SecretSource,
 }
 
+/// Calls to the server API.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Api {
+    /// Scheme and host.
+    pub host: String,
+    /// Proxy without credentials; none means the company's.
+    pub proxy: Option<String>,
+    /// PEM file of further roots.
+    pub root_ca: Option<PathBuf>,
+    /// Seconds a call may take.
+    pub timeout_seconds: u32,
+    /// In place of the program's own name.
+    pub user_agent: Option<String>,
+}
+
 /// One company.
 #[derive(Debug, Clone)]
 pub struct Company {
@@ -150,6 +167,10 @@ pub struct Company {
     pub corpid: String,
     /// The archive's Secret; none only with a `mock_corpus`.
     pub secret: Option<SecretSource>,
+    /// The Secret of an own app.
+    pub app_secret: Option<SecretSource>,
+    /// The Secret of 通讯录同步.
+    pub contact_secret: Option<SecretSource>,
     /// Folder of the private keys.
     pub keys: PathBuf,
     /// Passphrase of the private keys.
@@ -166,6 +187,8 @@ pub struct Company {
     pub pull: Pull,
     /// `[sdk]` with this company's own library.
     pub sdk: Sdk,
+    /// `[api]` with this company's own values laid over it.
+    pub api: Api,
 }
 
 /// One value and who said it.

@@ -10,12 +10,14 @@
 pub mod contract;
 mod error;
 mod sqlite;
+mod tokens;
 
 #[cfg(test)]
 mod tests;
 
 pub use error::StoreError;
 pub use sqlite::{Packer, Prepared, Reader, Store, prepare};
+pub use tokens::{TokenFile, TokenRow};
 
 /// What every function of the room returns.
 pub type Result<T, E = StoreError> = std::result::Result<T, E>;

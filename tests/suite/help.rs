@@ -5,7 +5,7 @@ use std::{fs, path::Path};
 
 use kit::Program;
 
-const VERBS: [&[&str]; 27] = [
+const VERBS: [&[&str]; 28] = [
     &[],
     &["demo"],
     &["init"],
@@ -26,6 +26,7 @@ const VERBS: [&[&str]; 27] = [
     &["config"],
     &["config", "show"],
     &["config", "reference"],
+    &["api"],
     &["digest"],
     &["bench"],
     &["bench", "unseal"],

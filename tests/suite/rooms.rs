@@ -7,7 +7,7 @@ use std::{
 };
 
 /// What each room of `src` may use of the others; drawn as a picture in `src/lib.rs`. A room may always use itself.
-const ARROWS: [(&str, &[&str]); 14] = [
+const ARROWS: [(&str, &[&str]); 15] = [
     ("ids", &[]),
     ("secret", &[]),
     ("record", &["ids"]),
@@ -15,6 +15,7 @@ const ARROWS: [(&str, &[&str]); 14] = [
     ("message", &["ids", "secret"]),
     ("unseal", &["ids", "secret", "record"]),
     ("source", &["ids", "secret", "record"]),
+    ("directory", &["ids", "secret"]),
     ("config", &["ids", "secret", "message", "unseal"]),
     ("store", &["ids", "words", "record", "message", "secret"]),
     (
@@ -29,8 +30,20 @@ const ARROWS: [(&str, &[&str]); 14] = [
     (
         "cli",
         &[
-            "ids", "secret", "record", "words", "message", "unseal", "source", "config", "store", "archive",
-            "search", "events", "callback",
+            "ids",
+            "secret",
+            "record",
+            "words",
+            "message",
+            "unseal",
+            "source",
+            "config",
+            "store",
+            "archive",
+            "search",
+            "events",
+            "callback",
+            "directory",
         ],
     ),
 ];
@@ -154,7 +167,8 @@ fn every_module_says_why_it_exists() {
     assert!(silent.is_empty(), "no module doc: {}", silent.join("\n"));
 }
 
-/// Effects have addresses: only `source` and `cli::doctor` start processes, only `cli` prints.
+/// Effects have addresses: only `source` and `cli::doctor` start processes, only `cli` prints, only `directory` calls
+/// out over HTTP.
 #[test]
 fn effects_stay_at_their_address() {
     let mut wrong = Vec::new();
@@ -171,6 +185,9 @@ fn effects_stay_at_their_address() {
         }
         if code.contains("Command::new") && room != "source" && room != "cli" {
             wrong.push(format!("{}: only source starts processes", path.display()));
+        }
+        if code.contains("reqwest::") && room != "directory" {
+            wrong.push(format!("{}: only directory calls out over HTTP", path.display()));
         }
         // `source` only hands the environment on to its children, less what they must not see.
         if code.contains("env::var") && room != "cli" && room != "source" {

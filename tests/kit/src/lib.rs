@@ -1,4 +1,4 @@
-//! What tests share: scratch folders, corpora, and the program as a black box.
+//! What tests share: scratch folders, corpora, the program as a black box, and a fake WeCom.
 //!
 //! Must not know `src`: it may not check code with itself. It sees the program as a script would: arguments in,
 //! text, JSON and exit codes out.
@@ -6,6 +6,8 @@
 pub mod callback;
 mod corpus;
 mod program;
+pub mod wecom;
 
 pub use corpus::{Corpus, Truth};
 pub use program::{Archive, Finished, PULL, Program};
+pub use wecom::WeCom;

@@ -136,9 +136,37 @@ fn the_reference_file_arrives_in_the_sections() {
             .unwrap()
             .ends_with("src/config/corpus")
     );
+    let apis = [&config.api, &acme.api, &made_up.api].map(|api| {
+        (
+            api.host.as_str(),
+            api.proxy.as_deref(),
+            api.root_ca
+                .as_deref()
+                .map(|path| path.ends_with("src/config/ca.pem")),
+            api.timeout_seconds,
+            api.user_agent.as_deref(),
+        )
+    });
+    let general = (
+        "https://gateway.example",
+        Some("http://proxy.example:3129"),
+        None,
+        20,
+        None,
+    );
+    let own = (
+        "https://other.example",
+        Some("socks5://proxy.example:1080"),
+        Some(true),
+        60,
+        Some("our-archive/1"),
+    );
+    assert_eq!(apis, [general, own, general]);
     for company in [acme, made_up] {
         assert!(
             company.secret.is_some()
+                && company.app_secret.is_some()
+                && company.contact_secret.is_some()
                 && company.key_passphrase.is_some()
                 && company.proxy_credentials.is_some()
                 && company.callback.is_some()
@@ -173,6 +201,8 @@ fn every_commented_line_of_the_file_of_init_is_valid_and_shows_the_default() {
                 && ![
                     "cron",
                     "secret_env",
+                    "app_secret_env",
+                    "contact_secret_env",
                     "key_passphrase_env",
                     "proxy_credentials_env",
                     "callback_token_env",

@@ -1,0 +1,155 @@
+//! Questions that the platform does not answer in one call: consent of many pairs, all customer groups.
+//!
+//! Whatever came is returned, with what is missing and why.
+//!
+//! Must not know: what consent means, what is stored.
+
+use std::collections::HashSet;
+
+use super::{
+    client::Client,
+    error::Error,
+    pages::Partial,
+    rows::{
+        contacts::GetFollowUserList,
+        groups::{GroupChatList, GroupState},
+        msgaudit::{AgreePair, Agreement, CheckSingleAgree},
+        shapes::OwnerFilter,
+    },
+};
+
+/// Pairs in one call (301060 above).
+const PAIRS: usize = 100;
+/// Owners in one filter.
+const OWNERS: usize = 100;
+/// Groups on one page.
+const GROUPS: i64 = 1000;
+/// Groups whose owner left: they have no owner to filter by.
+const OWNER_LEFT: i64 = 1;
+
+/// Answers about pairs.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Agreements {
+    /// What was answered. A pair that was asked about can be missing.
+    pub found: Vec<Agreement>,
+    /// Pairs that the platform does not know (301061).
+    pub unknown: Vec<AgreePair>,
+    /// Pairs that were not asked about, because of `stopped`.
+    pub left: Vec<AgreePair>,
+    /// What stopped it.
+    pub stopped: Option<Error>,
+}
+
+/// All groups, as far as they could be reached.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Groups {
+    /// Each group once.
+    pub groups: Vec<GroupState>,
+    /// Owners whom the platform refuses in a filter (40003: they have left).
+    pub refused_owners: Vec<String>,
+    /// What stopped it, if something did.
+    pub stopped: Option<Error>,
+}
+
+impl Client {
+    /// Consent of any number of pairs. An unknown pair fails a whole call of a hundred; the call is then halved until it
+    /// is found, and the others are answered all the same.
+    pub async fn check_single_agree(&self, pairs: &[AgreePair]) -> Agreements {
+        let mut agreements = Agreements::default();
+        // The last one is the next; halves go on top, so that answers keep the order of the question.
+        let mut batches: Vec<&[AgreePair]> = pairs.chunks(PAIRS).rev().collect();
+        while let Some(batch) = batches.pop() {
+            match self.call(&CheckSingleAgree::new(batch)).await {
+                Ok(answer) => agreements.found.extend(answer.agreeinfo),
+                Err(error) if matches!(error.code(), Some(301_060 | 301_061)) => {
+                    if let [pair] = batch {
+                        agreements.unknown.push(pair.clone());
+                        continue;
+                    }
+                    let (first, second) = batch.split_at(batch.len() / 2);
+                    batches.extend([second, first]);
+                }
+                Err(error) => {
+                    agreements.left = batch.to_vec();
+                    while let Some(batch) = batches.pop() {
+                        agreements.left.extend_from_slice(batch);
+                    }
+                    agreements.stopped = Some(error);
+                }
+            }
+        }
+        agreements
+    }
+
+    /// Every customer group. Where the question is too broad (81017) it is asked owner by owner, a hundred at once, and
+    /// once more for groups whose owner left, who cannot stand in a filter.
+    pub async fn all_groups(&self) -> Groups {
+        let mut all = Collected::default();
+        let broad = self.groups(None, None).await;
+        let too_broad = broad.stopped.as_ref().and_then(Error::code) == Some(81017);
+        all.add(broad.items);
+        if !too_broad {
+            all.groups.stopped = broad.stopped;
+            return all.groups;
+        }
+        let owners = match self.call(&GetFollowUserList::new()).await {
+            Ok(answer) => answer.follow_user,
+            Err(error) => {
+                all.groups.stopped = Some(error);
+                return all.groups;
+            }
+        };
+        let mut slices: Vec<&[String]> = owners.chunks(OWNERS).rev().collect();
+        while let Some(slice) = slices.pop() {
+            let part = self.groups(Some(slice), None).await;
+            all.add(part.items);
+            match part.stopped {
+                None => {}
+                Some(error) if matches!(error.code(), Some(40003 | 81017)) => match slice {
+                    [owner] => all.groups.refused_owners.push(owner.clone()),
+                    several => {
+                        let (first, second) = several.split_at(several.len() / 2);
+                        slices.extend([second, first]);
+                    }
+                },
+                Some(error) => {
+                    all.groups.stopped = Some(error);
+                    return all.groups;
+                }
+            }
+        }
+        let left = self.groups(None, Some(OWNER_LEFT)).await;
+        all.add(left.items);
+        all.groups.stopped = left.stopped;
+        all.groups
+    }
+
+    async fn groups(&self, owners: Option<&[String]>, status: Option<i64>) -> Partial<GroupState> {
+        let request = GroupChatList {
+            owner_filter: owners.map(|owners| OwnerFilter {
+                userid_list: owners.to_vec(),
+                ..OwnerFilter::default()
+            }),
+            status_filter: status,
+            ..GroupChatList::new(GROUPS)
+        };
+        self.pages(&request).gather(|page| page.group_chat_list).await
+    }
+}
+
+#[derive(Default)]
+struct Collected {
+    seen: HashSet<String>,
+    groups: Groups,
+}
+
+impl Collected {
+    /// A page that was read twice, or a group that two slices show, counts once.
+    fn add(&mut self, groups: Vec<GroupState>) {
+        for group in groups {
+            if self.seen.insert(group.chat_id.clone()) {
+                self.groups.groups.push(group);
+            }
+        }
+    }
+}

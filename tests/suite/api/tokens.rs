@@ -1,0 +1,436 @@
+//! Tokens: one per secret, early, once more when they end, and never at the cost of the address.
+
+use std::sync::Arc;
+
+use kit::{WeCom, wecom::Reaction};
+use serde_json::json;
+use shiguan::directory::{
+    Access, Client, Credential, Error, Kept, MemoryShelf, Supplying, TokenKey, TokenKind, TokenShelf,
+    TokenSource,
+    rows::{contacts::GetFollowUserList, members::UserGet, members::UserListId, msgaudit::GetPermitUserList},
+};
+use shiguan::secret::Secret;
+
+use super::{APP, ARCHIVE, CORP, access, block_on, client, client_with, options, pass, wecom};
+
+const TOKEN: &str = "/cgi-bin/gettoken";
+const PERMIT: &str = "/cgi-bin/msgaudit/get_permit_user_list";
+
+async fn all_at_once(client: &Client, calls: usize) -> Vec<Result<(), Error>> {
+    let tasks: Vec<_> = (0..calls)
+        .map(|_| {
+            let client = client.clone();
+            tokio::spawn(async move { client.call(&GetPermitUserList::new()).await.map(drop) })
+        })
+        .collect();
+    let mut results = Vec::new();
+    for task in tasks {
+        results.push(task.await.expect("no panic"));
+    }
+    results
+}
+
+#[test]
+fn fifty_callers_fetch_one_token() {
+    let server = wecom();
+    let client = client(&server);
+    let results = block_on(all_at_once(&client, 50));
+    assert!(results.iter().all(Result::is_ok), "{results:?}");
+    assert_eq!((server.count(TOKEN), server.count(PERMIT)), (1, 50));
+}
+
+#[test]
+fn each_secret_has_a_token_of_its_own() {
+    let server = wecom();
+    let client = client(&server);
+    block_on(async {
+        client.call(&GetPermitUserList::new()).await.expect("archive");
+        client.call(&GetFollowUserList::new()).await.expect("app");
+        client.call(&UserListId::new()).await.expect("contact");
+        client
+            .call(&GetPermitUserList::new())
+            .await
+            .expect("archive again");
+    });
+    assert_eq!(server.count(TOKEN), 3);
+    assert_eq!(server.served(48002), 0);
+}
+
+#[test]
+fn a_token_is_replaced_before_it_ends() {
+    let server = wecom();
+    let client = client(&server);
+    block_on(async {
+        for _ in 0..10 {
+            client.call(&GetPermitUserList::new()).await.expect("an answer");
+            pass(&server, 1800);
+        }
+    });
+    assert_eq!(server.served(42001), 0, "no call ever met its end");
+    assert_eq!(server.count(TOKEN), 3, "five hours at two hours each");
+}
+
+#[test]
+fn a_short_life_leaves_half_of_it_and_none_at_all_is_used_once() {
+    let server = wecom();
+    let client = client(&server);
+    server.token_life(100);
+    block_on(async {
+        client.call(&GetPermitUserList::new()).await.expect("an answer");
+        pass(&server, 49);
+        client.call(&GetPermitUserList::new()).await.expect("an answer");
+        assert_eq!(server.count(TOKEN), 1);
+        pass(&server, 2);
+        client.call(&GetPermitUserList::new()).await.expect("an answer");
+        assert_eq!(server.count(TOKEN), 2);
+    });
+}
+
+#[test]
+fn a_token_taken_back_is_fetched_once_and_every_call_repeated_once() {
+    let server = wecom();
+    let client = client(&server);
+    block_on(async {
+        client.call(&GetPermitUserList::new()).await.expect("an answer");
+        server.revoke();
+        let results = all_at_once(&client, 8).await;
+        assert!(results.iter().all(Result::is_ok), "{results:?}");
+    });
+    assert_eq!(server.count(TOKEN), 2, "one more, not eight");
+    assert!(server.served(40014) <= 8);
+}
+
+#[test]
+fn every_code_that_says_so_leads_to_another_token_and_a_second_failure_is_final() {
+    for code in [40014, 42001, 41001, 40001] {
+        let server = wecom();
+        let client = client(&server);
+        server.script(PERMIT, [Reaction::Code(code)]);
+        block_on(client.call(&GetPermitUserList::new())).expect("an answer");
+        assert_eq!((server.count(PERMIT), server.count(TOKEN)), (2, 2), "{code}");
+
+        server.script(PERMIT, [Reaction::Code(code), Reaction::Code(code)]);
+        let error = block_on(client.call(&GetPermitUserList::new())).expect_err("final");
+        assert_eq!(error.code(), Some(code));
+        assert_eq!((server.count(PERMIT), server.count(TOKEN)), (4, 3), "{code}");
+    }
+}
+
+#[test]
+fn a_send_is_repeated_too_when_only_the_token_was_refused() {
+    use shiguan::directory::rows::{messages::MessageSend, shapes::Text};
+    let server = wecom();
+    let client = client(&server);
+    let request = MessageSend {
+        text: Some(Text {
+            content: "x".into(),
+            ..Text::default()
+        }),
+        ..MessageSend::new("text", 1)
+    };
+    server.script("/cgi-bin/message/send", [Reaction::Code(42001)]);
+    block_on(client.call(&request)).expect("an answer");
+    assert_eq!(server.count("/cgi-bin/message/send"), 2);
+}
+
+#[test]
+fn a_wrong_secret_is_not_tried_again_until_its_rest_is_over() {
+    let server = wecom();
+    server.reset(ARCHIVE);
+    let client = client(&server);
+    block_on(async {
+        let first = client.call(&GetPermitUserList::new()).await.expect_err("wrong");
+        assert_eq!(first.code(), Some(40001));
+        for result in all_at_once(&client, 30).await {
+            let error = result.expect_err("resting");
+            assert!(matches!(error, Error::Credential { .. }), "{error}");
+            assert!(error.advice().is_some());
+        }
+        assert_eq!(server.count(TOKEN), 1);
+        // The other secret is not concerned.
+        client.call(&GetFollowUserList::new()).await.expect("the app's");
+        // It grows: one minute, then two, and an hour at most.
+        let mut rests = Vec::new();
+        for _ in 0..9 {
+            let Err(Error::Credential { seconds, .. }) = client.call(&GetPermitUserList::new()).await else {
+                panic!("resting");
+            };
+            rests.push(seconds);
+            pass(&server, i64::try_from(seconds).expect("small"));
+            client
+                .call(&GetPermitUserList::new())
+                .await
+                .expect_err("still wrong");
+        }
+        assert_eq!(rests[..3], [60, 120, 240]);
+        assert_eq!(rests.last(), Some(&3600));
+        // Set right, it works after the rest.
+        server.secret(CORP, ARCHIVE);
+        pass(&server, 3600);
+        client.call(&GetPermitUserList::new()).await.expect("right again");
+    });
+}
+
+#[test]
+fn waiters_share_a_failure_as_they_share_a_token() {
+    let server = wecom();
+    let client = client(&server);
+    // The first fetch fails slowly; everybody who waited for it gets its failure.
+    let slow = std::time::Duration::from_millis(150);
+    server.script(TOKEN, [Reaction::Slow(slow, Box::new(Reaction::Code(301_007)))]);
+    let results = block_on(all_at_once(&client, 8));
+    let failed = results.iter().filter(|result| result.is_err()).count();
+    assert!(failed >= 1);
+    assert!(server.count(TOKEN) <= 2, "{} fetches", server.count(TOKEN));
+}
+
+#[test]
+fn a_token_that_has_not_ended_serves_while_the_platform_is_in_trouble() {
+    let server = wecom();
+    let client = client(&server);
+    block_on(async {
+        client.call(&GetPermitUserList::new()).await.expect("an answer");
+        // Inside the margin: due for another one, but good for 4 minutes yet.
+        pass(&server, 7200 - 240);
+        server.script(TOKEN, (0..4).map(|_| Reaction::Status(502, "bad gateway".into())));
+        client
+            .call(&GetPermitUserList::new())
+            .await
+            .expect("the old token");
+        let health = client.health(TokenKind::Archive).expect("a credential");
+        assert!(health.failed.is_some());
+        client.call(&GetPermitUserList::new()).await.expect("a new token");
+        let health = client.health(TokenKind::Archive).expect("a credential");
+        assert!(health.failed.is_none());
+    });
+}
+
+#[test]
+fn a_success_without_a_token_is_a_failure() {
+    let server = wecom();
+    let client = client(&server);
+    server.script(TOKEN, [Reaction::Json(json!({"errcode": 0, "errmsg": "ok"}))]);
+    let error = block_on(client.call(&GetPermitUserList::new())).expect_err("no token");
+    assert!(matches!(error, Error::Torn { .. }), "{error}");
+    assert_eq!(server.count(PERMIT), 0, "never called with an empty token");
+}
+
+#[test]
+fn processes_that_share_a_shelf_share_the_token() {
+    let server = wecom();
+    let shelf = Arc::new(MemoryShelf::default());
+    let (one, other) = (
+        client_with(&server, options(&server), Arc::clone(&shelf) as _),
+        client_with(&server, options(&server), shelf as _),
+    );
+    block_on(async {
+        one.call(&GetPermitUserList::new()).await.expect("an answer");
+        other.call(&GetPermitUserList::new()).await.expect("an answer");
+        assert_eq!(server.count(TOKEN), 1);
+        // One finds out that it ended; the other may use what the first fetched.
+        server.revoke();
+        one.call(&GetPermitUserList::new()).await.expect("an answer");
+        other.call(&GetPermitUserList::new()).await.expect("an answer");
+        assert_eq!(server.count(TOKEN), 2);
+    });
+}
+
+#[derive(Debug)]
+struct BrokenShelf;
+
+impl TokenShelf for BrokenShelf {
+    fn load(&self, _: &TokenKey) -> Result<Option<Kept>, String> {
+        Err("locked".into())
+    }
+
+    fn keep(&self, _: &TokenKey, _: &Kept) -> Result<(), String> {
+        Err("full".into())
+    }
+
+    fn discard(&self, _: &TokenKey, _: &Secret) -> Result<(), String> {
+        Err("locked".into())
+    }
+}
+
+#[test]
+fn a_shelf_that_fails_fails_no_call() {
+    let server = wecom();
+    let client = client_with(&server, options(&server), Arc::new(BrokenShelf));
+    block_on(async {
+        client.call(&GetPermitUserList::new()).await.expect("an answer");
+        server.revoke();
+        client.call(&GetPermitUserList::new()).await.expect("an answer");
+    });
+    assert_eq!(server.count(TOKEN), 2);
+}
+
+#[test]
+fn the_background_keeps_every_token_fresh_through_failures() {
+    let server = wecom();
+    let client = client(&server);
+    server.script(TOKEN, (0..6).map(|_| Reaction::Code(-1)));
+    block_on(async {
+        let background = tokio::spawn({
+            let client = client.clone();
+            async move { client.keep_fresh().await }
+        });
+        // Time runs as fast as the background sleeps; twenty tokens are many hours.
+        while server.count(TOKEN) < 26 {
+            tokio::time::sleep(std::time::Duration::from_millis(2)).await;
+        }
+        background.abort();
+        assert!(background.await.expect_err("aborted").is_cancelled());
+    });
+    for kind in [TokenKind::Archive, TokenKind::App, TokenKind::Contact] {
+        let health = client.health(kind).expect("a credential");
+        assert!(health.fetched_at.is_some(), "{kind:?}");
+    }
+}
+
+#[derive(Debug)]
+struct Embedding(std::sync::Mutex<Vec<String>>);
+
+impl TokenSource for Embedding {
+    fn token(&self) -> Supplying<'_> {
+        let token = self.0.lock().expect("a lock").last().cloned();
+        Box::pin(async move { token.map(Secret::new).ok_or_else(|| "no token left".to_owned()) })
+    }
+
+    fn invalidate(&self, used: &Secret) {
+        self.0
+            .lock()
+            .expect("a lock")
+            .retain(|token| token != used.expose());
+    }
+}
+
+#[test]
+fn an_embedding_program_may_supply_the_tokens() {
+    let server = wecom();
+    // Have the server make two tokens of the app, and take the second back.
+    let made = client(&server);
+    block_on(made.call(&GetFollowUserList::new())).expect("an answer");
+    let good = server.tokens();
+    let source = Arc::new(Embedding(std::sync::Mutex::new(vec![
+        good[0].clone(),
+        "stale".to_owned(),
+    ])));
+    let access = Access {
+        corpid: CORP.to_owned(),
+        app: Some(Credential::Supplied(Arc::clone(&source) as _)),
+        ..Access::default()
+    };
+    let client = Client::new(options(&server), access).expect("a client");
+    block_on(async {
+        client
+            .call(&UserGet::new("zhangsan"))
+            .await
+            .expect("the second one");
+        assert_eq!(server.served(40014), 1);
+        source.0.lock().expect("a lock").clear();
+        let error = client
+            .call(&UserGet::new("zhangsan"))
+            .await
+            .expect_err("none left");
+        assert!(matches!(error, Error::Source { .. }), "{error}");
+    });
+}
+
+#[test]
+fn a_missing_secret_says_which_key_to_set() {
+    let server: WeCom = wecom();
+    let access = Access {
+        contact: None,
+        ..access()
+    };
+    let client = Client::new(options(&server), access).expect("a client");
+    let error = block_on(client.call(&UserListId::new())).expect_err("no secret");
+    assert!(error.to_string().contains("contact_secret_file"), "{error}");
+    assert!(server.asked().is_empty());
+    assert!(!format!("{client:?}").contains(APP));
+}
+
+#[test]
+fn suite_tokens_corp_tokens_tickets_and_stable_tokens_are_kept_like_the_others() {
+    use shiguan::directory::rows::ids::UnionidToExternalUserid3rd;
+    let server = WeCom::start();
+    let suite = "/cgi-bin/service/get_suite_token";
+    let corp = "/cgi-bin/service/get_corp_token";
+    let call = "/cgi-bin/service/externalcontact/unionid_to_external_userid_3rd";
+    let ticket = "/cgi-bin/get_jsapi_ticket";
+    // None of these paths takes an access_token of `gettoken`, so everything is scripted.
+    let suite_token = || Reaction::Json(json!({"suite_access_token": "SUITEtoken", "expires_in": 7200}));
+    server.script(suite, [suite_token(), suite_token()]);
+    server.script(
+        call,
+        [
+            Reaction::Code(42009),
+            Reaction::Json(json!({"external_userid_info": [{"corpid": "ww1", "external_userid": "wm1"}]})),
+        ],
+    );
+    server.script(
+        corp,
+        [Reaction::Json(
+            json!({"access_token": "CORPtoken", "expires_in": 7200}),
+        )],
+    );
+    server.script(
+        ticket,
+        [Reaction::Json(
+            json!({"errcode": 0, "ticket": "TICKETone", "expires_in": 7200}),
+        )],
+    );
+    server.script(
+        "/cgi-bin/stable_token",
+        [Reaction::Json(
+            json!({"access_token": "STABLEtoken", "expires_in": 345}),
+        )],
+    );
+    let access = Access {
+        corpid: "ww1".to_owned(),
+        suite: Some(Credential::Suite {
+            suite_id: "s1".to_owned(),
+            secret: Secret::new("SUITEsecret"),
+            ticket: Secret::new("SUITEticket"),
+        }),
+        app: Some(Credential::Authorised {
+            permanent_code: Secret::new("PERMANENTcode"),
+        }),
+        ..Access::default()
+    };
+    let client = Client::new(options(&server), access).expect("a client");
+    block_on(async {
+        let found = client
+            .call(&UnionidToExternalUserid3rd::new("u", "o"))
+            .await
+            .expect("an answer");
+        assert_eq!(found.external_userid_info[0].external_userid, "wm1");
+        assert_eq!((server.count(suite), server.count(call)), (2, 2));
+        for _ in 0..3 {
+            assert_eq!(
+                client.ticket(false).await.expect("a ticket").expose(),
+                "TICKETone"
+            );
+            let stable = client.stable_token("wx1", &Secret::new("MPsecret")).await;
+            assert_eq!(stable.expect("a token").expose(), "STABLEtoken");
+        }
+        for path in [corp, ticket, "/cgi-bin/stable_token"] {
+            assert_eq!(server.count(path), 1, "{path}");
+        }
+    });
+    let asked = server.asked();
+    let of = |path: &str| {
+        asked
+            .iter()
+            .find(|asked| asked.path == path)
+            .expect("asked")
+            .clone()
+    };
+    assert_eq!(of(call).query["suite_access_token"], "SUITEtoken");
+    assert_eq!(of(corp).query["suite_access_token"], "SUITEtoken");
+    assert_eq!(of(ticket).query["access_token"], "CORPtoken");
+    assert_eq!(
+        of("/cgi-bin/stable_token").json()["grant_type"],
+        "client_credential"
+    );
+}
