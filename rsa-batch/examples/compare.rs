@@ -39,7 +39,9 @@ fn main() {
         let oracle = RsaPrivateKey::new(&mut rng, bits).expect("a key");
         let der = oracle.to_pkcs8_der().expect("DER");
         let key = PrivateKey::from_pkcs8_der(der.as_bytes()).expect("the same key");
+        let start = Instant::now();
         let fast = Opener::new(&key).expect("an opener");
+        let prepared = start.elapsed();
         let twin = Opener::with_backend(&key, Backend::Portable).expect("an opener");
         let records: Vec<Vec<u8>> = (0..8)
             .map(|i| {
@@ -88,6 +90,7 @@ fn main() {
                 pure.1 / best,
             );
         }
+        println!("  preparing the key: {prepared:.1?}");
         for (i, samples) in partial.iter_mut().enumerate().take(4) {
             let (typical, _) = median(samples);
             println!("  batch of {}: {:>8.1} µs per record", i + 1, typical * 1e6);

@@ -130,6 +130,6 @@ fn main() {
             r.expected == Expected::Unknown && r.kind == "random ciphertext"
         })
     };
-    let keys = measure([&opener, &twin], from(random_two()), from(random()), pairs / 4);
+    let keys = measure([&opener, &twin], from(random_two()), from(random()), pairs);
     report("instrument: public exponents 3 / 65537, must exceed 10", keys);
 }

@@ -1,7 +1,7 @@
 //! The kernel's unrolled rows, as macros over names.
 //!
 //! Why macros: accumulators must stay in the 32 vector registers from first to last row. Arrays tempt the compiler to
-//! spill them (measured: 1.6–2.7 × slower), so each column of the product is a local variable of its own, and
+//! spill them (measured: 1.6–2.1 × slower), so each column of the product is a local variable of its own, and
 //! "shift the window by one limb" is dropping the head of a list of names, which costs no instruction.
 
 /// One row: for each limb index `j` and column pair, `column[j] += lo(q·x[j])`, `column[j+1] += hi(q·x[j])`.
