@@ -5,7 +5,7 @@ use std::{fs, path::Path};
 
 use kit::Program;
 
-const VERBS: [&[&str]; 27] = [
+const VERBS: [&[&str]; 30] = [
     &[],
     &["demo"],
     &["init"],
@@ -29,6 +29,9 @@ const VERBS: [&[&str]; 27] = [
     &["digest"],
     &["bench"],
     &["bench", "unseal"],
+    &["bench", "ingest"],
+    &["bench", "search"],
+    &["bench", "all"],
     &["mock"],
     &["mock", "generate"],
     &["mock", "seal"],
