@@ -5,7 +5,7 @@ use std::{fs, path::Path};
 
 use kit::Program;
 
-const VERBS: [&[&str]; 28] = [
+const VERBS: [&[&str]; 31] = [
     &[],
     &["demo"],
     &["init"],
@@ -30,6 +30,9 @@ const VERBS: [&[&str]; 28] = [
     &["digest"],
     &["bench"],
     &["bench", "unseal"],
+    &["bench", "ingest"],
+    &["bench", "search"],
+    &["bench", "all"],
     &["mock"],
     &["mock", "generate"],
     &["mock", "seal"],
