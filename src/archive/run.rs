@@ -40,6 +40,8 @@ pub struct Setup {
     pub pulling: Pulling,
     /// Warn when the archive is this many hours behind.
     pub warn_after_hours: u32,
+    /// Let sealed originals of opened records go so many milliseconds after opening; `None`: keep them.
+    pub forget_sealed_after_ms: Option<i64>,
 }
 
 /// What a run is to do.
@@ -98,6 +100,11 @@ pub async fn execute(
     )
     .await;
 
+    let ended = match ended {
+        Ok(end) => forget(desk, setup, company).await.map(|()| end),
+        broken => broken,
+    };
+
     let books = books.into_inner().unwrap_or_else(|broken| broken.into_inner());
     let (stopped, failure) = match ended {
         Ok(End::Drained) => (false, None),
@@ -133,6 +140,26 @@ pub async fn execute(
         Some(failure) => events::run_failed(&setup.name, &report.books, failure),
     }
     Ok(report)
+}
+
+/// Lets sealed originals go whose time is over: the opened bytes and the originals' hashes stay.
+async fn forget(desk: &Desk, setup: &Setup, company: CompanyId) -> Result<(), Error> {
+    let Some(after) = setup.forget_sealed_after_ms else {
+        return Ok(());
+    };
+    let forgotten = desk
+        .ask(move |store| {
+            let now = Millis::now();
+            match after {
+                0 => store.forget_sealed(company, Millis(now.0 + 1)),
+                _ => store.forget_sealed_daily(company, Millis(now.0 - after), now),
+            }
+        })
+        .await??;
+    if forgotten > 0 {
+        events::sealed_forgotten(&setup.name, forgotten);
+    }
+    Ok(())
 }
 
 /// How much of the 5 days the archive has used up; warns in the log when too much.

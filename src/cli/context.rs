@@ -10,7 +10,7 @@ use super::{Global, outcome::Failure, shelf::SharedShelf};
 use crate::{
     archive::{Desk, Pulling, Setup},
     callback::{Codec, Door},
-    config::{self, Company, Config, ConfigError, LogFormat, SecretSource},
+    config::{self, Company, Config, ConfigError, KeepSealed, LogFormat, SecretSource},
     directory,
     message::Language,
     secret::Secret,
@@ -198,6 +198,10 @@ impl Context {
                 backoff_max: Duration::from_millis(pull.retry_backoff_max_ms),
             },
             warn_after_hours: pull.window_warning_hours,
+            forget_sealed_after_ms: match self.config.store.keep_sealed {
+                KeepSealed::Always => None,
+                KeepSealed::Days(days) => Some(i64::from(days) * 24 * 60 * 60 * 1000),
+            },
         })
     }
 

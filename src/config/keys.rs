@@ -275,6 +275,12 @@ pub const KEYS: &[Key] = &[
     key(Unseal, "threads", from(0, 1024),
         "Threads that open message keys. 0 means one per core.").whole(0, "threads"),
 
+    key(Store, "keep_sealed", Kind::OneOf(&["days", "always", "never"]),
+        "What becomes of a record's sealed original once it is open: kept for keep_sealed_days, always, or not at all. \
+         The opened bytes and the hash of the original stay in any case; what is not open keeps its original.")
+        .text("days"),
+    key(Store, "keep_sealed_days", from(1, 36_500),
+        "Days after opening for which sealed originals are kept with keep_sealed = \"days\".").whole(30, "days"),
     key(Store, "disk_headroom_mib", from(0, 1_048_576),
         "`shiguan doctor` warns when less than this is free where the archive is.").whole(1024, "MiB"),
 

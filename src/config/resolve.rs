@@ -23,8 +23,8 @@ use super::{
     layers::{Layer, Layers, Source},
     secrets::SecretSource,
     sections::{
-        Api, Archive, Callback, CallbackSecrets, Company, Config, Explained, Language, Log, LogFormat,
-        LogLevel, Pull, Schedule, Sdk, Store, Unseal,
+        Api, Archive, Callback, CallbackSecrets, Company, Config, Explained, KeepSealed, Language, Log,
+        LogFormat, LogLevel, Pull, Schedule, Sdk, Store, Unseal,
     },
 };
 
@@ -107,6 +107,11 @@ impl Resolver<'_> {
                 threads: general.whole(Section::Unseal, "threads") as usize,
             },
             store: Store {
+                keep_sealed: match general.text(Section::Store, "keep_sealed").as_str() {
+                    "always" => KeepSealed::Always,
+                    "never" => KeepSealed::Days(0),
+                    _ => KeepSealed::Days(general.whole(Section::Store, "keep_sealed_days") as u32),
+                },
                 disk_headroom_mib: general.whole(Section::Store, "disk_headroom_mib"),
             },
             pull: self.pull(&general, "", &timezone_name),

@@ -116,9 +116,20 @@ pub struct Unseal {
     pub threads: usize,
 }
 
+/// How long the sealed original of an opened record is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeepSealed {
+    /// So many days after opening; 0 means not at all.
+    Days(u32),
+    /// For ever.
+    Always,
+}
+
 /// The database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Store {
+    /// What becomes of sealed originals of opened records.
+    pub keep_sealed: KeepSealed,
     /// Free MiB below which `doctor` warns.
     pub disk_headroom_mib: u64,
 }

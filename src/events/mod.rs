@@ -75,6 +75,17 @@ pub fn released(company: &str, count: u64) {
     info!(name: "open.released", event = "open.released", company, count, "waiting records are tried again");
 }
 
+/// Sealed originals were let go, as configured.
+pub fn sealed_forgotten(company: &str, count: u64) {
+    info!(
+        name: "store.forgot",
+        event = "store.forgot",
+        company,
+        count,
+        "sealed originals of opened records were let go; their hashes stay"
+    );
+}
+
 /// WeCom will soon delete what the archive lacks. `left` says so in words.
 pub fn window_in_danger(company: &str, left_ms: i64, left: &str) {
     warn!(

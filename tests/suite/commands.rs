@@ -497,3 +497,38 @@ fn logs_are_json_lines_when_asked_for() {
         (&Value::from(30), &Value::from("mock"))
     );
 }
+
+#[test]
+fn sealed_originals_go_when_the_configuration_says_so_and_the_content_stays_the_same() {
+    let scratch = tempfile::tempdir().expect("a scratch folder");
+    let corpus = Corpus::generate(scratch.path(), 200, 3);
+    let kept = program().archive(&scratch.path().join("kept"), &corpus);
+    kept.pull(&[0]);
+    let light = program().archive(&scratch.path().join("light"), &corpus);
+    let key = corpus.path.join("keys/v2.pem");
+    let aside = scratch.path().join("aside.pem");
+    fs::rename(&key, &aside).expect("moved");
+    let never = [&kit::PULL[..], &["--set", "store.keep_sealed=never"]].concat();
+    assert_eq!(light.run(&never).code, Some(3));
+    let sealed = |archive: &kit::Archive| -> i64 {
+        let database = rusqlite::Connection::open(archive.dir.join("data/archive.db")).expect("the archive");
+        database
+            .query_row("SELECT count(*) FROM sealed", [], |row| row.get(0))
+            .expect("a count")
+    };
+    let waiting = light.waiting().len() as i64;
+    assert!(waiting > 0);
+    assert_eq!(sealed(&light), waiting, "what is not open keeps its original");
+    // So a key that comes later still opens it.
+    fs::rename(&aside, &key).expect("moved back");
+    assert_eq!(light.run(&never).code, Some(0));
+    assert_eq!((sealed(&light), sealed(&kept)), (0, 200));
+    assert_eq!(light.digest(), kept.digest());
+    // Read again, nothing changes: the hashes are still there.
+    let again = light.run([&never[..], &["--from-seq", "0"]].concat()).json();
+    assert_eq!(
+        (&again["duplicate"], &again["stored"]),
+        (&Value::from(200), &Value::from(0)),
+        "{again}"
+    );
+}

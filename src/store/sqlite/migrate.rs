@@ -39,6 +39,11 @@ pub(in crate::store) const ALL: &[Migration] = &[
         name: "index",
         sql: include_str!("../../../migrations/sqlite/0002_index.sql"),
     },
+    Migration {
+        number: 3,
+        name: "calls",
+        sql: include_str!("../../../migrations/sqlite/0003_calls.sql"),
+    },
 ];
 
 /// The first migration after which bodies are packed and the index is built by the program.
