@@ -1,7 +1,7 @@
 //! Everything the store keeps about an opened record besides its bytes. All of it follows from the message, so
 //! it can be thrown away and written again by a later version (promise 4).
 //!
-//! In two halves: [`Derived::new`] needs nothing but the message and runs on any thread; [`write`] gives the names
+//! In two halves: [`Derived::new`] needs nothing but the message and runs on any thread; [`write()`] gives the names
 //! their rows and belongs to the writer.
 
 use rusqlite::{Transaction, params};
