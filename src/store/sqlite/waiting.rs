@@ -44,9 +44,11 @@ impl Store {
         };
         values.insert(0, company.0.into());
         let tx = self.begin()?;
+        // The planner takes the company for the better choice, and then reads every record of it.
         let rows = tx
             .prepare(&format!(
-                "SELECT id, state FROM record WHERE state >= 2 AND company = ?1 AND {which} ORDER BY id"
+                "SELECT id, state FROM record INDEXED BY record_waiting
+                 WHERE state >= 2 AND company = ?1 AND {which} ORDER BY id"
             ))?
             .query_map(params_from_iter(values), |row| Ok((row.get(0)?, row.get(1)?)))?
             .collect::<Result<Vec<(i64, i64)>, _>>()?;
@@ -131,7 +133,7 @@ impl Reader {
         limit: usize,
     ) -> Result<Vec<WaitingRow>> {
         let mut statement = self.conn.prepare_cached(
-            "SELECT id, company, seq, msgid, version, state, detail, attempts FROM record
+            "SELECT id, company, seq, msgid, version, state, detail, attempts FROM record INDEXED BY record_waiting
              WHERE state >= 2 AND id > ?1 AND (?2 IS NULL OR company = ?2) AND (?3 IS NULL OR state = ?3)
              ORDER BY id LIMIT ?4",
         )?;
