@@ -47,7 +47,12 @@ fn bench_all_measures_every_stage_over_one_corpus_and_leaves_nothing_behind() {
             positive(&ingest["per_second"]) && positive(&ingest["parent"]["peak_mib"]),
             "{ingest}"
         );
-        assert!(positive(&ingest["bytes"]["archive_per_record"]), "{ingest}");
+        for part in ["sealed", "body", "index", "rest", "plaintext_json"] {
+            assert!(
+                positive(&ingest["bytes"]["per_record_by_part"][part]),
+                "{part}: {ingest}"
+            );
+        }
         assert_eq!(ingest["idle_pull_ms"].as_array().map(Vec::len), Some(5));
     }
     let answers = report["search"]["entries"].as_array().expect("entries");
@@ -60,6 +65,7 @@ fn bench_all_measures_every_stage_over_one_corpus_and_leaves_nothing_behind() {
     ] {
         for (what, state) in [
             ("first page", "warm"),
+            ("first page", "fresh"),
             ("first page", "cold"),
             ("exact count", "warm"),
         ] {
@@ -105,4 +111,25 @@ fn an_archive_that_was_kept_can_be_asked_again() {
     assert_eq!(report["records"], 300);
     let wrong = program().run(["bench", "ingest", "--records", "10", "--rsa", "nonsense"]);
     assert_eq!(wrong.code, Some(2), "{}", wrong.stderr);
+}
+
+#[test]
+fn a_disturbed_ingest_pulls_again_until_the_books_balance() {
+    let scratch = tempfile::tempdir().expect("a scratch folder");
+    let report = bench(
+        scratch.path(),
+        &["ingest", "--records", "6000", "--faults", "--kills", "4"],
+    );
+    let disturbed = &report["disturbed"];
+    assert_eq!(disturbed["pulls_killed"], 2, "{disturbed}");
+    assert!(disturbed["pulls"].as_u64() >= Some(3), "{disturbed}");
+    assert_eq!(report["records"], 6000);
+    let waiting: u64 = disturbed["waiting"]
+        .as_object()
+        .expect("reasons")
+        .values()
+        .filter_map(Value::as_u64)
+        .sum();
+    assert!(waiting > 0, "no fault showed: {disturbed}");
+    assert_eq!(report["opened"].as_u64(), Some(6000 - waiting));
 }

@@ -8,15 +8,17 @@ use std::{
     time::Instant,
 };
 
+use sdk_mock::faults::FAULTS_FILE;
 use serde_json::{Value, json};
 
 use super::{
+    disturbed::{self, Disturbance},
     known::Known,
     machine, picture,
     watch::{STEP, Seen, Watch},
 };
 use crate::{
-    archive::{self, Job, Progress, Report},
+    archive::{self, Job, Progress},
     cli::{
         Global,
         context::{Context, Quiet},
@@ -24,6 +26,7 @@ use crate::{
         outcome::Failure,
         render,
     },
+    store::contract::DiskUsage,
     unseal::{Implementation, KeyRing},
 };
 
@@ -54,6 +57,13 @@ pub(super) struct Args {
     /// Folder for corpus and archive, which are deleted afterwards; its file system decides what a commit costs
     #[arg(long, value_name = "DIR", default_value = ".")]
     pub(super) dir: PathBuf,
+    /// Let the library misbehave in every way that is a record's or a page's own: crashes, refusals, cut-off bodies and
+    /// keys, unknown versions, pages that come twice, too short or not at all
+    #[arg(long)]
+    pub(super) faults: bool,
+    /// `kill -9` the pull or one of its children so many times on the way, and pull again
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(super) kills: u32,
     /// Leave corpus and archive where they are
     #[arg(long)]
     pub(super) keep: bool,
@@ -78,6 +88,8 @@ impl Default for Args {
             corpus: None,
             rsa: default_rsa(),
             threads: 0,
+            faults: false,
+            kills: 0,
             dir: PathBuf::from("."),
             keep: false,
             json: false,
@@ -121,6 +133,11 @@ impl Scratch {
             None => {
                 let corpus = folder.join("corpus");
                 generate(args, &corpus)?;
+                if args.faults {
+                    disturbed::faults()
+                        .save(&corpus.join(FAULTS_FILE))
+                        .map_err(Failure::run)?;
+                }
                 corpus
             }
         };
@@ -157,12 +174,24 @@ pub(super) struct Outcome {
     /// The archive.
     pub(super) database: PathBuf,
     args: Args,
-    report: Report,
+    tally: Tally,
     seen: Seen,
     file_system: String,
     corpus_bytes: u64,
     files: Vec<(String, u64)>,
+    disk: DiskUsage,
+    plaintext_bytes: u64,
     idle_seconds: Vec<f64>,
+}
+
+/// What came of it.
+pub(super) struct Tally {
+    pub(super) records: u64,
+    pub(super) opened: u64,
+    pub(super) waiting: u64,
+    pub(super) seconds: f64,
+    /// How it was disturbed, if it was.
+    pub(super) disturbance: Option<Disturbance>,
 }
 
 pub(super) fn measure(global: &Global, args: &Args) -> Result<Outcome, Failure> {
@@ -182,18 +211,40 @@ pub(super) fn pull(global: &Global, args: &Args, scratch: &Scratch, name: &str) 
         ..global.clone()
     };
     let context = Context::load(&global)?;
+    // The conveyor warns of what a corpus of last year looks like; here that is no news.
+    context.start_logging(&global, Quiet::Errors).ok();
+    let (tally, seen) = if args.kills > 0 {
+        disturbed::pull(&context, &global.config, args, &scratch.corpus)?
+    } else {
+        undisturbed(&context, args, &scratch.corpus)?
+    };
+    let database = context.database();
+    let reader = context.reader()?;
+    Ok(Outcome {
+        files: files(&database)?,
+        idle_seconds: idle(&global)?,
+        file_system: machine::file_system(&home),
+        corpus_bytes: fs::metadata(scratch.corpus.join("chatdata.jsonl")).map_or(0, |file| file.len()),
+        disk: reader.disk_usage()?,
+        plaintext_bytes: reader.plaintext_bytes()?,
+        database,
+        args: args.clone(),
+        tally,
+        seen,
+    })
+}
+
+/// One run in this process.
+fn undisturbed(context: &Context, args: &Args, corpus: &Path) -> Result<(Tally, Seen), Failure> {
     let mut setup = context.setups(None)?.remove(0);
     if args.threads > 0 {
         setup.children = args.threads;
     }
-    let ring = KeyRing::load_dir(&scratch.corpus.join("keys"), None)?;
+    let ring = KeyRing::load_dir(&corpus.join("keys"), None)?;
     setup.ring = Arc::new(match args.implementation()? {
-        None => ring.prepare_with(&Known::of(&scratch.corpus)?, args.threads)?,
+        None => ring.prepare_with(&Known::of(corpus)?, args.threads)?,
         Some(implementation) => ring.prepare(implementation, args.threads)?,
     });
-    // The conveyor warns of what a corpus of last year looks like; here that is no news.
-    context.start_logging(&global, Quiet::Errors).ok();
-
     let desk = context.desk()?;
     let counters = Arc::new(Progress::default());
     let counted = Arc::clone(&counters);
@@ -214,17 +265,14 @@ pub(super) fn pull(global: &Global, args: &Args, scratch: &Scratch, name: &str) 
     if let Some(failure) = report.failure {
         return Err(failure.into());
     }
-    let database = context.database();
-    Ok(Outcome {
-        files: files(&database)?,
-        idle_seconds: idle(&global)?,
-        file_system: machine::file_system(&home),
-        corpus_bytes: fs::metadata(scratch.corpus.join("chatdata.jsonl")).map_or(0, |file| file.len()),
-        database,
-        args: args.clone(),
-        report,
-        seen,
-    })
+    let tally = Tally {
+        records: report.books.received,
+        opened: report.books.opened,
+        waiting: report.waiting(),
+        seconds: report.took.as_secs_f64(),
+        disturbance: None,
+    };
+    Ok((tally, seen))
 }
 
 /// Whole commands that find nothing new: start, children, one call, end.
@@ -269,15 +317,15 @@ fn files(database: &Path) -> Result<Vec<(String, u64)>, Failure> {
 
 impl Outcome {
     fn records(&self) -> u64 {
-        self.report.books.received
+        self.tally.records
     }
 
     fn seconds(&self) -> f64 {
-        self.report.took.as_secs_f64()
+        self.tally.seconds
     }
 
     fn per_second(&self) -> f64 {
-        self.report.books.opened as f64 / self.seconds().max(1e-9)
+        self.tally.opened as f64 / self.seconds().max(1e-9)
     }
 
     /// Seconds of each full step of 100,000 records.
@@ -298,9 +346,15 @@ impl Outcome {
         self.files.iter().map(|(_, bytes)| bytes).sum()
     }
 
+    /// Everything that is kept but the sealed originals, against the JSON as opened.
+    fn share(&self) -> f64 {
+        (self.disk.body + self.disk.index + self.disk.rest) as f64 / self.plaintext_bytes.max(1) as f64
+    }
+
     pub(super) fn json(&self) -> Value {
         let records = self.records().max(1) as f64;
         let micro = |seconds: f64| (seconds * 1e7 / records).round() / 10.0;
+        let each = |bytes: u64| (bytes as f64 * 10.0 / records).round() / 10.0;
         let threads: serde_json::Map<_, _> = self
             .seen
             .threads
@@ -340,8 +394,9 @@ impl Outcome {
             "threads": if self.args.threads == 0 { machine::cores() } else { self.args.threads },
             "file_system": self.file_system,
             "records": self.records(),
-            "opened": self.report.books.opened,
-            "waiting": self.report.waiting(),
+            "opened": self.tally.opened,
+            "waiting": self.tally.waiting,
+            "disturbed": self.tally.disturbance.as_ref().map(Disturbance::json),
             "seconds": round(self.seconds()),
             "per_second": self.per_second().round(),
             "per_100000": steps,
@@ -354,7 +409,11 @@ impl Outcome {
             "peak_together_mib": self.seen.peak_together_kib / 1024,
             "bytes": {"files": files, "archive": self.disk(), "corpus": self.corpus_bytes,
                       "archive_per_record": (self.disk() as f64 / records).round(),
-                      "corpus_per_record": (self.corpus_bytes as f64 / records).round()},
+                      "corpus_per_record": (self.corpus_bytes as f64 / records).round(),
+                      "per_record_by_part": {"sealed": each(self.disk.sealed), "body": each(self.disk.body),
+                                             "index": each(self.disk.index), "rest": each(self.disk.rest),
+                                             "plaintext_json": each(self.plaintext_bytes)},
+                      "all_but_sealed_against_plaintext": (self.share() * 1e4).round() / 1e4},
             "idle_pull_ms": self.idle_seconds.iter().map(|seconds| (seconds * 1e4).round() / 10.0).collect::<Vec<_>>(),
             "timeline": {"columns": ["seconds", "records", "parent_mib", "children_mib"], "rows": self.seen.timeline()},
         })
@@ -392,14 +451,21 @@ impl Outcome {
                 / records
         );
         println!(
-            "memory: {} MiB at most, with the children {} MiB; on disk {:.0} bytes per record (the corpus has {:.0}); \
-             pull that finds nothing new: {:.0} ms",
+            "memory: {} MiB at most, with the children {} MiB; on disk {:.0} bytes per record (sealed {:.0}, body {:.0}, \
+             index {:.0}, rest {:.0}; all but sealed {:.3} × the JSON); pull that finds nothing new: {:.0} ms",
             self.seen.parent.peak_kib / 1024,
             self.seen.peak_together_kib / 1024,
             self.disk() as f64 / records,
-            self.corpus_bytes as f64 / records,
+            self.disk.sealed as f64 / records,
+            self.disk.body as f64 / records,
+            self.disk.index as f64 / records,
+            self.disk.rest as f64 / records,
+            self.share(),
             self.idle_seconds.get(self.idle_seconds.len() / 2).unwrap_or(&0.0) * 1000.0
         );
+        if let Some(disturbance) = &self.tally.disturbance {
+            println!("{}", disturbance.words());
+        }
         let series = picture::Series {
             name: "× 100 000, records/s".to_owned(),
             points: (1..)

@@ -3,6 +3,7 @@
 //! Every figure is made on the mock library's cipher and comes with seed, machine and versions. `unseal` looks at
 //! the stages one by one, `ingest` at the whole way through real children into a fresh archive, `search` at answers.
 
+mod disturbed;
 mod ingest;
 mod known;
 mod machine;

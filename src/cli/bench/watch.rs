@@ -7,7 +7,7 @@ use std::{
     fs,
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU32, Ordering},
     },
     thread::{self, JoinHandle},
     time::{Duration, Instant},
@@ -36,11 +36,11 @@ pub(super) struct Usage {
 /// Everything that was seen.
 #[derive(Debug, Default)]
 pub(super) struct Seen {
-    /// This process.
+    /// The process that is watched.
     pub(super) parent: Usage,
     /// Its children by process id, those that ended meanwhile too.
     pub(super) children: BTreeMap<u32, Usage>,
-    /// Processor seconds of this process's threads, by name.
+    /// Processor seconds of the watched process's threads, by name.
     pub(super) threads: BTreeMap<String, f64>,
     /// Seconds at which each [`STEP`] was reached.
     pub(super) steps: Vec<f64>,
@@ -57,14 +57,19 @@ pub(super) struct Watch {
 }
 
 impl Watch {
-    /// Begins to watch; `count` tells how many records are through.
-    pub(super) fn begin(count: impl Fn() -> u64 + Send + 'static) -> Self {
+    /// Begins to watch this process; `count` tells how many records are through.
+    pub(super) fn begin(count: impl FnMut() -> u64 + Send + 'static) -> Self {
         // The peak so far belongs to whatever this process did before.
         let _refused = fs::write("/proc/self/clear_refs", "5");
+        Self::of(Arc::new(AtomicU32::new(std::process::id())), count)
+    }
+
+    /// Begins to watch a process that may be replaced by another one: `process` always names the current one.
+    pub(super) fn of(process: Arc<AtomicU32>, mut count: impl FnMut() -> u64 + Send + 'static) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
         let told = Arc::clone(&stop);
         let thread = thread::spawn(move || {
-            let (began, before) = (Instant::now(), own_threads());
+            let (began, before) = (Instant::now(), threads_of(process.load(Ordering::Relaxed)));
             let mut seen = Seen::default();
             let mut looks = 0;
             loop {
@@ -74,7 +79,7 @@ impl Watch {
                     seen.steps.push(seconds);
                 }
                 if last || looks % RARELY == 0 {
-                    seen.look();
+                    seen.look(process.load(Ordering::Relaxed));
                     if last || looks % (RARELY * 4) == 0 {
                         seen.note(seconds, done);
                     }
@@ -105,19 +110,19 @@ impl Watch {
 }
 
 impl Seen {
-    fn look(&mut self) {
-        let own = std::process::id();
-        if let Some(usage) = usage(own) {
-            self.parent = usage;
+    fn look(&mut self, process: u32) {
+        if let Some(usage) = usage(process) {
+            let peak_kib = self.parent.peak_kib.max(usage.peak_kib);
+            self.parent = Usage { peak_kib, ..usage };
         }
-        for (id, thread) in own_threads() {
+        for (id, thread) in threads_of(process) {
             self.by_thread.insert(id, thread);
         }
         let mut together = self.parent.resident_kib;
         for usage in self.children.values_mut() {
             usage.resident_kib = 0;
         }
-        for child in children_of(own) {
+        for child in children_of(process) {
             if let Some(usage) = usage(child) {
                 together += usage.resident_kib;
                 self.children.insert(child, usage);
@@ -170,8 +175,8 @@ fn cpu_seconds(stat: &str) -> Option<f64> {
     Some(ticks as f64 / rustix::param::clock_ticks_per_second() as f64)
 }
 
-fn own_threads() -> BTreeMap<u32, (String, f64)> {
-    let Ok(tasks) = fs::read_dir("/proc/self/task") else {
+fn threads_of(process: u32) -> BTreeMap<u32, (String, f64)> {
+    let Ok(tasks) = fs::read_dir(format!("/proc/{process}/task")) else {
         return BTreeMap::new();
     };
     tasks
@@ -191,7 +196,7 @@ fn own_threads() -> BTreeMap<u32, (String, f64)> {
 }
 
 /// Every process whose parent is the given one. Not every kernel keeps lists of children, all know the parent.
-fn children_of(parent: u32) -> Vec<u32> {
+pub(super) fn children_of(parent: u32) -> Vec<u32> {
     let Ok(processes) = fs::read_dir("/proc") else {
         return Vec::new();
     };

@@ -1,6 +1,6 @@
 //! How much room the archive takes, by what it is for.
 
-use super::Reader;
+use super::{Reader, pack::unpacked_length};
 use crate::store::{Result, contract::DiskUsage};
 
 impl Reader {
@@ -29,5 +29,17 @@ impl Reader {
         usage.free = pragma("freelist_count")? * pragma("page_size")?;
         usage.records = super::stats::coverage(&view)?.records;
         Ok(usage)
+    }
+
+    /// Bytes of all bodies as they were opened. Looks at every body, so it takes a while on a great archive.
+    pub fn plaintext_bytes(&self) -> Result<u64> {
+        let view = self.view()?;
+        let mut statement = view.prepare("SELECT dictionary, body FROM plaintext")?;
+        let mut rows = statement.query([])?;
+        let mut bytes = 0;
+        while let Some(row) = rows.next()? {
+            bytes += unpacked_length(row, 0, 1)? as u64;
+        }
+        Ok(bytes)
     }
 }

@@ -149,11 +149,7 @@ impl Unpacker {
         let Some(id) = row.get::<_, Option<i64>>(dictionary)? else {
             return Ok(data.to_vec());
         };
-        let damaged = |what: &str| StoreError::Damaged(format!("a body cannot be unpacked: {what}"));
-        let length = match get_frame_content_size(data) {
-            Ok(Some(length)) if length <= MOST => length as usize,
-            _ => return Err(damaged("its length is missing")),
-        };
+        let length = unpacked_length(row, dictionary, body)?;
         let mut ready = self.ready.borrow_mut();
         let decompressor = match ready.entry(id) {
             Entry::Occupied(known) => known.into_mut(),
@@ -176,6 +172,22 @@ impl Unpacker {
             .ok()
             .filter(|body| body.len() == length)
             .ok_or_else(|| damaged("its bytes have changed"))
+    }
+}
+
+fn damaged(what: &str) -> StoreError {
+    StoreError::Damaged(format!("a body cannot be unpacked: {what}"))
+}
+
+/// Bytes of the body in two columns of a row, as it was before it was packed.
+pub(super) fn unpacked_length(row: &Row<'_>, dictionary: usize, body: usize) -> Result<usize> {
+    let data = row.get_ref(body)?.as_blob().map_err(rusqlite::Error::from)?;
+    if row.get::<_, Option<i64>>(dictionary)?.is_none() {
+        return Ok(data.len());
+    }
+    match get_frame_content_size(data) {
+        Ok(Some(length)) if length <= MOST => Ok(length as usize),
+        _ => Err(damaged("its length is missing")),
     }
 }
 
