@@ -120,11 +120,14 @@ fn compress(current: Option<&Current>, body: &[u8]) -> Option<Vec<u8>> {
     let serial = current.map_or(0, |current| current.serial);
     COMPRESSOR.with_borrow_mut(|slot| {
         if slot.as_ref().is_none_or(|(ready, _)| *ready != serial) {
-            let compressor = match current {
+            let mut compressor = match current {
                 Some(current) => Compressor::with_dictionary(LEVEL, &current.bytes),
                 None => Compressor::new(LEVEL),
-            };
-            *slot = Some((serial, compressor.ok()?));
+            }
+            .ok()?;
+            // The row names the dictionary; saying it again costs four bytes per body.
+            compressor.include_dictid(false).ok()?;
+            *slot = Some((serial, compressor));
         }
         slot.as_mut()?.1.compress(body).ok()
     })
@@ -319,6 +322,28 @@ mod tests {
         let packed = trained.pack(body);
         assert_eq!(packed.dictionary, Some(1));
         assert!(packed.data.len() * 2 < body.len(), "{}", packed.data.len());
+    }
+
+    #[test]
+    fn frames_name_no_dictionary_and_those_that_do_are_still_read() {
+        let (conn, trained) = archive();
+        let body = br#"{"msgid":"987654_17567","action":"send","from":"a3","tolist":["b"]}"#;
+        let named = |frame: &[u8]| zstd::zstd_safe::get_dict_id_from_frame(frame).is_some();
+        let packed = trained.pack(body);
+        assert!(!named(&packed.data));
+        // As archives were written before.
+        let bytes: Vec<u8> = conn
+            .query_row("SELECT bytes FROM dictionary", [], |row| row.get(0))
+            .expect("kept");
+        let old = Compressor::with_dictionary(LEVEL, &bytes)
+            .expect("made")
+            .compress(body)
+            .expect("packed");
+        assert!(named(&old) && old.len() == packed.data.len() + 4);
+        let back = conn.query_row_and_then("SELECT 1, ?", params![old], |row| {
+            Unpacker::default().body(&conn, row, 0, 1)
+        });
+        assert_eq!(back.expect("unpacked"), body);
     }
 
     #[test]
