@@ -11,6 +11,7 @@ mod fence;
 mod help;
 mod keys;
 mod kill;
+mod modes;
 mod official;
 mod reading;
 mod rooms;

@@ -129,6 +129,11 @@ fn make_private(path: &Path) -> Result<()> {
     }
 }
 
+/// A further connection to a file that is known to be ours.
+pub(super) fn connect_to_read(path: &Path) -> Result<Connection> {
+    connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY)
+}
+
 fn connect(path: &Path, mode: OpenFlags) -> Result<Connection> {
     let unusable = |error: rusqlite::Error| StoreError::Unusable {
         path: path.into(),
