@@ -110,6 +110,26 @@ impl History {
             .collect()
     }
 
+    /// Every item of an aspect that held at some time from `from` up to, not including, `to`. For a time before anything
+    /// was told of the aspect: those told first, where no beginning is known.
+    pub fn during(&self, aspect: Aspect, from: Millis, to: Millis) -> Vec<Was<'_>> {
+        let first = self.of(aspect).map(|span| span.learnt).min();
+        self.of(aspect)
+            .filter_map(|span| {
+                if span.from() < to && span.until.is_none_or(|until| from < until) {
+                    Some(doubted(span, from))
+                } else if span.since.is_none() && first == Some(span.learnt) && to <= span.learnt {
+                    Some(Was {
+                        span,
+                        doubt: Doubt::LearntLater,
+                    })
+                } else {
+                    None
+                }
+            })
+            .collect()
+    }
+
     /// Spans of one aspect, in the order they were learnt.
     pub fn of(&self, aspect: Aspect) -> impl Iterator<Item = &Span> {
         self.0.iter().filter(move |span| span.aspect == aspect)

@@ -2,11 +2,15 @@
 //!
 //! ```text
 //! server ──► sockets, tokens, limits, faults, a record of what was asked
+//! town   ──► a company with people, rooms, departments and tags, whose changes show in the answers
 //! ```
 //!
-//! Enters: secrets, handlers, reactions. Leaves: answers as the platform gives them. Tests use it, and `shiguan demo`.
+//! Enters: secrets, handlers, reactions, a town. Leaves: answers as the platform gives them. Tests use it, and
+//! `shiguan demo`. Each subject of the API has a file of handlers in `town`; a further subject gets a further one.
 //! Must not know `src`: the rules here were written down a second time, from the reference.
 
 mod server;
+pub mod town;
 
 pub use server::{Asked, Reaction, WeCom, refusal};
+pub use town::Town;
