@@ -164,6 +164,9 @@ fn list(context: &Context, args: &Args) -> Result<Exit, Failure> {
     }
     if !args.json {
         print!("{table}");
+        if let Some(legend) = names.legend(words) {
+            eprintln!("{legend}");
+        }
         let total = render::number(total as u64);
         eprintln!(
             "{}",

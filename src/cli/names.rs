@@ -3,6 +3,7 @@
 //! Ids always stay visible, because those are what an auditor swears to. All names of a page are looked up at once.
 
 use std::{
+    borrow::Cow,
     cell::{Cell, RefCell},
     collections::{HashMap, HashSet},
 };
@@ -94,7 +95,7 @@ impl Names {
         let found = self.found.borrow();
         let history = found
             .get(&(company, class))
-            .and_then(|known| known.get(&*fold_id(id)));
+            .and_then(|known| known.get(&*key(class, id)));
         let Some(history) = history else {
             return id.to_owned();
         };
@@ -137,7 +138,7 @@ impl Names {
         at: Option<Millis>,
     ) -> Option<Value> {
         let found = self.found.borrow();
-        let history = found.get(&(company, class))?.get(&*fold_id(id))?;
+        let history = found.get(&(company, class))?.get(&*key(class, id))?;
         let now = history.name_now()?;
         let then = at.and_then(|at| history.name_at(at));
         Some(json!({
@@ -155,6 +156,14 @@ impl Names {
                 "* learnt only after the message was sent (what it was called then is not known; shown is the earliest)",
             )
         })
+    }
+}
+
+/// The form an id is compared in.
+fn key(class: Class, id: &str) -> Cow<'_, str> {
+    match class {
+        Class::Person => fold_id(id),
+        _ => Cow::Borrowed(id),
     }
 }
 

@@ -1,5 +1,7 @@
 //! `shiguan directory list`: everybody and everything known, as it is now.
 
+use std::io::Write;
+
 use serde_json::Value;
 
 use super::super::{
@@ -75,6 +77,7 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
             })?),
         };
     let words = Words(context.language);
+    let mut out = std::io::stdout().lock();
     let mut table = Table::new(words.say(
         ["ID", "名称", "类别", "说明", "状态"],
         ["id", "name", "kind", "more", "standing"],
@@ -96,7 +99,7 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
                 if args.json {
                     let mut shown = super::head_json(dossier, &reader)?;
                     shown.insert("now".to_owned(), super::now_json(dossier));
-                    println!("{}", Value::Object(shown));
+                    writeln!(out, "{}", Value::Object(shown))?;
                 } else {
                     table.row(row(dossier, words));
                 }
@@ -107,7 +110,8 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
         }
     }
     if !args.json {
-        print!("{table}");
+        write!(out, "{table}")?;
+        out.flush()?;
     }
     end(&reader, args, words, more)
 }

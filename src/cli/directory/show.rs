@@ -1,6 +1,6 @@
 //! `shiguan directory show ID`: a dossier with its whole history, or as it was on a day.
 
-use std::collections::HashSet;
+use std::{collections::HashSet, io::Write};
 
 use serde_json::{Value, json};
 
@@ -61,11 +61,12 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
                 .hint("`shiguan directory list people` lists who is; `shiguan directory refresh` asks WeCom about new ids"),
         );
     }
+    let mut out = std::io::stdout().lock();
     for dossier in &found {
         if args.json {
-            println!("{}", dossier_json(&context, &reader, dossier, at)?);
+            writeln!(out, "{}", dossier_json(&context, &reader, dossier, at)?)?;
         } else {
-            print(&context, &reader, dossier, at)?;
+            print(&mut out, &context, &reader, dossier, at)?;
         }
     }
     Ok(Exit::Well)
@@ -139,6 +140,7 @@ fn doubt_word(doubt: Doubt) -> Option<&'static str> {
 }
 
 fn print(
+    out: &mut dyn Write,
     context: &Context,
     reader: &Reader,
     dossier: &Dossier,
@@ -147,7 +149,8 @@ fn print(
     let (words, zone) = (Words(context.language), &context.zone);
     let names = named(reader, dossier)?;
     let now = dossier.history.name_now().map_or("-", |span| span.value.as_str());
-    println!(
+    writeln!(
+        out,
         "{}",
         names::tame(&format!(
             "{now}({})  {}  {}",
@@ -155,7 +158,7 @@ fn print(
             words.subject(super::kind_word(dossier)),
             reader.company_name(dossier.company)?.unwrap_or_default(),
         ))
-    );
+    )?;
     let asked = render::time(dossier.answered.or(dossier.asked), zone);
     let standing = match dossier.standing {
         Standing::Unknown => words.say("尚未查询", "not asked about yet").to_owned(),
@@ -165,7 +168,7 @@ fn print(
             format!("not available: {}", dossier.why),
         ),
     };
-    println!("  {}", render::tame(&standing));
+    writeln!(out, "  {}", render::tame(&standing))?;
     let mut table = Table::new(words.say(
         ["  事项", "值", "起", "止", "获知于", "来源"],
         ["  what", "value", "from", "to", "learnt", "source"],
@@ -226,7 +229,7 @@ fn print(
         ]);
     }
     if !table.is_empty() {
-        print!("{table}");
+        write!(out, "{table}")?;
     }
     Ok(())
 }
