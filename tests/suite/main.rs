@@ -12,6 +12,7 @@ mod help;
 mod keys;
 mod kill;
 mod official;
+mod people;
 mod reading;
 mod rooms;
 mod search;
