@@ -593,7 +593,10 @@ fn a_directory_that_is_down_costs_the_archive_nothing() {
         ended
     };
     let mut child = run(&house);
-    wait("the first message", || house.search("msgid:m1").len() == 1);
+    wait("the first message", || {
+        let found = house.run(&["search", "--json", "msgid:m1"]);
+        found.code == Some(0) && found.stdout.lines().count() == 1
+    });
     // The task that asks is stuck by now; pulls go on.
     wait("a call", || house.server.count(path) > 0);
     assert!(stop(&mut child).success());
