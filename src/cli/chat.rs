@@ -148,7 +148,7 @@ fn list(context: &Context, args: &Args) -> Result<Exit, Failure> {
         if args.json {
             println!(
                 "{}",
-                json!({"chat": chat.key.to_string(), "room": matches!(chat.key, ChatKey::Room(_)),
+                json!({"chat": chat.key.to_string(), "label": labels(&names, &reader, words, &chat)?, "room": matches!(chat.key, ChatKey::Room(_)),
                        "company": reader.company_name(chat.company)?, "messages": chat.messages,
                        "first": render::time_json(chat.first, &context.zone),
                        "last": render::time_json(chat.last, &context.zone)})

@@ -550,6 +550,87 @@ fn what_came_before_a_failure_is_kept_and_the_rest_is_asked_for_later() {
 }
 
 #[test]
+fn a_list_that_is_too_large_is_read_department_by_department() {
+    let mut company = small();
+    let mut messages = Vec::new();
+    for nth in 0..60 {
+        let id = format!("staff{nth}");
+        company.member(member(&id, &format!("员工{nth}"), 1 + nth as i64 % 2));
+        messages.push(text(nth, &id, &["lisi"], "", 1_750_000_000_000));
+    }
+    let house = House::new(company, &messages);
+    house.pull();
+    house.server.script("/cgi-bin/user/list", [Reaction::Code(45029)]);
+    let told = house.refresh();
+    assert_eq!(
+        (&told["left"], &told["not_available"], &told["troubles"]),
+        (&json!(0), &json!(0), &json!([]))
+    );
+    // Refused once, then the root and the department below it.
+    assert_eq!(house.server.count("/cgi-bin/user/list"), 3);
+    assert_eq!(house.server.count("/cgi-bin/user/get"), 0);
+    assert_eq!(house.search("from:员工59").len(), 1);
+    // Whoever was not asked about because a list broke off is asked about singly, and nobody is declared gone.
+    house.server.script("/cgi-bin/user/list", [Reaction::Code(60011)]);
+    let told = house.refresh_all();
+    assert_eq!(
+        (&told["left"], &told["not_available"]),
+        (&json!(0), &json!(0)),
+        "{told}"
+    );
+    assert!(house.server.count("/cgi-bin/user/get") >= 60);
+}
+
+#[test]
+fn followers_beyond_one_page_are_all_read_before_any_is_taken_for_gone() {
+    let mut company = small();
+    company.customers.get_mut(&guest(1)).expect("there").follows = (0..7)
+        .map(|nth| Follow {
+            userid: format!("f{nth}"),
+            since: 1_700_000_000,
+            ..Follow::default()
+        })
+        .collect();
+    let house = House::new(company, &[text(1, "lisi", &[&guest(1)], "", 1_750_000_000_000)]);
+    house.pull();
+    house.refresh();
+    let followers = |house: &House| {
+        let shown = house.show(&guest(1), None);
+        shown["now"]["follower"].as_array().map_or(0, Vec::len)
+    };
+    assert_eq!(followers(&house), 7);
+    // Two to a page from now on.
+    let town = house.town.clone();
+    house.server.on("/cgi-bin/externalcontact/get", move |asked| {
+        let company = town.company();
+        let all = &company.customers[&guest(1)].follows;
+        let from: usize = asked.query.get("cursor").and_then(|text| text.parse().ok()).unwrap_or(0);
+        let page: Vec<Value> = all
+            .iter()
+            .skip(from)
+            .take(2)
+            .map(|follow| json!({"userid": follow.userid, "createtime": follow.since, "remark": "", "tags": []}))
+            .collect();
+        let next = from + page.len();
+        let cursor = if next < all.len() { next.to_string() } else { String::new() };
+        Reaction::Json(json!({"errcode": 0, "external_contact": {"external_userid": guest(1), "name": "王小明", "type": 1},
+                              "follow_user": page, "next_cursor": cursor}))
+    });
+    house.refresh_all();
+    assert_eq!(followers(&house), 7);
+    house
+        .town
+        .company()
+        .customers
+        .get_mut(&guest(1))
+        .expect("there")
+        .follows
+        .pop();
+    house.refresh_all();
+    assert_eq!(followers(&house), 6);
+}
+
+#[test]
 fn a_directory_that_is_down_costs_the_archive_nothing() {
     let mut company = small();
     company.robots.insert(

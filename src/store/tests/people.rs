@@ -161,6 +161,30 @@ fn what_is_due_is_unknown_first_then_old_and_refusals_wait_longer_each_time() {
 }
 
 #[test]
+fn an_event_makes_due_what_is_known_and_nothing_else() {
+    let mut scratch = Scratch::new();
+    let company = scratch.company;
+    scratch.keep(1, &[text("1", "alice", "bob", 5, "x")]);
+    meet(&mut scratch);
+    learn(
+        &mut scratch,
+        10,
+        &answer(vec![named("alice", "甲"), named("bob", "乙")]),
+    );
+    let changed = ["Alice", GUEST].map(Subject::person);
+    assert_eq!(
+        scratch
+            .store
+            .ask_again(company, &changed, Millis(20))
+            .expect("noted"),
+        1
+    );
+    let due = scratch.store.due(company, Millis(20), &AGES, 10).expect("read");
+    let due: Vec<&str> = due.old.members.iter().map(|who| who.key.as_str()).collect();
+    assert_eq!(due, ["alice"]);
+}
+
+#[test]
 fn a_row_is_written_only_when_something_changed() {
     let mut scratch = Scratch::new();
     for (at, name) in [(10, "甲"), (20, "甲"), (30, "乙"), (40, "乙"), (50, "甲")] {

@@ -74,9 +74,10 @@ pub(in crate::store::sqlite) fn rooms(conn: &Connection, name: &str) -> Result<E
     if folded.is_empty() {
         return Ok(Expr::none());
     }
-    let sql = "SELECT DISTINCT s.company, c.id FROM known k
-           JOIN subject s ON s.id = k.subject AND s.class = 1
-           JOIN chat c ON c.kind = 1 AND c.key = s.key AND c.company = s.company
+    // The order of the tables is ours to say: names first, because they are read in one row of pages.
+    let sql = "SELECT DISTINCT s.company, c.id FROM known k INDEXED BY known_folded
+           CROSS JOIN subject s ON s.id = k.subject AND s.class = 1
+           CROSS JOIN chat c ON c.kind = 1 AND c.key = s.key AND c.company = s.company
          WHERE k.folded IS NOT NULL AND instr(k.folded, ?1) ORDER BY 1, 2";
     by_company(conn, sql, &[&folded], Kind::Chat)
 }
@@ -98,7 +99,7 @@ fn subjects(called: &Called<'_>) -> (String, Vec<String>) {
         ),
         Called::Containing(part) => (
             format!(
-                "found (subject) AS (SELECT DISTINCT subject FROM known
+                "found (subject) AS (SELECT DISTINCT subject FROM known INDEXED BY known_folded
                    WHERE folded IS NOT NULL AND ?1 <> '' AND instr(folded, ?1) AND aspect IN ({}))",
                 list(&NAMES)
             ),
@@ -108,7 +109,8 @@ fn subjects(called: &Called<'_>) -> (String, Vec<String>) {
         Called::Tagged(tag) => (
             format!(
                 "RECURSIVE tag (company, class, key) AS (
-                   SELECT company, class, key FROM subject WHERE class IN (3, 4) AND key = ?2
+                   SELECT s.company, s.class, s.key FROM company c
+                     CROSS JOIN subject s ON s.company = c.id AND s.class IN (3, 4) AND s.key = ?2
                    UNION SELECT s.company, s.class, s.key FROM known k JOIN subject s ON s.id = k.subject
                      WHERE k.folded = ?1 AND k.aspect = {name} AND s.class IN (3, 4)),
                  within (company, key) AS (
@@ -135,7 +137,8 @@ fn subjects(called: &Called<'_>) -> (String, Vec<String>) {
         Called::In(department) => (
             format!(
                 "RECURSIVE within (company, key) AS (
-                   SELECT company, key FROM subject WHERE class = 2 AND key = ?2
+                   SELECT s.company, s.key FROM company c
+                     CROSS JOIN subject s ON s.company = c.id AND s.class = 2 AND s.key = ?2
                    UNION SELECT s.company, s.key FROM known k JOIN subject s ON s.id = k.subject
                      WHERE k.folded = ?1 AND k.folded <> '' AND k.aspect = {name} AND s.class = 2
                    {below}),

@@ -127,6 +127,32 @@ impl Store {
     }
 }
 
+impl Store {
+    /// Makes ids due now, because an event said that they changed. Ids nobody knows and nobody met are left out: they
+    /// are asked about when a message names them. Returns how many are due.
+    pub fn ask_again(&mut self, company: CompanyId, subjects: &[Subject], now: Millis) -> Result<u64> {
+        let mut count = 0;
+        self.begin_and(|tx| {
+            for subject in subjects {
+                count += tx
+                    .prepare_cached(
+                        "UPDATE subject SET due = min(due, ?4)
+                         WHERE company = ?1 AND class = ?2 AND key = ?3 AND due < ?5",
+                    )?
+                    .execute(params![
+                        company.0,
+                        subject.class.number(),
+                        subject.key,
+                        now.0,
+                        NEVER
+                    ])? as u64;
+            }
+            Ok(())
+        })?;
+        Ok(count)
+    }
+}
+
 fn new_people(conn: &Connection, company: CompanyId, after: i64) -> Result<Vec<String>> {
     let mut statement = conn.prepare_cached(
         "WITH fresh AS MATERIALIZED (SELECT DISTINCT audience FROM message WHERE record > ?1 AND company = ?2)

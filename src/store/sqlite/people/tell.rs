@@ -27,9 +27,9 @@ impl Reader {
         }
         let view = self.view()?;
         let mut statement = view.prepare_cached(&format!(
-            "SELECT {COLUMNS} FROM subject s JOIN company c ON c.id = s.company
-             WHERE s.company = c.id AND (?1 IS NULL OR s.company = ?1) AND s.class = ?2
-               AND s.key IN (SELECT value FROM json_each(?3)) ORDER BY s.id"
+            "SELECT {COLUMNS} FROM json_each(?3) j CROSS JOIN company c
+               CROSS JOIN subject s ON s.company = c.id AND s.class = ?2 AND s.key = j.value
+             WHERE ?1 IS NULL OR c.id = ?1 ORDER BY s.id"
         ))?;
         let keys = serde_json::json!(keys).to_string();
         let values = params![company.map(|company| company.0), class.number(), keys];
