@@ -8,6 +8,7 @@
 //!        callback ───┘   wakes it when WeCom calls
 //!
 //! directory   WeCom's server API: names, rooms, consent
+//! people      who somebody was, as history: what to ask the directory, what its answers say
 //! ```
 
 pub mod archive;
@@ -18,6 +19,7 @@ pub mod directory;
 pub mod events;
 pub mod ids;
 pub mod message;
+pub mod people;
 pub mod record;
 pub mod search;
 pub mod secret;

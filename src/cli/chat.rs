@@ -7,6 +7,7 @@ use serde_json::json;
 use super::{
     Global,
     context::{Context, Quiet},
+    names::Names,
     outcome::{Exit, Failure},
     render::{self, Table},
     search::View,
@@ -14,7 +15,11 @@ use super::{
 };
 use crate::{
     message,
-    store::contract::{ChatKey, ChatRow, Order},
+    people::Class,
+    store::{
+        Reader,
+        contract::{ChatKey, ChatRow, Order},
+    },
 };
 
 /// Arguments of `chat`.
@@ -60,6 +65,7 @@ fn one(context: &Context, args: &Args, id: &str) -> Result<Exit, Failure> {
         context,
         reader: &reader,
         needles: Vec::new(),
+        names: Names::default(),
     };
     let mut out = anstream::AutoStream::auto(std::io::stdout().lock());
     let order = if args.oldest_first || args.all {
@@ -81,6 +87,7 @@ fn one(context: &Context, args: &Args, id: &str) -> Result<Exit, Failure> {
             if order == Order::NewestFirst {
                 page.reverse();
             }
+            view.look(&page, args.json)?;
             for message in &page {
                 if args.json {
                     serde_json::to_writer(&mut out, &view.hit_json(message))?;
@@ -92,20 +99,38 @@ fn one(context: &Context, args: &Args, id: &str) -> Result<Exit, Failure> {
         }
         out.flush()?;
         if !args.json {
-            eprintln!("{}", heading(context, &chat));
+            if let Some(legend) = view.names.legend(view.words()) {
+                eprintln!("{legend}");
+            }
+            eprintln!("{}", heading(&view, &chat)?);
         }
     }
     Ok(Exit::Well)
 }
 
-fn heading(context: &Context, chat: &ChatRow) -> String {
+fn heading(view: &View<'_>, chat: &ChatRow) -> Result<String, Failure> {
+    let context = view.context;
     let zone = &context.zone;
     let (first, last) = (render::time(chat.first, zone), render::time(chat.last, zone));
-    let (key, count) = (render::tame(&chat.key.to_string()), render::number(chat.messages));
-    Words(context.language).say(
+    let key = labels(&view.names, view.reader, view.words(), chat)?;
+    let (key, count) = (render::tame(&key), render::number(chat.messages));
+    Ok(Words(context.language).say(
         format!("{key}：共 {count} 条，{first} 至 {last}"),
         format!("{key}: {count} messages, {first} to {last}"),
-    )
+    ))
+}
+
+/// A conversation by its names and ids.
+fn labels(names: &Names, reader: &Reader, words: Words, chat: &ChatRow) -> Result<String, Failure> {
+    let (class, ids) = match &chat.key {
+        ChatKey::Room(id) => (Class::Room, std::slice::from_ref(id)),
+        ChatKey::People(ids) => (Class::Person, ids.as_slice()),
+    };
+    names.fetch(reader, (chat.company, class), ids.iter().cloned().collect())?;
+    let labels = ids
+        .iter()
+        .map(|id| names.label(chat.company, class, id, chat.last, words));
+    Ok(labels.collect::<Vec<_>>().join(","))
 }
 
 fn list(context: &Context, args: &Args) -> Result<Exit, Failure> {
@@ -118,18 +143,19 @@ fn list(context: &Context, args: &Args) -> Result<Exit, Failure> {
     });
     let chats = reader.chats()?;
     let total = chats.len();
+    let names = Names::default();
     for chat in chats.into_iter().take(limit) {
         if args.json {
             println!(
                 "{}",
-                json!({"chat": chat.key.to_string(), "room": matches!(chat.key, ChatKey::Room(_)),
+                json!({"chat": chat.key.to_string(), "label": labels(&names, &reader, words, &chat)?, "room": matches!(chat.key, ChatKey::Room(_)),
                        "company": reader.company_name(chat.company)?, "messages": chat.messages,
                        "first": render::time_json(chat.first, &context.zone),
                        "last": render::time_json(chat.last, &context.zone)})
             );
         } else {
             table.row([
-                chat.key.to_string(),
+                labels(&names, &reader, words, &chat)?,
                 chat.messages.to_string(),
                 render::time(chat.first, &context.zone),
                 render::time(chat.last, &context.zone),
@@ -138,6 +164,9 @@ fn list(context: &Context, args: &Args) -> Result<Exit, Failure> {
     }
     if !args.json {
         print!("{table}");
+        if let Some(legend) = names.legend(words) {
+            eprintln!("{legend}");
+        }
         let total = render::number(total as u64);
         eprintln!(
             "{}",

@@ -12,6 +12,8 @@ use sdk_mock::{
     generate::{self, Length, Plan},
 };
 
+mod people;
+
 use super::{
     Global,
     context::{Context, Quiet},
@@ -69,7 +71,8 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
         args.messages,
         corpus.display()
     );
-    make_corpus(args, &corpus)?;
+    let plan = plan(args);
+    make_corpus(&plan, &corpus)?;
     let file = init::write(&args.dir, Some(&corpus), "mock")?;
 
     eprintln!("2. pulled through the child process, opened, read, stored and indexed");
@@ -88,7 +91,11 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
     if let Some(failure) = report.failure {
         return Err(failure.into());
     }
+    drop(reader);
+    let pass = people::ask(&context, &plan)?;
+    let reader = context.reader()?;
     summary(&reader, &context)?;
+    people::summary(&reader, &context, &pass)?;
     questions(&reader, &context, &global)?;
     println!(
         "\n{:.1} s in all. Archive: {}. Measured on the mock library's cipher (AES-256-CBC), not on Tencent's.",
@@ -116,18 +123,21 @@ fn prepare(dir: &Path) -> Result<(), Failure> {
     Ok(())
 }
 
-fn make_corpus(args: &Args, corpus: &Path) -> Result<(), Failure> {
-    let plan = Plan {
+fn plan(args: &Args) -> Plan {
+    Plan {
         messages: args.messages,
         seed: args.seed,
         length: Length::Short,
         ..Plan::default()
-    };
-    let bar = super::mock::bar(args.messages, "sealing");
-    let made = generate::generate(&plan, corpus, &|done| bar.set_position(done));
+    }
+}
+
+fn make_corpus(plan: &Plan, corpus: &Path) -> Result<(), Failure> {
+    let bar = super::mock::bar(plan.messages, "sealing");
+    let made = generate::generate(plan, corpus, &|done| bar.set_position(done));
     bar.finish_and_clear();
     made.map_err(Failure::run)?;
-    demo_faults(corpus, args.messages)
+    demo_faults(corpus, plan.messages)
         .map_err(Failure::run)?
         .save(&corpus.join(FAULTS_FILE))
         .map_err(Failure::run)
@@ -217,7 +227,8 @@ fn questions(reader: &Reader, context: &Context, global: &Global) -> Result<(), 
     let program = std::env::args().next().unwrap_or_else(|| "shiguan".to_owned());
     println!("\n4. three questions to paste");
     let mut shown = 0;
-    for question in QUESTIONS {
+    let by_name = people::question(reader, context)?;
+    for question in by_name.as_deref().into_iter().chain(QUESTIONS) {
         let filter = search::parse(question, &context.zone, Millis::now())?;
         let found = search::run(reader, &filter, Order::NewestFirst, None, 1)?.total;
         if found > 0 && shown < 3 {

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use super::{
-    Cli, Verb, api, bench, chat, completions, config, demo, digest, doctor, init, keys, mock,
+    Cli, Verb, api, bench, chat, completions, config, demo, digest, directory, doctor, init, keys, mock,
     outcome::{Exit, Failure},
     pull, retry, run, search, show, stats, waiting,
 };
@@ -36,6 +36,7 @@ fn dispatch(cli: &Cli) -> Result<Exit, Failure> {
         Verb::Retry(args) => retry::run(global, args),
         Verb::Keys(args) => keys::run(global, args),
         Verb::Config(args) => config::run(global, args),
+        Verb::Directory(args) => directory::run(global, args),
         Verb::Api(args) => api::run(global, args),
         Verb::Digest(args) => digest::run(global, args),
         Verb::Bench(args) => bench::run(global, args),

@@ -12,11 +12,13 @@ mod config;
 mod context;
 mod demo;
 mod digest;
+mod directory;
 mod doctor;
 mod door;
 mod init;
 mod keys;
 mod mock;
+mod names;
 mod outcome;
 mod progress;
 mod pull;
@@ -122,6 +124,8 @@ enum Verb {
     Keys(keys::Args),
     /// Show what is configured and where each value comes from
     Config(config::Args),
+    /// Who people and rooms were and are: ask WeCom, show, list
+    Directory(directory::Args),
     /// Call WeCom's server API by name, for debugging; secrets are never shown
     Api(api::Args),
     /// Print the hash of the archive's content: equal archives, equal hashes

@@ -11,6 +11,7 @@ use tokio::{
 use super::{
     Global,
     context::{Context, Quiet},
+    directory,
     outcome::{Exit, Failure},
     signals,
 };
@@ -51,6 +52,12 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
         let stop = signals::stop()?;
         let mut tasks = tokio::task::JoinSet::new();
         for (company, wake) in wakes {
+            tasks.spawn(directory::stay(
+                Arc::clone(&context),
+                company.clone(),
+                desk.clone(),
+                stop.clone(),
+            ));
             tasks.spawn(stay(
                 Arc::clone(&context),
                 company,

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::{
     Global,
     context::{Context, Quiet},
+    names::{self, Names},
     outcome::{Exit, Failure},
     pull::reasons_json,
     render,
@@ -16,6 +17,7 @@ use super::{
 use crate::{
     ids::{Millis, RecordId},
     message::{self, Message},
+    people::Class,
     search::{self, Results, Snippet},
     store::{
         Reader,
@@ -71,6 +73,7 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
         context: &context,
         reader: &reader,
         needles: filter.needles(),
+        names: Names::default(),
     };
     if args.count {
         return view.count(&filter, args.json);
@@ -86,6 +89,7 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
     let mut shown = 0;
     loop {
         let page = search::run(&reader, &filter, order, after, limit as usize)?;
+        view.look(&page.hits, args.json)?;
         for hit in &page.hits {
             if args.json {
                 serde_json::to_writer(&mut out, &view.hit_json(hit))?;
@@ -117,9 +121,20 @@ pub(super) struct View<'a> {
     pub(super) context: &'a Context,
     pub(super) reader: &'a Reader,
     pub(super) needles: Vec<Needle>,
+    pub(super) names: Names,
 }
 
 impl View<'_> {
+    /// Looks up the names of a page before it is shown.
+    pub(super) fn look(&self, hits: &[Hit], everybody: bool) -> Result<(), Failure> {
+        let read: Vec<_> = hits
+            .iter()
+            .filter_map(|hit| Some((hit.company, message::read(&hit.opened.as_ref()?.plaintext))))
+            .collect();
+        let messages = read.iter().map(|(company, message)| (*company, message));
+        Ok(self.names.look(self.reader, messages, everybody)?)
+    }
+
     fn count(&self, filter: &Filter, as_json: bool) -> Result<Exit, Failure> {
         let (total, coverage) = (self.reader.count(filter)?, self.reader.coverage()?);
         if as_json {
@@ -164,8 +179,14 @@ impl View<'_> {
             out,
             "{bold}{}{bold:#}  {}  {dim}{}  seq {}  {}{dim:#}",
             render::time(message.time, &self.context.zone),
-            render::tame(&words.who(message)),
-            words.chat(message),
+            names::tame(&words.who(message, &|id| {
+                self.names
+                    .label(hit.company, Class::Person, id, message.time, words)
+            })),
+            words.chat(message, &|id| {
+                self.names
+                    .label(hit.company, Class::Room, id, message.time, words)
+            }),
             hit.seq,
             render::tame(&hit.msgid),
         )
@@ -180,7 +201,17 @@ impl View<'_> {
         writeln!(
             out,
             "    {red}{}{red:#}",
-            self.words().recalled(recalled, &self.context.zone)
+            self.words().recalled(
+                recalled,
+                &names::tame(&self.names.label(
+                    hit.company,
+                    Class::Person,
+                    &recalled.by,
+                    recalled.at,
+                    self.words()
+                )),
+                &self.context.zone
+            )
         )
     }
 
@@ -244,7 +275,10 @@ impl View<'_> {
             "action": opened.action,
             "from": message.from,
             "to": message.to,
+            "names": self.names.json(hit.company, &message),
             "room": room(&message),
+            "room_name": room(&message)
+                .and_then(|id| self.names.name_json(hit.company, Class::Room, id, message.time)),
             "chat": opened.chat.as_ref().map(ToString::to_string),
             "scope": Words::scope_word(opened.scope),
             "direction": Words::direction_word(opened.direction),
@@ -275,6 +309,9 @@ impl View<'_> {
         eprintln!("{}", self.words().found(page.total, shown));
         if let Some(next) = next {
             eprintln!("{}", self.words().next_page(&next));
+        }
+        if let Some(legend) = self.names.legend(self.words()) {
+            eprintln!("{legend}");
         }
         if !self.needles.is_empty() {
             eprintln!("{}", self.words().folding());

@@ -9,6 +9,7 @@ use serde_json::{Value, json, value::RawValue};
 use super::{
     Global,
     context::{Context, Quiet},
+    names::Names,
     outcome::{Exit, Failure},
     render,
     search::View,
@@ -16,6 +17,7 @@ use super::{
 };
 use crate::{
     message::{self, Message},
+    people::Class,
     store::contract::Stored,
 };
 
@@ -51,6 +53,7 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
         context: &context,
         reader: &reader,
         needles: Vec::new(),
+        names: Names::default(),
     };
     let mut out = anstream::AutoStream::auto(std::io::stdout().lock());
     for stored in &found {
@@ -58,6 +61,7 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
             0 => vec![stored.clone()],
             wide => reader.context(stored.id, wide, wide)?,
         };
+        view.look(&around, true)?;
         if args.json {
             let mut shown = record_json(&view, stored);
             if args.context > 0 {
@@ -75,6 +79,9 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
         }
     }
     out.flush()?;
+    if let (false, Some(legend)) = (args.json, view.names.legend(view.words())) {
+        eprintln!("{legend}");
+    }
     Ok(Exit::Well)
 }
 
@@ -110,7 +117,7 @@ fn whole(out: &mut dyn Write, view: &View<'_>, stored: &Stored, raw: bool) -> Re
         view.line(out, &segment.text, opened.recalled.is_some())?;
     }
     view.recall(out, stored)?;
-    for (chinese, english, value) in details(stored, &message) {
+    for (chinese, english, value) in details(view, stored, &message) {
         let label = words.say(chinese, english);
         writeln!(out, "    {rule}{label}{rule:#} {}", render::tame(&value))?;
     }
@@ -123,13 +130,17 @@ fn whole(out: &mut dyn Write, view: &View<'_>, stored: &Stored, raw: bool) -> Re
     Ok(())
 }
 
-fn details(stored: &Stored, message: &Message) -> Vec<(&'static str, &'static str, String)> {
+fn details(view: &View<'_>, stored: &Stored, message: &Message) -> Vec<(&'static str, &'static str, String)> {
     let mut lines = vec![
         ("类型", "type", message.msgtype.clone()),
         ("公钥版本", "key version", stored.key_version.to_string()),
     ];
     if !message.to.is_empty() {
-        lines.push(("接收人", "to", message.to.join("、")));
+        let names = message.to.iter().map(|id| {
+            view.names
+                .label(stored.company, Class::Person, id, message.time, view.words())
+        });
+        lines.push(("接收人", "to", names.collect::<Vec<_>>().join("、")));
     }
     for file in &message.media {
         let name = file.filename.as_deref().unwrap_or("-");

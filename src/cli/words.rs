@@ -6,6 +6,7 @@ use super::render;
 use crate::{
     archive::waiting_total,
     message::{Chat, Direction, Language, Message, Place, Scope},
+    people::Aspect,
     store::contract::{Coverage, Recalled},
 };
 
@@ -23,17 +24,20 @@ impl Words {
     }
 
     /// `张三 → 李四 等 5 人`: sender and receivers, the first three of many.
-    pub(super) fn who(self, message: &Message) -> String {
+    ///
+    /// `name` says how an id is shown.
+    pub(super) fn who(self, message: &Message, name: &dyn Fn(&str) -> String) -> String {
         let from = if message.from.is_empty() {
-            "-"
+            "-".to_owned()
         } else {
-            &message.from
+            name(&message.from)
         };
+        let joined = |ids: &[String]| ids.iter().map(|id| name(id)).collect::<Vec<_>>().join("、");
         match message.to.len() {
-            0 => from.to_owned(),
-            1..=3 => format!("{from} → {}", message.to.join("、")),
+            0 => from,
+            1..=3 => format!("{from} → {}", joined(&message.to)),
             many => {
-                let first = message.to[..2].join("、");
+                let first = joined(&message.to[..2]);
                 let rest = self.say(format!("等 {many} 人"), format!("and others, {many} in all"));
                 format!("{from} → {first} {rest}")
             }
@@ -41,9 +45,9 @@ impl Words {
     }
 
     /// `群聊 wr… (外部)`.
-    pub(super) fn chat(self, message: &Message) -> String {
+    pub(super) fn chat(self, message: &Message, name: &dyn Fn(&str) -> String) -> String {
         let kind = match &message.chat {
-            Some(Chat::Room(id)) => format!("{} {}", self.say("群聊", "group"), render::tame(id)),
+            Some(Chat::Room(id)) => format!("{} {}", self.say("群聊", "group"), render::tame(&name(id))),
             Some(Chat::People(_)) => self.say("单聊", "single chat").to_owned(),
             None => return self.say("非会话记录", "no conversation").to_owned(),
         };
@@ -68,16 +72,16 @@ impl Words {
     }
 
     /// `已撤回：kenshin，2026-03-01 09:30:00，发送后 2 min 5 s`.
-    pub(super) fn recalled(self, recalled: &Recalled, zone: &TimeZone) -> String {
+    pub(super) fn recalled(self, recalled: &Recalled, by: &str, zone: &TimeZone) -> String {
         let at = render::time(recalled.at, zone);
         let after = recalled.after_ms.map(render::span);
         match (self.0, after) {
-            (Language::Chinese, Some(after)) => format!("已撤回：{}，{at}，发送后 {after}", recalled.by),
-            (Language::Chinese, None) => format!("已撤回：{}，{at}", recalled.by),
+            (Language::Chinese, Some(after)) => format!("已撤回：{by}，{at}，发送后 {after}"),
+            (Language::Chinese, None) => format!("已撤回：{by}，{at}"),
             (Language::English, Some(after)) => {
-                format!("recalled by {}, {at}, {after} after sending", recalled.by)
+                format!("recalled by {by}, {at}, {after} after sending")
             }
-            (Language::English, None) => format!("recalled by {}, {at}", recalled.by),
+            (Language::English, None) => format!("recalled by {by}, {at}"),
         }
     }
 
@@ -132,6 +136,54 @@ impl Words {
             );
         }
         text
+    }
+
+    /// What somebody or something is, from the word for programs.
+    pub(super) fn subject(self, word: &str) -> &'static str {
+        match word {
+            "member" => self.say("成员", "member"),
+            "external" => self.say("外部联系人", "external contact"),
+            "robot" => self.say("机器人", "robot"),
+            "internal" => self.say("内部群", "internal group"),
+            "customer" => self.say("客户群", "customer group"),
+            "department" => self.say("部门", "department"),
+            "member_tag" => self.say("成员标签", "tag of members"),
+            "customer_tag" => self.say("客户标签", "tag of customers"),
+            _ => self.say("未知", "unknown"),
+        }
+    }
+
+    /// State of a member's account.
+    pub(super) fn account(self, status: &str) -> &str {
+        match status {
+            "1" => self.say("已激活", "active"),
+            "2" => self.say("已禁用", "disabled"),
+            "4" => self.say("未激活", "not activated"),
+            "5" => self.say("已退出", "left"),
+            other => other,
+        }
+    }
+
+    pub(super) fn aspect(self, aspect: Aspect) -> &'static str {
+        match aspect {
+            Aspect::Name => self.say("名称", "name"),
+            Aspect::Alias => self.say("别名", "alias"),
+            Aspect::Remark => self.say("备注", "remark"),
+            Aspect::NameInRoom => self.say("群内名称", "name in room"),
+            Aspect::Position => self.say("职务", "position"),
+            Aspect::Company => self.say("所在企业", "company"),
+            Aspect::Department => self.say("部门", "department"),
+            Aspect::Follower => self.say("跟进人", "follower"),
+            Aspect::CustomerTag | Aspect::OwnTag | Aspect::MemberTag => self.say("标签", "tag"),
+            Aspect::Scope => self.say("存档范围", "recorded under"),
+            Aspect::Status => self.say("账号", "account"),
+            Aspect::Owner => self.say("群主/创建者", "owner"),
+            Aspect::Member => self.say("群成员", "member"),
+            Aspect::Sort => self.say("群类别", "sort"),
+            Aspect::Parent => self.say("上级部门", "above it"),
+            Aspect::Group => self.say("标签组", "group of tags"),
+            Aspect::Created => self.say("创建时间", "made"),
+        }
     }
 
     pub(super) fn scope_word(scope: Scope) -> &'static str {

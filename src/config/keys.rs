@@ -66,6 +66,8 @@ pub enum Section {
     Callback,
     /// `[api]`
     Api,
+    /// `[directory]`
+    Directory,
     /// `[company.NAME]`
     Company,
 }
@@ -93,7 +95,7 @@ pub struct Key {
 
 impl Section {
     /// All tables, in the order of the file.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Archive,
         Self::Log,
         Self::Pull,
@@ -102,6 +104,7 @@ impl Section {
         Self::Store,
         Self::Callback,
         Self::Api,
+        Self::Directory,
         Self::Company,
     ];
 
@@ -116,6 +119,7 @@ impl Section {
             Self::Store => "store",
             Self::Callback => "callback",
             Self::Api => "api",
+            Self::Directory => "directory",
             Self::Company => "company",
         }
     }
@@ -138,6 +142,10 @@ impl Section {
             Self::Api => {
                 "Calls to WeCom's server API: names, rooms, consent. Each key may be set for one company in \
                  `[company.NAME.api]`."
+            }
+            Self::Directory => {
+                "Who people and rooms are: names, departments, remarks, tags, members of rooms, asked over the server API \
+                 and kept as history. Each key may be set for one company in `[company.NAME.directory]`."
             }
             Self::Company => "One table per company; NAME is yours to choose (a-z, 0-9, `-` and `_`).",
         }
@@ -208,7 +216,7 @@ const fn from(min: i64, max: i64) -> Kind {
     Kind::Whole { min, max }
 }
 
-use Section::{Api, Archive, Callback, Company, Log, Pull, Sdk, Store, Unseal};
+use Section::{Api, Archive, Callback, Company, Directory, Log, Pull, Sdk, Store, Unseal};
 
 /// The list.
 #[rustfmt::skip]
@@ -304,6 +312,26 @@ pub const KEYS: &[Key] = &[
         "How long one call may take. Transfers of files get ten times as long.").whole(30, "seconds").per_company(),
     key(Api, "user_agent", Kind::Text,
         "What the calls name themselves, instead of the program's name and version.").like("our-archive/1").per_company(),
+
+    key(Directory, "enabled", Kind::OneOf(&["auto", "off"]),
+        "Whether `shiguan run` asks who people and rooms are. auto: for companies with an app secret, or with a secret \
+         and no made-up corpus.").text("auto").per_company(),
+    key(Directory, "people_hours", from(1, 8760),
+        "A person is asked about again after this long. Ids that appear for the first time are asked about at once.")
+        .whole(24, "hours").per_company(),
+    key(Directory, "rooms_hours", from(1, 8760),
+        "The same for a room: who sits in it, what it is called.").whole(24, "hours").per_company(),
+    key(Directory, "lists_hours", from(1, 8760),
+        "The same for departments, tags, and the members whose conversations are recorded.")
+        .whole(12, "hours").per_company(),
+    key(Directory, "sweep_from", from(1, 100_000),
+        "From so many unknown members, or customers, on the whole list is read instead of asking one by one.")
+        .whole(20, "people").per_company(),
+    key(Directory, "calls_per_pass", from(1, 100_000),
+        "Calls that one pass may make; the rest waits for the next.").whole(500, "calls").per_company(),
+    key(Directory, "interval_seconds", from(1, 86_400),
+        "Pause between two passes. It grows tenfold while WeCom refuses or cannot be reached.")
+        .whole(60, "seconds").per_company(),
 
     key(Company, "enabled", Kind::Switch,
         "Off: nothing is pulled for this company; what is stored stays readable.").switch(true),

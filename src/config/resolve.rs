@@ -23,8 +23,8 @@ use super::{
     layers::{Layer, Layers, Source},
     secrets::SecretSource,
     sections::{
-        Api, Archive, Callback, CallbackSecrets, Company, Config, Explained, KeepSealed, Language, Log,
-        LogFormat, LogLevel, Pull, Schedule, Sdk, Store, Unseal,
+        Api, Archive, Callback, CallbackSecrets, Company, Config, Directory, Explained, KeepSealed, Language,
+        Log, LogFormat, LogLevel, Pull, Schedule, Sdk, Store, Unseal,
     },
 };
 
@@ -51,6 +51,19 @@ pub(super) fn resolve(mut layers: Layers, file: &Path) -> Result<Config, ConfigE
         return Err(ConfigError::Invalid(problems));
     }
     Ok(Config { explained, ..config })
+}
+
+fn directory(values: &Values) -> Directory {
+    let number = |name| values.whole(Section::Directory, name) as u32;
+    Directory {
+        enabled: values.text(Section::Directory, "enabled") != "off",
+        people_hours: number("people_hours"),
+        rooms_hours: number("rooms_hours"),
+        lists_hours: number("lists_hours"),
+        sweep_from: number("sweep_from"),
+        calls_per_pass: number("calls_per_pass"),
+        interval_seconds: number("interval_seconds"),
+    }
 }
 
 /// Variables that no key and no `*_env` key claims.
@@ -117,6 +130,7 @@ impl Resolver<'_> {
             pull: self.pull(&general, "", &timezone_name),
             sdk: self.sdk(&general),
             api: self.api(&general),
+            directory: directory(&general),
             callback: self.callback(&general, &companies),
             companies,
             file: file.to_owned(),
@@ -199,6 +213,7 @@ impl Resolver<'_> {
             pull: self.pull(&values, name, zone),
             sdk: self.sdk(&values),
             api: self.api(&values),
+            directory: directory(&values),
         }
     }
 

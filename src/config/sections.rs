@@ -30,6 +30,8 @@ pub struct Config {
     pub sdk: Sdk,
     /// `[api]`, for what belongs to no company.
     pub api: Api,
+    /// `[directory]`, for what belongs to no company.
+    pub directory: Directory,
     /// `[company.NAME]`, by name.
     pub companies: Vec<Company>,
     pub(super) file: PathBuf,
@@ -167,6 +169,25 @@ pub struct Api {
     pub user_agent: Option<String>,
 }
 
+/// Who people and rooms are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Directory {
+    /// False: `run` does not ask.
+    pub enabled: bool,
+    /// Age in hours at which a person is asked about again.
+    pub people_hours: u32,
+    /// The same for a room.
+    pub rooms_hours: u32,
+    /// The same for lists.
+    pub lists_hours: u32,
+    /// From so many people on the list is read.
+    pub sweep_from: u32,
+    /// Calls of one pass.
+    pub calls_per_pass: u32,
+    /// Seconds between two passes.
+    pub interval_seconds: u32,
+}
+
 /// One company.
 #[derive(Debug, Clone)]
 pub struct Company {
@@ -200,6 +221,8 @@ pub struct Company {
     pub sdk: Sdk,
     /// `[api]` with this company's own values laid over it.
     pub api: Api,
+    /// `[directory]` with this company's own values laid over it.
+    pub directory: Directory,
 }
 
 /// One value and who said it.

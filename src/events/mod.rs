@@ -176,3 +176,41 @@ pub fn callback_refused(company: &str, cause: &str, count: u64) {
 pub fn callback_accept_failed(cause: &std::io::Error) {
     warn!(name: "callback.accept", event = "callback.accept", cause = %cause, "cannot accept connections, trying on");
 }
+
+/// A pass over the directory ended. Counts: met, calls, answered, refused, left.
+pub fn directory_read(company: &str, [met, calls, answered, refused, left]: &[u64; 5]) {
+    debug!(
+        name: "directory.pass",
+        event = "directory.pass",
+        company,
+        met,
+        calls,
+        answered,
+        refused,
+        left,
+        "directory read"
+    );
+}
+
+/// A call that WeCom refuses, whatever it is about.
+pub fn directory_refused(company: &str, api: &str, cause: &str) {
+    warn!(
+        name: "directory.refused",
+        event = "directory.refused",
+        company,
+        api,
+        cause,
+        "names stay unknown that this call would tell"
+    );
+}
+
+/// The directory cannot be reached; messages are archived all the same.
+pub fn directory_down(company: &str, cause: &str) {
+    warn!(
+        name: "directory.down",
+        event = "directory.down",
+        company,
+        cause,
+        "the directory cannot be asked; trying again later, archiving goes on"
+    );
+}

@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// Every key of the language.
-const KEYS: [&str; 14] = [
+const KEYS: [&str; 17] = [
     "from",
     "to",
     "with",
@@ -29,6 +29,9 @@ const KEYS: [&str; 14] = [
     "recalled-within",
     "seq",
     "msgid",
+    "name",
+    "tag",
+    "department",
 ];
 const IS: [&str; 5] = ["recalled", "external", "internal", "group", "single"];
 const HAS: [&str; 3] = ["media", "link", "file"];
@@ -273,6 +276,9 @@ impl Parser<'_> {
             "room" => Filter::Room(value),
             "type" => Filter::Type(value),
             "msgid" => Filter::Msgid(value),
+            "name" => Filter::Name(value),
+            "tag" => Filter::Tag(value),
+            "department" => Filter::Department(value),
             "is" => match lower.as_str() {
                 "recalled" => Filter::Recalled { within_ms: None },
                 "external" => Filter::External,

@@ -6,6 +6,8 @@ use crate::{
     record::{Reason, Sealed, Waiting},
 };
 
+pub mod people;
+
 /// Proof that this process is the company's one puller; `land` refuses without a live one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Lease {
@@ -167,13 +169,13 @@ pub enum Filter {
         /// Restricts the match.
         places: Vec<Place>,
     },
-    /// Sent by this id.
+    /// Sent by this id, or by somebody who was ever called exactly so.
     From(String),
-    /// Received by this id.
+    /// Received by this id or name.
     To(String),
-    /// Sent or received by this id.
+    /// Sent or received by this id or name.
     With(String),
-    /// In this room (`roomid`).
+    /// In this room: its `roomid`, or a part of a name it ever had.
     Room(String),
     /// Of this `msgtype`.
     Type(String),
@@ -209,6 +211,12 @@ pub enum Filter {
     Msgid(String),
     /// Of this company.
     Company(CompanyId),
+    /// Sent or received by somebody who was ever called so (a part of a name is enough).
+    Name(String),
+    /// Sent or received by somebody who ever carried this tag, by name or id.
+    Tag(String),
+    /// Sent or received by somebody who was ever in this department or one below it, by name or id.
+    Department(String),
 }
 
 /// A text that a hit was found by; what a snippet highlights.

@@ -5,7 +5,7 @@ use std::{fs, path::Path};
 
 use kit::Program;
 
-const VERBS: [&[&str]; 31] = [
+const VERBS: [&[&str]; 35] = [
     &[],
     &["demo"],
     &["init"],
@@ -26,6 +26,10 @@ const VERBS: [&[&str]; 31] = [
     &["config"],
     &["config", "show"],
     &["config", "reference"],
+    &["directory"],
+    &["directory", "refresh"],
+    &["directory", "show"],
+    &["directory", "list"],
     &["api"],
     &["digest"],
     &["bench"],

@@ -13,6 +13,7 @@ mod keys;
 mod kill;
 mod modes;
 mod official;
+mod people;
 mod reading;
 mod rooms;
 mod search;

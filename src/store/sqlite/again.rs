@@ -71,6 +71,7 @@ pub(super) fn all(tx: &Transaction<'_>, unpacker: &Unpacker, progress: &mut dyn 
         done += batch.len() as u64;
         progress(done);
     }
+    super::people::fold_again(tx)?;
     tx.execute(
         "UPDATE fact SET value = ? WHERE name = 'words'",
         [words::VERSION.to_string()],

@@ -18,6 +18,7 @@ mod lease;
 pub(super) mod migrate;
 mod open;
 mod pack;
+mod people;
 mod read;
 mod row;
 mod search;

@@ -12,6 +12,10 @@ use super::{
     Reader,
     codes::{HAS_FILE, HAS_LINK, HAS_MEDIA, SENDER_RECEIVES, seq_in},
     index::{Asker, Entry, Expr, Kind, Trait, hash, term, trait_term},
+    people::{
+        self,
+        ask::{Called, Part, people as called},
+    },
     stats,
 };
 use crate::{
@@ -126,18 +130,21 @@ fn translate(conn: &Connection, filter: &Filter) -> Result<Expr> {
             None => Expr::none(),
         },
         Filter::From(id) => from(conn, id)?,
-        Filter::To(id) => Expr::And(vec![
+        Filter::To(id) => to(conn, id)?,
+        Filter::With(id) => either(
             with(conn, id)?,
-            Expr::Or(vec![flag(SENDER_RECEIVES), Expr::Not(Box::new(from(conn, id)?))]),
-        ]),
-        Filter::With(id) => with(conn, id)?,
+            called(conn, &Called::Exactly(id), Part::Anybody)?,
+        ),
+        Filter::Name(part) => called(conn, &Called::Containing(part), Part::Anybody)?,
+        Filter::Tag(tag) => called(conn, &Called::Tagged(tag), Part::Anybody)?,
+        Filter::Department(name) => called(conn, &Called::In(name), Part::Anybody)?,
         Filter::Room(id) => {
             let chats = rows(
                 conn,
                 "SELECT id FROM chat WHERE kind = 1 AND key = ? ORDER BY id",
                 [id],
             )?;
-            of_kind(Kind::Chat, chats)
+            either(of_kind(Kind::Chat, chats), people::ask::rooms(conn, id)?)
         }
         Filter::Type(name) => {
             let types = rows(
@@ -181,8 +188,54 @@ fn of_kind(kind: Kind, ids: Vec<i64>) -> Expr {
 }
 
 fn from(conn: &Connection, id: &str) -> Result<Expr> {
+    Ok(either(
+        from_id(conn, id)?,
+        called(conn, &Called::Exactly(id), Part::Sender)?,
+    ))
+}
+
+fn from_id(conn: &Connection, id: &str) -> Result<Expr> {
     let people = rows(conn, "SELECT id FROM person WHERE key = ?", [fold_id(id)])?;
     Ok(of_kind(Kind::Sender, people))
+}
+
+/// Received by somebody: in the message, and not only as its sender. Asked person by person, because of two of one name
+/// one may have sent it and the other not have got it.
+fn to(conn: &Connection, id: &str) -> Result<Expr> {
+    let received = |everybody: Expr, sender: Expr| {
+        let flag = Expr::Any(vec![trait_term(Trait::Flag, SENDER_RECEIVES)]);
+        Expr::And(vec![everybody, Expr::Or(vec![flag, Expr::Not(Box::new(sender))])])
+    };
+    let mut parts = vec![received(with(conn, id)?, from_id(conn, id)?)];
+    for (company, person) in people::ask::persons(conn, &Called::Exactly(id))? {
+        let audiences = rows(
+            conn,
+            "SELECT audience FROM audience_member WHERE person = ? ORDER BY audience",
+            [person],
+        )?;
+        parts.push(Expr::And(vec![
+            Expr::Any(vec![trait_term(Trait::Company, company)]),
+            received(
+                of_kind(Kind::Audience, audiences),
+                of_kind(Kind::Sender, vec![person]),
+            ),
+        ]));
+    }
+    Ok(if parts.len() == 1 {
+        parts.remove(0)
+    } else {
+        Expr::Or(parts)
+    })
+}
+
+/// By id, or by name. Most of the time one of them is nobody, and then the other stands alone.
+fn either(by_id: Expr, by_name: Expr) -> Expr {
+    let nobody = |expr: &Expr| matches!(expr, Expr::Any(terms) if terms.is_empty());
+    match (nobody(&by_id), nobody(&by_name)) {
+        (_, true) => by_id,
+        (true, false) => by_name,
+        (false, false) => Expr::Or(vec![by_id, by_name]),
+    }
 }
 
 /// Sent or received: the sender is in the audience.

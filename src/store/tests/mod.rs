@@ -7,6 +7,7 @@ mod land;
 mod lease;
 mod migrate;
 mod old;
+mod people;
 mod read;
 mod search;
 mod settle;

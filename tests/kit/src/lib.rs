@@ -6,8 +6,8 @@
 pub mod callback;
 mod corpus;
 mod program;
-pub mod wecom;
 
 pub use corpus::{Corpus, Truth};
 pub use program::{Archive, Finished, PULL, Program};
-pub use wecom::WeCom;
+pub use wecom_mock as wecom;
+pub use wecom_mock::WeCom;

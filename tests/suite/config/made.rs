@@ -162,6 +162,24 @@ fn the_reference_file_arrives_in_the_sections() {
         Some("our-archive/1"),
     );
     assert_eq!(apis, [general, own, general]);
+    let directories = [&config.directory, &acme.directory, &made_up.directory].map(|directory| {
+        (
+            directory.enabled,
+            [
+                directory.people_hours,
+                directory.rooms_hours,
+                directory.lists_hours,
+            ],
+            (
+                directory.sweep_from,
+                directory.calls_per_pass,
+                directory.interval_seconds,
+            ),
+        )
+    });
+    let general = (false, [48, 36, 24], (50, 1000, 120));
+    let own = (false, [12, 6, 3], (10, 100, 30));
+    assert_eq!(directories, [general, own, general]);
     for company in [acme, made_up] {
         assert!(
             company.secret.is_some()

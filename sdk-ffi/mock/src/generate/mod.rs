@@ -26,6 +26,8 @@ use std::{
 
 use rayon::prelude::*;
 
+pub use self::people::Role;
+
 use self::{
     files::Files,
     payload::{Stage, render},
@@ -169,6 +171,44 @@ pub fn generate(plan: &Plan, out: &Path, progress: &dyn Fn(u64)) -> Result<Summa
     })?;
     crate::seal::finish(writer, out, "generate", plan.seed, &pairs, faults)?;
     Ok(summary)
+}
+
+/// Who somebody in a generated corpus is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Player {
+    /// As in messages.
+    pub id: String,
+    /// What people call them.
+    pub name: String,
+    /// Which sort of id it is.
+    pub role: Role,
+}
+
+/// A conversation of a generated corpus.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Talk {
+    /// The group's id; none for a single chat.
+    pub room: Option<String>,
+    /// Places in the list of players; the first is a member: the owner of a group, or one side of a single chat.
+    pub people: Vec<usize>,
+    /// A customer takes part.
+    pub external: bool,
+}
+
+/// Everybody of a plan and every conversation, as its messages have them: for whoever has to agree with a corpus.
+pub fn cast(plan: &Plan) -> (Vec<Player>, Vec<Talk>) {
+    let cast = Cast::new(plan.seed, plan.messages);
+    let players = cast.people.into_iter().map(|person| Player {
+        id: person.id,
+        name: person.name,
+        role: person.role,
+    });
+    let talks = cast.chats.into_iter().map(|chat| Talk {
+        room: chat.room,
+        people: chat.people,
+        external: chat.external,
+    });
+    (players.collect(), talks.collect())
 }
 
 /// The plaintexts of a plan in order, unsealed and without a folder: for benches and comparisons.

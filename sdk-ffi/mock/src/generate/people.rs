@@ -10,9 +10,12 @@ use super::{
 
 /// Who somebody is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Role {
+pub enum Role {
+    /// Of the company.
     Member,
+    /// From outside.
     Customer,
+    /// No human being.
     Robot,
 }
 

@@ -212,6 +212,11 @@ impl WeCom {
         self
     }
 
+    /// Forgets what was scripted for a path.
+    pub fn script_clear(&self, path: &str) {
+        self.state().scripts.remove(path);
+    }
+
     /// So many calls in any window of so many seconds; 45009 above.
     pub fn limit(&self, path: &str, calls: usize, seconds: i64) -> &Self {
         self.state().limits.entry(path.into()).or_default().push(Limit {

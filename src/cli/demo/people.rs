@@ -1,0 +1,109 @@
+//! The demo's directory: a stand-in for WeCom's server API on this machine, whose people are those of the made-up
+//! conversations, asked by the same pass that `shiguan run` makes.
+
+use sdk_mock::generate::Plan;
+use wecom_mock::{Town, WeCom, town};
+
+use super::super::{
+    context::Context, directory::settings, names::Names, outcome::Failure, render, search::View, signals,
+};
+use crate::{
+    archive::{self, Directory, Pass},
+    directory::{Access, Client, Credential, Options},
+    people::{Aspect, Class},
+    secret::Secret,
+    store::{
+        Reader,
+        contract::{Filter, Group, Order},
+    },
+};
+
+/// Secrets of the stand-in; they open nothing else.
+const ARCHIVE: &str = "demo-archive";
+const APP: &str = "demo-app";
+
+/// Starts the stand-in, asks it about everybody, and lets it end.
+pub(super) fn ask(context: &Context, plan: &Plan) -> Result<Pass, Failure> {
+    let company = context.companies(None)?[0];
+    let server = WeCom::start();
+    server
+        .secret(&company.corpid, ARCHIVE)
+        .secret(&company.corpid, APP)
+        .right("/cgi-bin/msgaudit/", ARCHIVE)
+        .right("/cgi-bin/externalcontact/", APP);
+    Town::new(town::Company::of(plan)).open(&server);
+    let credential = |secret| Some(Credential::Secret(Secret::new(secret)));
+    let options = Options {
+        host: server.url(),
+        ..Options::default()
+    };
+    let access = Access {
+        corpid: company.corpid.clone(),
+        archive: credential(ARCHIVE),
+        app: credential(APP),
+        ..Access::default()
+    };
+    let directory = Directory {
+        client: Client::new(options, access)?,
+        ..settings(context, company)?
+    };
+    let desk = context.desk()?;
+    let whole = context.runtime()?.block_on(async {
+        let stop = signals::stop()?;
+        let mut whole = Pass::default();
+        loop {
+            let pass = archive::refresh(&desk, &directory, false, &stop).await?;
+            let over = pass.left == 0 || pass.troubled() || pass.stopped || pass.answered == 0;
+            whole.met += pass.met;
+            whole.calls += pass.calls;
+            whole.answered += pass.answered;
+            whole.refused += pass.refused;
+            whole.failure = pass.failure;
+            if over {
+                return Ok::<_, Failure>(whole);
+            }
+        }
+    })?;
+    desk.close();
+    Ok(whole)
+}
+
+/// What the directory told, and how messages look with it.
+pub(super) fn summary(reader: &Reader, context: &Context, pass: &Pass) -> Result<(), Failure> {
+    let people = reader.headcount(None, Class::Person)?;
+    let rooms = reader.headcount(None, Class::Room)?;
+    println!(
+        "   names    {} people and {} rooms, told in {} calls",
+        render::number(people.known),
+        render::number(rooms.known),
+        render::number(pass.calls),
+    );
+    let view = View {
+        context,
+        reader,
+        needles: Vec::new(),
+        names: Names::default(),
+    };
+    let mut out = anstream::AutoStream::auto(std::io::stdout().lock());
+    for filter in [Filter::Group, Filter::And(vec![Filter::Single, Filter::External])] {
+        let hits = reader.find(&filter, Order::NewestFirst, None, 1)?;
+        view.look(&hits, false)?;
+        for hit in &hits {
+            view.hit(&mut out, hit)?;
+        }
+    }
+    Ok(())
+}
+
+/// `from:` with the name of whoever wrote most.
+pub(super) fn question(reader: &Reader, context: &Context) -> Result<Option<String>, Failure> {
+    let mut people = reader.stats(Group::Person, &context.zone)?;
+    people.sort_by(|a, b| b.count.cmp(&a.count).then_with(|| a.key.cmp(&b.key)));
+    for person in people.iter().take(5) {
+        let found = reader.dossiers(None, Class::Person, &[&person.key], &[Aspect::Name])?;
+        if let Some(name) = found.iter().find_map(|dossier| dossier.history.name_now()) {
+            return Ok(Some(format!("from:{}", name.value)));
+        }
+    }
+    Ok(None)
+}

@@ -1,0 +1,148 @@
+//! `shiguan directory refresh`: ask now, until nothing is due or nothing more can be had.
+
+use std::time::Duration;
+
+use serde_json::json;
+
+use super::super::{
+    Global,
+    context::{Context, Quiet},
+    outcome::{Exit, Failure},
+    render, signals,
+    words::Words,
+};
+use crate::{
+    archive::{self, Directory, Pass},
+    config::Company,
+    people::Round,
+    store::contract::people::Ages,
+};
+
+const HOUR_MS: i64 = 3_600_000;
+
+/// Arguments of `directory refresh`.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Only this company of the configuration
+    #[arg(long, value_name = "NAME")]
+    company: Option<String>,
+    /// Ask about everything again, however young the answers are
+    #[arg(long)]
+    all: bool,
+    /// One JSON object per company
+    #[arg(long)]
+    json: bool,
+}
+
+/// From the sections to what a pass takes.
+pub(in crate::cli) fn settings(context: &Context, company: &Company) -> Result<Directory, Failure> {
+    let wanted = &company.directory;
+    Ok(Directory {
+        name: company.name.clone(),
+        corpid: company.corpid.clone(),
+        client: context.directory(company)?,
+        ages: Ages {
+            people_ms: i64::from(wanted.people_hours) * HOUR_MS,
+            rooms_ms: i64::from(wanted.rooms_hours) * HOUR_MS,
+            lists_ms: i64::from(wanted.lists_hours) * HOUR_MS,
+        },
+        round: Round {
+            sweep_from: wanted.sweep_from as usize,
+        },
+        calls: wanted.calls_per_pass,
+    })
+}
+
+pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
+    let context = Context::load(global)?;
+    // What went wrong is in the report.
+    context.start_logging(global, Quiet::Errors)?;
+    let companies = context.companies(args.company.as_deref())?;
+    let mut settled = Vec::new();
+    for company in companies {
+        if company.secret.is_none() && company.app_secret.is_none() {
+            return Err(Failure::usage(format!(
+                "company {} has no secret that WeCom could be asked with",
+                company.name
+            ))
+            .hint("set `app_secret_file` (names, customers, groups) and `secret_file` (rooms, robots)"));
+        }
+        settled.push(settings(&context, company)?);
+    }
+    let desk = context.desk()?;
+    let words = Words(context.language);
+    let failed = context.runtime()?.block_on(async {
+        let stop = signals::stop()?;
+        let mut failed = None;
+        for directory in &settled {
+            let mut whole = Pass::default();
+            loop {
+                let first = whole.calls == 0;
+                let pass = archive::refresh(&desk, directory, args.all && first, &stop).await?;
+                let over = pass.left == 0 || pass.troubled() || pass.stopped;
+                let stuck = pass.answered + pass.refused == 0;
+                add(&mut whole, pass);
+                if over || stuck {
+                    break;
+                }
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+            tell(directory, &whole, words, args.json);
+            failed = failed.or(whole.failure);
+            if whole.stopped {
+                break;
+            }
+        }
+        Ok::<_, Failure>(failed)
+    })?;
+    desk.close();
+    match failed {
+        None => Ok(Exit::Well),
+        Some(why) => Err(Failure::run(why).hint("what was answered before is kept; run it again later")),
+    }
+}
+
+fn add(whole: &mut Pass, pass: Pass) {
+    whole.met += pass.met;
+    whole.calls += pass.calls;
+    whole.answered += pass.answered;
+    whole.refused += pass.refused;
+    whole.left = pass.left;
+    whole.troubles = pass.troubles;
+    whole.failure = pass.failure;
+    whole.stopped = pass.stopped;
+}
+
+fn tell(directory: &Directory, pass: &Pass, words: Words, as_json: bool) {
+    if as_json {
+        let troubles: Vec<_> = pass
+            .troubles
+            .iter()
+            .map(|trouble| json!({"api": trouble.api, "why": trouble.why}))
+            .collect();
+        println!(
+            "{}",
+            json!({"company": directory.name, "met": pass.met, "calls": pass.calls, "answered": pass.answered,
+                   "not_available": pass.refused, "left": pass.left, "troubles": troubles, "failure": pass.failure,
+                   "stopped": pass.stopped})
+        );
+        return;
+    }
+    let [met, calls, answered, refused, left] = pass.counts().map(render::number);
+    println!(
+        "{}",
+        words.say(
+            format!(
+                "{}：新出现 {met} 个 ID；调用 {calls} 次，获知 {answered}，无法获取 {refused}，待查 {left}",
+                directory.name
+            ),
+            format!(
+                "{}: {met} new ids; {calls} calls, {answered} answered, {refused} not available, {left} still due",
+                directory.name
+            ),
+        )
+    );
+    for trouble in &pass.troubles {
+        eprintln!("  {}", render::tame(&trouble.why));
+    }
+}

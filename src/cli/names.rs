@@ -1,0 +1,173 @@
+//! Names beside ids: what people and rooms were called when a message was sent, and what they are called now.
+//!
+//! Ids always stay visible, because those are what an auditor swears to. All names of a page are looked up at once.
+
+use std::{
+    borrow::Cow,
+    cell::{Cell, RefCell},
+    collections::{HashMap, HashSet},
+};
+
+use serde_json::{Map, Value, json};
+
+use super::{render, words::Words};
+use crate::{
+    ids::{CompanyId, Millis},
+    message::{Chat, Message, fold_id},
+    people::{Aspect, Class, Doubt, History},
+    store::{Reader, Result},
+};
+
+/// Aspects that a name can be found in.
+const NAMES: [Aspect; 4] = [Aspect::Name, Aspect::NameInRoom, Aspect::Remark, Aspect::Alias];
+
+/// Histories of names, as far as they were looked up; ids nobody knows are remembered as such.
+#[derive(Default)]
+pub(super) struct Names {
+    found: RefCell<HashMap<(CompanyId, Class), HashMap<String, History>>>,
+    /// A name was shown that was learnt only after the message.
+    later: Cell<bool>,
+}
+
+impl Names {
+    /// Looks up everybody in these messages, and their rooms.
+    pub(super) fn look<'m>(
+        &self,
+        reader: &Reader,
+        messages: impl IntoIterator<Item = (CompanyId, &'m Message)>,
+        everybody: bool,
+    ) -> Result<()> {
+        let mut wanted: HashMap<(CompanyId, Class), HashSet<String>> = HashMap::new();
+        {
+            let found = self.found.borrow();
+            let mut want = |place: (CompanyId, Class), key: String| {
+                let known = found.get(&place).is_some_and(|known| known.contains_key(&key));
+                if !known && !key.is_empty() {
+                    wanted.entry(place).or_default().insert(key);
+                }
+            };
+            for (company, message) in messages {
+                let most = if everybody { usize::MAX } else { 3 };
+                let receivers = message.to.iter().take(most).map(String::as_str);
+                for id in std::iter::once(message.from.as_str()).chain(receivers) {
+                    want((company, Class::Person), fold_id(id).into_owned());
+                }
+                if let Some(Chat::Room(room)) = &message.chat {
+                    want((company, Class::Room), room.clone());
+                }
+            }
+        }
+        for (place, keys) in wanted {
+            self.fetch(reader, place, keys)?;
+        }
+        Ok(())
+    }
+
+    /// Looks up these people and rooms.
+    pub(super) fn fetch(
+        &self,
+        reader: &Reader,
+        place: (CompanyId, Class),
+        keys: HashSet<String>,
+    ) -> Result<()> {
+        let asked: Vec<&str> = keys.iter().map(String::as_str).collect();
+        let dossiers = reader.dossiers(Some(place.0), place.1, &asked, &NAMES)?;
+        let mut found = self.found.borrow_mut();
+        let known = found.entry(place).or_default();
+        for dossier in dossiers {
+            known.insert(dossier.subject.key, dossier.history);
+        }
+        for key in keys {
+            known.entry(key).or_default();
+        }
+        Ok(())
+    }
+
+    /// `张三(zhangsan)`, with what it is called now if that is another name; the id alone when no name is known.
+    pub(super) fn label(
+        &self,
+        company: CompanyId,
+        class: Class,
+        id: &str,
+        at: Option<Millis>,
+        words: Words,
+    ) -> String {
+        let found = self.found.borrow();
+        let history = found
+            .get(&(company, class))
+            .and_then(|known| known.get(&*key(class, id)));
+        let Some(history) = history else {
+            return id.to_owned();
+        };
+        let now = history.name_now();
+        let then = at.and_then(|at| history.name_at(at));
+        match (then, now) {
+            (Some(then), Some(now)) => {
+                let later = then.doubt == Doubt::LearntLater;
+                self.later.set(self.later.get() || later);
+                let (mark, name) = (if later { "*" } else { "" }, &then.span.value);
+                if *name == now.value {
+                    format!("{name}{mark}({id})")
+                } else {
+                    let now = words.say(format!("现名 {}", now.value), format!("now {}", now.value));
+                    format!("{name}{mark}({id}; {now})")
+                }
+            }
+            (None, Some(now)) => format!("{}({id})", now.value),
+            _ => id.to_owned(),
+        }
+    }
+
+    /// Names of everybody in a message for programs: `{"zhangsan": {"then": …, "now": …, "learnt_later": …}}`.
+    pub(super) fn json(&self, company: CompanyId, message: &Message) -> Value {
+        let mut people = Map::new();
+        for id in std::iter::once(&message.from).chain(&message.to) {
+            if let Some(name) = self.name_json(company, Class::Person, id, message.time) {
+                people.insert(id.clone(), name);
+            }
+        }
+        Value::Object(people)
+    }
+
+    /// The same for one id; nothing when it has no name.
+    pub(super) fn name_json(
+        &self,
+        company: CompanyId,
+        class: Class,
+        id: &str,
+        at: Option<Millis>,
+    ) -> Option<Value> {
+        let found = self.found.borrow();
+        let history = found.get(&(company, class))?.get(&*key(class, id))?;
+        let now = history.name_now()?;
+        let then = at.and_then(|at| history.name_at(at));
+        Some(json!({
+            "then": then.map(|then| &then.span.value),
+            "now": now.value,
+            "learnt_later": then.is_some_and(|then| then.doubt == Doubt::LearntLater),
+        }))
+    }
+
+    /// What the mark behind a name means, when one was shown.
+    pub(super) fn legend(&self, words: Words) -> Option<&'static str> {
+        self.later.get().then(|| {
+            words.say(
+                "* 该名称在消息发出之后才获知 (当时的名称未知，显示最早获知的)",
+                "* learnt only after the message was sent (what it was called then is not known; shown is the earliest)",
+            )
+        })
+    }
+}
+
+/// The form an id is compared in.
+fn key(class: Class, id: &str) -> Cow<'_, str> {
+    match class {
+        Class::Person => fold_id(id),
+        _ => Cow::Borrowed(id),
+    }
+}
+
+/// A label that cannot steer the terminal.
+pub(super) fn tame(label: &str) -> String {
+    render::tame(label).replace(['\n', '\t'], " ")
+}
