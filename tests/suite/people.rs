@@ -696,7 +696,7 @@ fn a_directory_that_is_down_costs_the_archive_nothing() {
     args.extend(quick);
     let run = |house: &House| house.archive.start(house.with(&args));
     let stop = |child: &mut std::process::Child| {
-        let pid = rustix_pid(child);
+        let pid = pid_of(child);
         let _told = std::process::Command::new("kill").args(["-TERM", &pid]).status();
         let began = Instant::now();
         let ended = child.wait().expect("it ends");
@@ -739,7 +739,27 @@ fn a_directory_that_is_down_costs_the_archive_nothing() {
     );
 }
 
-fn rustix_pid(child: &std::process::Child) -> String {
+#[test]
+fn switched_off_nobody_is_asked() {
+    let house = House::new(small(), &[text(1, "lisi", &["ZhangSan"], "", 1_750_000_000_000)]);
+    house.pull();
+    let off = [
+        "run",
+        "--set",
+        "directory.enabled=off",
+        "--set",
+        "directory.interval_seconds=1",
+    ];
+    let mut child = house.archive.start(house.with(&off));
+    std::thread::sleep(Duration::from_secs(3));
+    let _told = std::process::Command::new("kill")
+        .args(["-TERM", &pid_of(&child)])
+        .status();
+    assert!(child.wait().expect("it ends").success());
+    assert!(house.server.asked().is_empty());
+}
+
+fn pid_of(child: &std::process::Child) -> String {
     child.id().to_string()
 }
 
