@@ -16,7 +16,7 @@ use crate::{
 
 /// Ids of one sort that a pass looks at.
 const MOST_DUE: usize = 20_000;
-/// News in one write.
+/// News, or new ids, in one write.
 const PIECE: usize = 200;
 
 /// How a company's directory is read.
@@ -74,7 +74,7 @@ pub async fn refresh(
     let due_at = if all { Millis(i64::MAX - 1) } else { Millis::now() };
     let needs = look(desk, move |reader| reader.due(company, due_at, &ages, MOST_DUE)).await?;
     let mut inquiry = Inquiry::new(needs, directory.round);
-    while pass.calls < u64::from(directory.calls) {
+    while inquiry.calls() < u64::from(directory.calls) {
         if *stop.borrow() {
             pass.stopped = true;
             break;
@@ -82,7 +82,6 @@ pub async fn refresh(
         match inquiry.next(&directory.client).await {
             Ok(None) => break,
             Ok(Some(answer)) => {
-                pass.calls += u64::from(!answer.api.is_empty());
                 pass.answered += answer.news.iter().filter(|news| news.answers).count() as u64;
                 pass.refused += answer.refused.len() as u64;
                 if answer.is_empty() {
@@ -94,14 +93,13 @@ pub async fn refresh(
                 }
             }
             Err(error) => {
-                pass.calls += 1;
                 pass.failure = Some(error.to_string());
                 break;
             }
         }
     }
     pass.troubles = inquiry.troubles();
-    pass.calls += pass.troubles.len() as u64;
+    pass.calls = inquiry.calls();
     let left = look(desk, move |reader| {
         reader.due(company, Millis::now(), &ages, MOST_DUE)
     })
@@ -135,7 +133,10 @@ async fn meet(desk: &Desk, company: CompanyId, ages: Ages) -> Result<u64, Error>
         return Ok(0);
     };
     let count = (met.people.len() + met.rooms.len()) as u64;
-    desk.ask(move |store| store.meet(company, &met, &ages)).await??;
+    for piece in met.pieces(PIECE) {
+        desk.ask(move |store| store.meet(company, &piece, &ages))
+            .await??;
+    }
     Ok(count)
 }
 

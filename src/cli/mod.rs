@@ -20,6 +20,7 @@ mod keys;
 mod mock;
 mod names;
 mod outcome;
+mod portrait;
 mod progress;
 mod pull;
 mod render;

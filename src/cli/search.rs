@@ -28,8 +28,8 @@ use crate::{
 /// Arguments of `search`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// What to look for, e.g. 退款 · "exact phrase" · a b · a OR b · -word · from:ID · room:ID · is:recalled ·
-    /// after:2026-03-01 · in:filename · has:media (all of it: docs/search.md)
+    /// What to look for, e.g. 退款 · "exact phrase" · a b · a OR b · -word · from:ID · room:ID · name:张 · tag:重点客户 ·
+    /// department:销售部 · is:recalled · after:2026-03-01 · in:filename · has:media (all of it: docs/search.md)
     #[arg(allow_hyphen_values = true)]
     query: String,
     /// More of it, when the shell has split it

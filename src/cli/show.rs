@@ -9,8 +9,9 @@ use serde_json::{Value, json, value::RawValue};
 use super::{
     Global,
     context::{Context, Quiet},
-    names::Names,
+    names::{self, Names},
     outcome::{Exit, Failure},
+    portrait::Portrait,
     render,
     search::View,
     words::Words,
@@ -63,7 +64,7 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
         };
         view.look(&around, true)?;
         if args.json {
-            let mut shown = record_json(&view, stored);
+            let mut shown = record_json(&view, stored)?;
             if args.context > 0 {
                 shown["context"] = around.iter().map(|near| view.hit_json(near)).collect();
             }
@@ -121,6 +122,15 @@ fn whole(out: &mut dyn Write, view: &View<'_>, stored: &Stored, raw: bool) -> Re
         let label = words.say(chinese, english);
         writeln!(out, "    {rule}{label}{rule:#} {}", render::tame(&value))?;
     }
+    let portrait = Portrait::of(view.reader, &view.names, stored.company, &message)?;
+    for (label, text) in portrait.lines(words) {
+        writeln!(
+            out,
+            "    {rule}{}{rule:#} {}",
+            names::tame(&label),
+            names::tame(&text)
+        )?;
+    }
     if raw {
         let label = words.say("原文 (解密所得，未改动)", "as opened, unaltered");
         writeln!(out, "    {rule}{label}{rule:#}")?;
@@ -176,7 +186,7 @@ fn details(view: &View<'_>, stored: &Stored, message: &Message) -> Vec<(&'static
 }
 
 /// The whole record: what a hit says, the typed view, and the bytes as they were opened.
-fn record_json(view: &View<'_>, stored: &Stored) -> Value {
+fn record_json(view: &View<'_>, stored: &Stored) -> Result<Value, Failure> {
     let mut shown = view.hit_json(stored);
     shown["state"] = json!(stored.state.as_str());
     shown["detail"] = json!(stored.detail);
@@ -185,6 +195,8 @@ fn record_json(view: &View<'_>, stored: &Stored) -> Value {
     shown["variants"] = json!(stored.variants);
     if let Some(opened) = &stored.opened {
         let message = message::read(&opened.plaintext);
+        let portrait = Portrait::of(view.reader, &view.names, stored.company, &message)?;
+        (shown["people"], shown["room_members"]) = portrait.json(view.words());
         shown["payload"] = serde_json::to_value(&message.payload).unwrap_or(Value::Null);
         // Numbers beyond i64 and the order of keys survive, because the text is passed on, not read and written.
         match std::str::from_utf8(&opened.plaintext) {
@@ -197,5 +209,5 @@ fn record_json(view: &View<'_>, stored: &Stored) -> Value {
             Err(_) => shown["plaintext_base64"] = json!(STANDARD.encode(&opened.plaintext)),
         }
     }
-    shown
+    Ok(shown)
 }

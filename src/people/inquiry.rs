@@ -144,6 +144,7 @@ pub struct Inquiry {
     lists: HashSet<List>,
     /// Steps of tags still open.
     tags: usize,
+    calls: u64,
 }
 
 impl Inquiry {
@@ -160,6 +161,7 @@ impl Inquiry {
             rolls: HashMap::new(),
             lists: needs.lists.iter().copied().collect(),
             tags: 0,
+            calls: 0,
         };
         let Needs { unknown, old, lists } = needs;
         let sweep_members = unknown.members.len() + old.members.len() >= round.sweep_from.max(1);
@@ -212,6 +214,11 @@ impl Inquiry {
         all
     }
 
+    /// Calls that went out so far; repetitions inside the client and tokens are not counted.
+    pub fn calls(&self) -> u64 {
+        self.calls
+    }
+
     /// Makes the next call and says what it brought; `None` when nothing is left to ask. An `Err` means that no call
     /// can be made now.
     pub async fn next(&mut self, client: &Client) -> Result<Option<Answer>, Error> {
@@ -221,6 +228,12 @@ impl Inquiry {
                 self.skip(step);
                 continue;
             }
+            if matches!(step, Step::Customers { .. }) && (self.pages == 0 || self.outsiders.is_empty()) {
+                // Enough is known, or singly is cheaper from here on.
+                self.rolls.clear();
+                continue;
+            }
+            self.calls += u64::from(!api.is_empty());
             let mut answer = match self.take(client, step).await {
                 Ok(answer) => answer,
                 Err(error) if halts(&error) => return Err(error),
@@ -240,6 +253,14 @@ impl Inquiry {
             .advice()
             .map(|advice| format!("; {advice}"))
             .unwrap_or_default();
+        let kept_back = matches!(
+            error,
+            Error::Resting { .. }
+                | Error::NoCredential { .. }
+                | Error::Credential { .. }
+                | Error::Misused { .. }
+        );
+        self.calls -= u64::from(kept_back);
         let why = format!("{error}{advice}");
         self.blocked.insert(api, Trouble { api, why });
     }
@@ -424,11 +445,6 @@ impl Inquiry {
         followers: Vec<String>,
         cursor: Option<String>,
     ) -> Result<Answer, Error> {
-        if self.pages == 0 || self.outsiders.is_empty() {
-            // Enough is known, or singly is cheaper from here on.
-            self.rolls.clear();
-            return Ok(Answer::default());
-        }
         self.pages -= 1;
         let request = ExternalContactBatchGet {
             cursor: cursor.clone(),

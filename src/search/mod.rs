@@ -14,8 +14,10 @@
 //! | `a OR b` | either; binds looser than "both" |
 //! | `-a`, `-(a b)` | not |
 //! | `( … )` | grouping; a parenthesis inside a word, as in `f(x)`, is part of the word |
-//! | `from:` `to:` `with:` | sender, receiver, either, by id |
-//! | `room:` `type:` `msgid:` | by `roomid`, by `msgtype`, by inner or outer msgid |
+//! | `from:` `to:` `with:` | sender, receiver, either, by id or whole name |
+//! | `name:` | sender or receiver, by a part of a name |
+//! | `tag:` `department:` | sender or receiver, by a tag they carry, a department they are in or one below it |
+//! | `room:` `type:` `msgid:` | by `roomid` or a part of its name, by `msgtype`, by inner or outer msgid |
 //! | `is:` | `recalled` `external` (also upstream/downstream) `internal` `group` `single` (not in a room) |
 //! | `has:` | `media` `link` `file` |
 //! | `after:` `before:` `on:` | `2024`, `2024-05`, `2024-05-01`, `2024-05-01T10:00[:00]`, `today`, `yesterday`; the first two also `3d`, `12h`, `90m`, `2w` ago. `after:` includes the date, `before:` excludes it: `after:D before:E` is from D up to, not including, E |

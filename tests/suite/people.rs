@@ -275,6 +275,37 @@ fn a_renamed_person_has_the_name_of_the_time_in_each_message() {
     assert_eq!(house.search("tag:重点客户").len(), 3);
     assert_eq!(house.search("tag:爱钓鱼").len(), 3, "a member's own tag");
     assert!(house.search("department:财务部 OR tag:别的").is_empty());
+    // One message, whole: what was so then, and what is so now where it differs.
+    house.town.company().member(member("ZhangSan", "张大三", 1));
+    house.refresh_all();
+    let whole = house.good(&["show", "--json", "m2"]).json();
+    let about = &whole["people"]["ZhangSan"];
+    assert_eq!(about["then"]["department"]["values"], json!(["销售部(2)"]));
+    assert_eq!(about["now"]["department"]["values"], json!(["总部(1)"]));
+    let about = &whole["people"][guest(1)]["then"];
+    assert_eq!(
+        about["remark"]["values"][0]
+            .as_str()
+            .map(|text| text.starts_with("王小明的备注 [张三")),
+        Some(true),
+        "{about}"
+    );
+    assert_eq!(
+        about["own_tag"]["values"][0]
+            .as_str()
+            .map(|text| text.starts_with("爱钓鱼")),
+        Some(true),
+        "{about}"
+    );
+    let shown = house.good(&["show", "m2"]).stdout;
+    assert!(
+        shown.contains("当时") && shown.contains("部门 销售部(2)"),
+        "{shown}"
+    );
+    assert!(
+        shown.contains("现在") && shown.contains("部门 总部(1)"),
+        "{shown}"
+    );
     // The history says when, and what said so.
     let dossier = house.show("zhangsan", None);
     let names: Vec<&Value> = dossier["history"]
@@ -422,6 +453,8 @@ fn who_sat_in_a_room_that_day() {
     let later = jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::get("Asia/Shanghai").expect("a zone"));
     let later = later.strftime("%Y-%m-%dT%H:%M:%S").to_string();
     assert_eq!(members("wrINTERNALAAAAAAAAAA", &later), set(&["lisi"]));
+    let whole = house.good(&["show", "--json", "m1"]).json();
+    assert_eq!(whole["room_members"].as_array().map(Vec::len), Some(2), "{whole}");
     // Rooms are found by a part of their name, and shown with it.
     assert_eq!(house.search("room:周会").len(), 1);
     assert_eq!(house.search("room:群").len(), 3);
@@ -663,7 +696,7 @@ fn a_directory_that_is_down_costs_the_archive_nothing() {
     args.extend(quick);
     let run = |house: &House| house.archive.start(house.with(&args));
     let stop = |child: &mut std::process::Child| {
-        let pid = rustix_pid(child);
+        let pid = pid_of(child);
         let _told = std::process::Command::new("kill").args(["-TERM", &pid]).status();
         let began = Instant::now();
         let ended = child.wait().expect("it ends");
@@ -706,7 +739,27 @@ fn a_directory_that_is_down_costs_the_archive_nothing() {
     );
 }
 
-fn rustix_pid(child: &std::process::Child) -> String {
+#[test]
+fn switched_off_nobody_is_asked() {
+    let house = House::new(small(), &[text(1, "lisi", &["ZhangSan"], "", 1_750_000_000_000)]);
+    house.pull();
+    let off = [
+        "run",
+        "--set",
+        "directory.enabled=off",
+        "--set",
+        "directory.interval_seconds=1",
+    ];
+    let mut child = house.archive.start(house.with(&off));
+    std::thread::sleep(Duration::from_secs(3));
+    let _told = std::process::Command::new("kill")
+        .args(["-TERM", &pid_of(&child)])
+        .status();
+    assert!(child.wait().expect("it ends").success());
+    assert!(house.server.asked().is_empty());
+}
+
+fn pid_of(child: &std::process::Child) -> String {
     child.id().to_string()
 }
 

@@ -87,6 +87,9 @@ fn every_key_has_its_meaning() {
     assert_eq!(good("to:\"a b\""), Filter::To("a b".into()));
     assert_eq!(good("with:x"), Filter::With("x".into()));
     assert_eq!(good("room:wr1"), Filter::Room("wr1".into()));
+    assert_eq!(good("name:张"), Filter::Name("张".into()));
+    assert_eq!(good("TAG:\"a b\""), Filter::Tag("a b".into()));
+    assert_eq!(good("department：销售部"), Filter::Department("销售部".into()));
     assert_eq!(good("type:image"), Filter::Type("image".into()));
     assert_eq!(good("msgid:a:b"), Filter::Msgid("a:b".into()));
     assert_eq!(good("is:recalled"), Filter::Recalled { within_ms: None });

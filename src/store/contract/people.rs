@@ -23,8 +23,36 @@ pub struct Met {
     pub people: Vec<String>,
     /// Rooms, and whether somebody outside was seen in them.
     pub rooms: Vec<(String, bool)>,
-    /// How far the look went: the last row, and messages up to there.
-    pub mark: (i64, u64),
+    /// How far the look went: the last row, and messages up to there. Without it, this is not all that was met.
+    pub mark: Option<(i64, u64)>,
+}
+
+impl Met {
+    /// The same in pieces of at most so many ids, so that no write takes long; the mark comes last.
+    pub fn pieces(mut self, most: usize) -> Vec<Self> {
+        let mut pieces = Vec::new();
+        let mark = self.mark.take();
+        for people in self.people.chunks(most.max(1)) {
+            pieces.push(Self {
+                people: people.to_vec(),
+                ..Self::default()
+            });
+        }
+        for rooms in self.rooms.chunks(most.max(1)) {
+            pieces.push(Self {
+                rooms: rooms.to_vec(),
+                ..Self::default()
+            });
+        }
+        match pieces.last_mut() {
+            Some(last) => last.mark = mark,
+            None => pieces.push(Self {
+                mark,
+                ..Self::default()
+            }),
+        }
+        pieces
+    }
 }
 
 /// Where asking about a subject stands.

@@ -59,7 +59,15 @@ fn meet(scratch: &mut Scratch) -> (Vec<String>, Vec<(String, bool)>) {
     match scratch.store.met(company).expect("looked") {
         None => Default::default(),
         Some(met) => {
-            scratch.store.meet(company, &met, &AGES).expect("noted");
+            let pieces = met.clone().pieces(1);
+            assert!(
+                pieces
+                    .iter()
+                    .all(|piece| piece.people.len() + piece.rooms.len() <= 1)
+            );
+            for piece in &pieces {
+                scratch.store.meet(company, piece, &AGES).expect("noted");
+            }
             (met.people, met.rooms)
         }
     }

@@ -15,9 +15,6 @@ use crate::{
     },
 };
 
-/// Rows in one write.
-const BATCH: usize = 1_000;
-
 impl Reader {
     /// Looks for ids in messages that came since the last look. `None`: there is nothing to write.
     pub fn met(&self, company: CompanyId) -> Result<Option<Met>> {
@@ -50,7 +47,7 @@ impl Reader {
         Ok(Some(Met {
             people: new_people(&view, company, after)?,
             rooms: new_rooms(&view, company, after)?,
-            mark: (last, all.unsigned_abs()),
+            mark: Some((last, all.unsigned_abs())),
         }))
     }
 
@@ -87,17 +84,16 @@ impl Reader {
 }
 
 impl Store {
-    /// Notes ids to be asked about; those that are known already keep what is known.
+    /// Notes ids to be asked about, in one transaction; those that are known already keep what is known. A process
+    /// killed before the mark is written looks through the same messages again.
     pub fn meet(&mut self, company: CompanyId, met: &Met, ages: &Ages) -> Result<()> {
         let people = met.people.iter().map(|id| (Subject::person(id), ages.people_ms));
         let rooms = met.rooms.iter().map(|(id, outside)| {
             let kind = if *outside { Kind::Outside } else { Kind::Inside };
             (Subject::room(id, kind), ages.rooms_ms)
         });
-        let all: Vec<_> = people.chain(rooms).collect();
-        for batch in all.chunks(BATCH) {
-            let tx = self.begin()?;
-            for (subject, age) in batch {
+        self.begin_and(|tx| {
+            for (subject, age) in people.chain(rooms) {
                 tx.prepare_cached(
                     "INSERT INTO subject (company, class, kind, key, spelt) VALUES (?1, ?2, ?3, ?4, ?5)
                      ON CONFLICT (company, class, key) DO UPDATE
@@ -113,15 +109,13 @@ impl Store {
                     NEVER
                 ])?;
             }
-            tx.commit()?;
-        }
-        // Last, so that a process killed before it looks again.
-        self.begin_and(|tx| {
-            tx.prepare_cached(
-                "INSERT INTO meeting (company, record, counted) VALUES (?1, ?2, ?3)
-                 ON CONFLICT DO UPDATE SET record = ?2, counted = ?3",
-            )?
-            .execute(params![company.0, met.mark.0, met.mark.1 as i64])?;
+            if let Some((row, counted)) = met.mark {
+                tx.prepare_cached(
+                    "INSERT INTO meeting (company, record, counted) VALUES (?1, ?2, ?3)
+                     ON CONFLICT DO UPDATE SET record = ?2, counted = ?3",
+                )?
+                .execute(params![company.0, row, counted as i64])?;
+            }
             Ok(())
         })
     }
