@@ -8,12 +8,16 @@
 //!        callback ───┘   wakes it when WeCom calls
 //!
 //! directory   WeCom's server API: names, rooms, consent
+//! consent     who agreed, since when, and what that means for a message
+//! completeness   WeCom's own counts beside the archive's
 //! ```
 
 pub mod archive;
 pub mod callback;
 pub mod cli;
+pub mod completeness;
 pub mod config;
+pub mod consent;
 pub mod directory;
 pub mod events;
 pub mod ids;

@@ -16,6 +16,7 @@
 //! Must not know: terminals, configuration files, query syntax.
 
 mod books;
+mod consent;
 mod conveyor;
 mod desk;
 mod error;
@@ -28,6 +29,9 @@ mod run;
 mod window;
 
 pub use books::{Report, waiting_total};
+pub use consent::{
+    ConsentOptions, ConsentPass, consent_event, consent_gather, consent_pass, tell_consent_pass,
+};
 pub use desk::Desk;
 pub use error::Error;
 pub use progress::{Counts, Progress};

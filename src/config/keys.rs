@@ -66,6 +66,8 @@ pub enum Section {
     Callback,
     /// `[api]`
     Api,
+    /// `[consent]`
+    Consent,
     /// `[company.NAME]`
     Company,
 }
@@ -93,7 +95,7 @@ pub struct Key {
 
 impl Section {
     /// All tables, in the order of the file.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Archive,
         Self::Log,
         Self::Pull,
@@ -102,6 +104,7 @@ impl Section {
         Self::Store,
         Self::Callback,
         Self::Api,
+        Self::Consent,
         Self::Company,
     ];
 
@@ -116,6 +119,7 @@ impl Section {
             Self::Store => "store",
             Self::Callback => "callback",
             Self::Api => "api",
+            Self::Consent => "consent",
             Self::Company => "company",
         }
     }
@@ -138,6 +142,10 @@ impl Section {
             Self::Api => {
                 "Calls to WeCom's server API: names, rooms, consent. Each key may be set for one company in \
                  `[company.NAME.api]`."
+            }
+            Self::Consent => {
+                "Whether external people agreed to being archived: asked for by `shiguan run` and `shiguan consent \
+                 check`. Each key may be set for one company in `[company.NAME.consent]`."
             }
             Self::Company => "One table per company; NAME is yours to choose (a-z, 0-9, `-` and `_`).",
         }
@@ -208,7 +216,7 @@ const fn from(min: i64, max: i64) -> Kind {
     Kind::Whole { min, max }
 }
 
-use Section::{Api, Archive, Callback, Company, Log, Pull, Sdk, Store, Unseal};
+use Section::{Api, Archive, Callback, Company, Consent, Log, Pull, Sdk, Store, Unseal};
 
 /// The list.
 #[rustfmt::skip]
@@ -304,6 +312,16 @@ pub const KEYS: &[Key] = &[
         "How long one call may take. Transfers of files get ten times as long.").whole(30, "seconds").per_company(),
     key(Api, "user_agent", Kind::Text,
         "What the calls name themselves, instead of the program's name and version.").like("our-archive/1").per_company(),
+
+    key(Consent, "enabled", Kind::OneOf(&["auto", "yes", "no"]),
+        "Ask WeCom in the background of `shiguan run`. auto: where the archive's Secret is there and the records are not \
+         made up.").text("auto").per_company(),
+    key(Consent, "refresh_hours", from(1, 8760),
+        "An answer is asked for again when it is this old. New conversations are asked about at once.")
+        .whole(24, "hours").per_company(),
+    key(Consent, "calls_per_pass", from(1, 100_000),
+        "The most calls before the rest has to wait for the next minute; one call is about a hundred single chats, or one \
+         room.").whole(200, "calls").per_company(),
 
     key(Company, "enabled", Kind::Switch,
         "Off: nothing is pulled for this company; what is stored stays readable.").switch(true),

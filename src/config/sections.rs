@@ -167,6 +167,17 @@ pub struct Api {
     pub user_agent: Option<String>,
 }
 
+/// Whether external people agreed to being archived.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Consent {
+    /// `run` asks for it; `None`: wherever it can.
+    pub enabled: Option<bool>,
+    /// Hours after which an answer is asked for again.
+    pub refresh_hours: u32,
+    /// Most calls of one pass.
+    pub calls_per_pass: u32,
+}
+
 /// One company.
 #[derive(Debug, Clone)]
 pub struct Company {
@@ -200,6 +211,8 @@ pub struct Company {
     pub sdk: Sdk,
     /// `[api]` with this company's own values laid over it.
     pub api: Api,
+    /// `[consent]` with this company's own values laid over it.
+    pub consent: Consent,
 }
 
 /// One value and who said it.

@@ -176,3 +176,28 @@ pub fn callback_refused(company: &str, cause: &str, count: u64) {
 pub fn callback_accept_failed(cause: &std::io::Error) {
     warn!(name: "callback.accept", event = "callback.accept", cause = %cause, "cannot accept connections, trying on");
 }
+
+/// Consent was asked for, or something new about it was found.
+pub fn consent_pass(company: &str, answered: u64, failed: u64, changes: u64, due: u64) {
+    debug!(
+        name: "consent.pass",
+        event = "consent.pass",
+        company,
+        answered,
+        failed,
+        changes,
+        due,
+        "consent looked after"
+    );
+}
+
+/// WeCom could not be asked for consent; it is tried again.
+pub fn consent_stopped(company: &str, cause: &dyn Display) {
+    warn!(
+        name: "consent.stopped",
+        event = "consent.stopped",
+        company,
+        cause = %cause,
+        "consent could not be asked for, trying again later"
+    );
+}

@@ -8,13 +8,14 @@ use super::{
     error::{QueryError, nearest},
 };
 use crate::{
+    consent::Standing,
     ids::{Millis, Seq},
     message::Place,
     store::contract::Filter,
 };
 
 /// Every key of the language.
-const KEYS: [&str; 14] = [
+const KEYS: [&str; 15] = [
     "from",
     "to",
     "with",
@@ -29,6 +30,7 @@ const KEYS: [&str; 14] = [
     "recalled-within",
     "seq",
     "msgid",
+    "consent",
 ];
 const IS: [&str; 5] = ["recalled", "external", "internal", "group", "single"];
 const HAS: [&str; 3] = ["media", "link", "file"];
@@ -286,6 +288,10 @@ impl Parser<'_> {
                 "link" => Filter::HasLink,
                 "file" => Filter::HasFile,
                 _ => return Err(unknown(&HAS)),
+            },
+            "consent" => match Standing::from_word(&lower) {
+                Some(standing) => Filter::Consent(standing),
+                None => return Err(unknown(&Standing::ALL.map(Standing::as_str))),
             },
             "in" => {
                 return match Place::from_word(&lower) {

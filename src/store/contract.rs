@@ -1,6 +1,14 @@
 //! The values that cross the store's door, and nothing about the engine behind it.
 
+mod consent;
+
+pub use consent::{
+    Asked, AskingState, ClosedOn, Due, Gathered, HeldRoom, HeldSingle, InScope, Known, Learnt, Question, Silent,
+    SubjectRow,
+};
+
 use crate::{
+    consent::Standing,
     ids::{CompanyId, KeyVersion, Millis, RecordId, RunId, Seq},
     message::{Direction, Flaws, Message, Place, Scope},
     record::{Reason, Sealed, Waiting},
@@ -209,6 +217,8 @@ pub enum Filter {
     Msgid(String),
     /// Of this company.
     Company(CompanyId),
+    /// With this consent at its sending.
+    Consent(Standing),
 }
 
 /// A text that a hit was found by; what a snippet highlights.

@@ -7,7 +7,7 @@ use std::{
 };
 
 /// What each room of `src` may use of the others; drawn as a picture in `src/lib.rs`. A room may always use itself.
-const ARROWS: [(&str, &[&str]); 15] = [
+const ARROWS: [(&str, &[&str]); 17] = [
     ("ids", &[]),
     ("secret", &[]),
     ("record", &["ids"]),
@@ -17,15 +17,27 @@ const ARROWS: [(&str, &[&str]); 15] = [
     ("source", &["ids", "secret", "record"]),
     ("directory", &["ids", "secret"]),
     ("config", &["ids", "secret", "message", "unseal"]),
-    ("store", &["ids", "words", "record", "message", "secret"]),
+    ("consent", &["ids", "message", "directory"]),
+    ("completeness", &["ids", "message", "directory"]),
+    ("store", &["ids", "words", "record", "message", "secret", "consent"]),
     (
         "archive",
         &[
-            "ids", "secret", "record", "message", "unseal", "source", "store", "events",
+            "ids",
+            "secret",
+            "record",
+            "message",
+            "unseal",
+            "source",
+            "store",
+            "events",
+            "directory",
+            "consent",
+            "completeness",
         ],
     ),
     ("callback", &["ids", "secret", "events"]),
-    ("search", &["ids", "words", "message", "store"]),
+    ("search", &["ids", "words", "message", "store", "consent"]),
     ("events", &["ids", "record", "store"]),
     (
         "cli",
@@ -44,6 +56,8 @@ const ARROWS: [(&str, &[&str]); 15] = [
             "events",
             "callback",
             "directory",
+            "consent",
+            "completeness",
         ],
     ),
 ];

@@ -1,0 +1,1 @@
+//! Whether the archive holds what WeCom itself counted.
