@@ -86,7 +86,9 @@ pub async fn consent_event(
         at: Millis::now(),
         record: None,
     };
-    let fresh = desk.ask(move |store| store.consent_learn(company, &[learnt])).await??;
+    let fresh = desk
+        .ask(move |store| store.consent_learn(company, &[learnt]))
+        .await??;
     Ok(fresh > 0)
 }
 
@@ -175,7 +177,10 @@ async fn scope(
     pass: &mut ConsentPass,
 ) -> Result<(), Error> {
     let now = Millis::now();
-    let asked = desk.ask(move |store| store.consent_asking(company, now)).await??.scope_asked;
+    let asked = desk
+        .ask(move |store| store.consent_asking(company, now))
+        .await??
+        .scope_asked;
     if asked.is_some_and(|asked| asked.0 > now.0 - options.refresh_ms) {
         return Ok(());
     }
@@ -213,7 +218,10 @@ async fn ask_pairs(
     let now = Millis::now();
     let failures = |subject: &Subject| {
         let asked = Question::Pair(subject.clone());
-        pairs.iter().find(|due| due.question == asked).map_or(0, |due| due.failures)
+        pairs
+            .iter()
+            .find(|due| due.question == asked)
+            .map_or(0, |due| due.failures)
     };
     let fault = |subject: &Subject, fault: &str| Asked {
         question: Question::Pair(subject.clone()),
@@ -233,7 +241,11 @@ async fn ask_pairs(
     );
     let failed = asked.len() as u64;
     let mut well = subjects.clone();
-    well.retain(|subject| ![&answers.unknown, &answers.unanswered, &answers.left].iter().any(|list| list.contains(subject)));
+    well.retain(|subject| {
+        ![&answers.unknown, &answers.unanswered, &answers.left]
+            .iter()
+            .any(|list| list.contains(subject))
+    });
     asked.extend(well.iter().map(|subject| Asked {
         question: Question::Pair(subject.clone()),
         due: Millis(now.0 + options.refresh_ms),
@@ -241,10 +253,17 @@ async fn ask_pairs(
     }));
     pass.answered += well.len() as u64;
     pass.failed += failed;
-    let about_these = answers.stopped.as_ref().is_some_and(|error| !ends_the_pass(error));
+    let about_these = answers
+        .stopped
+        .as_ref()
+        .is_some_and(|error| !ends_the_pass(error));
     if about_these {
         // The platform refuses this very call: the others must not wait behind it.
-        let why = answers.stopped.as_ref().map(ToString::to_string).unwrap_or_default();
+        let why = answers
+            .stopped
+            .as_ref()
+            .map(ToString::to_string)
+            .unwrap_or_default();
         asked.extend(answers.left.iter().map(|subject| fault(subject, &why)));
         pass.failed += answers.left.len() as u64;
     } else {
@@ -275,7 +294,11 @@ async fn ask_room(
         }
         Err(error) => (Vec::new(), Some(error.to_string())),
     };
-    *(if fault.is_none() { &mut pass.answered } else { &mut pass.failed }) += 1;
+    *(if fault.is_none() {
+        &mut pass.answered
+    } else {
+        &mut pass.failed
+    }) += 1;
     let asked = Asked {
         due: match fault {
             None => Millis(now.0 + options.refresh_ms),

@@ -16,6 +16,7 @@
 //! Must not know: terminals, configuration files, query syntax.
 
 mod books;
+mod completeness;
 mod consent;
 mod conveyor;
 mod desk;
@@ -29,6 +30,7 @@ mod run;
 mod window;
 
 pub use books::{Report, waiting_total};
+pub use completeness::{Completeness, CompletenessJob, completeness};
 pub use consent::{
     ConsentOptions, ConsentPass, consent_event, consent_gather, consent_pass, tell_consent_pass,
 };

@@ -6,6 +6,7 @@ use serde_json::json;
 
 use super::{
     Global,
+    consent::Shown,
     context::{Context, Quiet},
     outcome::{Exit, Failure},
     render::{self, Table},
@@ -60,6 +61,7 @@ fn one(context: &Context, args: &Args, id: &str) -> Result<Exit, Failure> {
         context,
         reader: &reader,
         needles: Vec::new(),
+        consents: Shown::default(),
     };
     let mut out = anstream::AutoStream::auto(std::io::stdout().lock());
     let order = if args.oldest_first || args.all {
@@ -77,6 +79,7 @@ fn one(context: &Context, args: &Args, id: &str) -> Result<Exit, Failure> {
             if page.is_empty() {
                 break;
             }
+            view.consents.prime(&reader, &page)?;
             // The end of a conversation is fetched backwards and read forwards.
             if order == Order::NewestFirst {
                 page.reverse();

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::{
     Global,
+    consent::Shown,
     context::{Context, Quiet},
     outcome::{Exit, Failure},
     pull::reasons_json,
@@ -71,6 +72,7 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
         context: &context,
         reader: &reader,
         needles: filter.needles(),
+        consents: Shown::default(),
     };
     if args.count {
         return view.count(&filter, args.json);
@@ -86,6 +88,7 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
     let mut shown = 0;
     loop {
         let page = search::run(&reader, &filter, order, after, limit as usize)?;
+        view.consents.prime(&reader, &page.hits)?;
         for hit in &page.hits {
             if args.json {
                 serde_json::to_writer(&mut out, &view.hit_json(hit))?;
@@ -117,6 +120,7 @@ pub(super) struct View<'a> {
     pub(super) context: &'a Context,
     pub(super) reader: &'a Reader,
     pub(super) needles: Vec<Needle>,
+    pub(super) consents: Shown,
 }
 
 impl View<'_> {
@@ -162,10 +166,11 @@ impl View<'_> {
         let words = self.words();
         writeln!(
             out,
-            "{bold}{}{bold:#}  {}  {dim}{}  seq {}  {}{dim:#}",
+            "{bold}{}{bold:#}  {}  {dim}{}{}  seq {}  {}{dim:#}",
             render::time(message.time, &self.context.zone),
             render::tame(&words.who(message)),
             words.chat(message),
+            self.consents.mark(self.reader, hit.id, words),
             hit.seq,
             render::tame(&hit.msgid),
         )
@@ -248,6 +253,7 @@ impl View<'_> {
             "chat": opened.chat.as_ref().map(ToString::to_string),
             "scope": Words::scope_word(opened.scope),
             "direction": Words::direction_word(opened.direction),
+            "consent": self.consents.json(self.context, self.reader, hit.id),
             "summary": message.summary(self.context.language),
             "texts": texts(&message),
             "snippets": snippets,

@@ -8,6 +8,7 @@ use serde_json::{Value, json, value::RawValue};
 
 use super::{
     Global,
+    consent::Shown,
     context::{Context, Quiet},
     outcome::{Exit, Failure},
     render,
@@ -51,6 +52,7 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
         context: &context,
         reader: &reader,
         needles: Vec::new(),
+        consents: Shown::default(),
     };
     let mut out = anstream::AutoStream::auto(std::io::stdout().lock());
     for stored in &found {
@@ -58,6 +60,7 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
             0 => vec![stored.clone()],
             wide => reader.context(stored.id, wide, wide)?,
         };
+        view.consents.prime(&reader, &around)?;
         if args.json {
             let mut shown = record_json(&view, stored);
             if args.context > 0 {
@@ -110,7 +113,9 @@ fn whole(out: &mut dyn Write, view: &View<'_>, stored: &Stored, raw: bool) -> Re
         view.line(out, &segment.text, opened.recalled.is_some())?;
     }
     view.recall(out, stored)?;
-    for (chinese, english, value) in details(stored, &message) {
+    let consent = view.consents.detail(view.context, view.reader, stored.id);
+    let consent = consent.map(|value| ("存档同意", "consent", value));
+    for (chinese, english, value) in details(stored, &message).into_iter().chain(consent) {
         let label = words.say(chinese, english);
         writeln!(out, "    {rule}{label}{rule:#} {}", render::tame(&value))?;
     }

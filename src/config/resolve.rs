@@ -23,8 +23,8 @@ use super::{
     layers::{Layer, Layers, Source},
     secrets::SecretSource,
     sections::{
-        Api, Archive, Callback, CallbackSecrets, Company, Config, Consent, Explained, KeepSealed, Language, Log,
-        LogFormat, LogLevel, Pull, Schedule, Sdk, Store, Unseal,
+        Api, Archive, Callback, CallbackSecrets, Company, Config, Consent, Explained, KeepSealed, Language,
+        Log, LogFormat, LogLevel, Pull, Schedule, Sdk, Store, Unseal,
     },
 };
 

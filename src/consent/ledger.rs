@@ -186,7 +186,11 @@ mod tests {
             (29_999, Some(State::Refused)),
             (30_000, Some(State::Agreed)),
         ] {
-            assert_eq!(span_at(&spans, Millis(at)).map(|span| span.state.clone()), state, "{at}");
+            assert_eq!(
+                span_at(&spans, Millis(at)).map(|span| span.state.clone()),
+                state,
+                "{at}"
+            );
         }
     }
 
@@ -209,14 +213,20 @@ mod tests {
         ];
         assert_eq!(
             shape(&all),
-            vec![(State::Refused, 20_400, Some(20_999)), (State::Agreed, 20_999, None)]
+            vec![
+                (State::Refused, 20_400, Some(20_999)),
+                (State::Agreed, 20_999, None)
+            ]
         );
     }
 
     #[test]
     fn an_answer_without_a_date_holds_from_first_to_last() {
         let default = undated(State::Default, 10, 100);
-        assert_eq!(shape(std::slice::from_ref(&default)), vec![(State::Default, 10, None)]);
+        assert_eq!(
+            shape(std::slice::from_ref(&default)),
+            vec![(State::Default, 10, None)]
+        );
         let refused = change(State::Refused, 50, How::Message, 60);
         assert_eq!(
             shape(&[default, refused]),
@@ -245,21 +255,32 @@ mod tests {
             Just(State::Other("Paused".into())),
         ];
         let how = prop_oneof![Just(How::Asked), Just(How::Event), Just(How::Message)];
-        (state, how, 0i64..6, 0i64..1_000, any::<bool>(), 0i64..9_000, 0i64..3_000).prop_map(
-            |(state, how, second, part, dated, learnt, later)| {
+        (
+            state,
+            how,
+            0i64..6,
+            0i64..1_000,
+            any::<bool>(),
+            0i64..9_000,
+            0i64..3_000,
+        )
+            .prop_map(|(state, how, second, part, dated, learnt, later)| {
                 let exact = if how == How::Message { part } else { 0 };
                 let asked = how == How::Asked;
                 Change {
                     state,
-                    since: Millis(if asked && !dated { learnt } else { second * 1_000 + exact }),
+                    since: Millis(if asked && !dated {
+                        learnt
+                    } else {
+                        second * 1_000 + exact
+                    }),
                     dated: dated || !asked,
                     how,
                     learnt: Millis(learnt),
                     seen: Millis(learnt + later),
                     record: None,
                 }
-            },
-        )
+            })
     }
 
     proptest! {

@@ -46,7 +46,9 @@ impl Sending<'_> {
         }
         let talks: Vec<Talk> = match self.room {
             Some(room) => vec![Talk::Room(room.to_owned())],
-            None if !self.from.is_empty() && !is_external(self.from) => vec![Talk::With(self.from.to_owned())],
+            None if !self.from.is_empty() && !is_external(self.from) => {
+                vec![Talk::With(self.from.to_owned())]
+            }
             None => {
                 let mut members: Vec<&String> = self
                     .people
@@ -91,7 +93,11 @@ impl Sending<'_> {
         };
         // The first of the gravest, so that the same one is named each time.
         let gravest = |worst: AtSending, other: AtSending| {
-            if other.standing > worst.standing { other } else { worst }
+            if other.standing > worst.standing {
+                other
+            } else {
+                worst
+            }
         };
         let subjects = self.subjects()?;
         Some(subjects.into_iter().map(judge).reduce(gravest).unwrap_or(nobody))
@@ -101,12 +107,17 @@ impl Sending<'_> {
 /// The gravest state of several subjects as it changes over time: what holds from each moment on. Before the first
 /// moment, and without any subject, it is unknown.
 pub fn gravest_over_time(all: &[&[Span]]) -> Vec<(Millis, Standing)> {
-    let mut moments: Vec<Millis> = all.iter().flat_map(|spans| spans.iter()).map(|span| span.from).collect();
+    let mut moments: Vec<Millis> = all
+        .iter()
+        .flat_map(|spans| spans.iter())
+        .map(|span| span.from)
+        .collect();
     moments.sort_unstable();
     moments.dedup();
     let mut course: Vec<(Millis, Standing)> = Vec::with_capacity(moments.len());
     for at in moments {
-        let standing = |spans: &&[Span]| span_at(spans, at).map_or(Standing::Unknown, |span| span.state.standing());
+        let standing =
+            |spans: &&[Span]| span_at(spans, at).map_or(Standing::Unknown, |span| span.state.standing());
         let worst = all.iter().map(standing).max().unwrap_or(Standing::Unknown);
         if course.last().is_none_or(|(_, before)| *before != worst) {
             course.push((at, worst));
@@ -157,7 +168,9 @@ mod tests {
         };
         assert_eq!(internal.subjects(), None);
         assert_eq!(sending("ken", None, &two).subjects(), Some(vec![]));
-        let told = sending("ken", None, &two).at(Some(Millis(1)), |_| None).expect("a state");
+        let told = sending("ken", None, &two)
+            .at(Some(Millis(1)), |_| None)
+            .expect("a state");
         assert_eq!((told.standing, told.subject), (Standing::Unknown, None));
         // Upstream and downstream: none, unless an external contact is named.
         let named = people(&["ken", ANNA]);
@@ -174,7 +187,11 @@ mod tests {
         let (anna, bert) = (one(State::Agreed, 10), one(State::Refused, 20));
         let known = |subject: &Subject| {
             assert_eq!(subject.talk, Talk::Room("wr1".into()));
-            Some(if subject.external == ANNA { &anna[..] } else { &bert[..] })
+            Some(if subject.external == ANNA {
+                &anna[..]
+            } else {
+                &bert[..]
+            })
         };
         for (from, at, standing) in [
             (ANNA, 9, Standing::Unknown),
@@ -213,7 +230,12 @@ mod tests {
         all.sort_unstable();
         assert_eq!(
             all,
-            [Standing::Agreed, Standing::Default, Standing::Unknown, Standing::Refused]
+            [
+                Standing::Agreed,
+                Standing::Default,
+                Standing::Unknown,
+                Standing::Refused
+            ]
         );
         for standing in Standing::ALL {
             assert_eq!(Standing::from_word(standing.as_str()), Some(standing));

@@ -19,7 +19,10 @@ const ARROWS: [(&str, &[&str]); 17] = [
     ("config", &["ids", "secret", "message", "unseal"]),
     ("consent", &["ids", "message", "directory"]),
     ("completeness", &["ids", "message", "directory"]),
-    ("store", &["ids", "words", "record", "message", "secret", "consent"]),
+    (
+        "store",
+        &["ids", "words", "record", "message", "secret", "consent"],
+    ),
     (
         "archive",
         &[

@@ -9,8 +9,9 @@ use std::collections::{HashMap, HashSet};
 use rusqlite::{Connection, OptionalExtension, Params};
 
 use super::{
-    Reader, consent,
+    Reader,
     codes::{HAS_FILE, HAS_LINK, HAS_MEDIA, SENDER_RECEIVES, seq_in},
+    consent,
     index::{Asker, Entry, Expr, Kind, Trait, hash, term, trait_term},
     stats,
 };

@@ -61,6 +61,8 @@ pub(super) fn holds(filter: &Filter, one: &Known, all: &[Known]) -> bool {
         Filter::Seq(first, last) => (*first..=*last).contains(&one.seq),
         Filter::Msgid(msgid) => *msgid == one.msgid || *msgid == message.msgid,
         Filter::Company(company) => *company == one.company,
+        // Depends on what was learnt besides: see `super::consent`.
+        Filter::Consent(_) => unreachable!("consent is compared elsewhere"),
     }
 }
 

@@ -32,16 +32,18 @@ impl Store {
         for one in asked {
             let (kind, who, external) = columns(&one.question);
             match &one.fault {
-                None => tx.prepare_cached(
-                    "UPDATE consent_ask SET asked = ?5, due = ?6, failures = 0, fault = ''
+                None => tx
+                    .prepare_cached(
+                        "UPDATE consent_ask SET asked = ?5, due = ?6, failures = 0, fault = ''
                      WHERE company = ?1 AND kind = ?2 AND who = ?3 AND external = ?4",
-                )?
-                .execute(params![company.0, kind, who, external, now.0, one.due.0])?,
-                Some(fault) => tx.prepare_cached(
-                    "UPDATE consent_ask SET due = ?5, failures = failures + 1, fault = ?6
+                    )?
+                    .execute(params![company.0, kind, who, external, now.0, one.due.0])?,
+                Some(fault) => tx
+                    .prepare_cached(
+                        "UPDATE consent_ask SET due = ?5, failures = failures + 1, fault = ?6
                      WHERE company = ?1 AND kind = ?2 AND who = ?3 AND external = ?4",
-                )?
-                .execute(params![company.0, kind, who, external, one.due.0, fault])?,
+                    )?
+                    .execute(params![company.0, kind, who, external, one.due.0, fault])?,
             };
         }
         tx.commit()?;
@@ -52,7 +54,13 @@ impl Store {
 impl Reader {
     /// Up to so many pairs and rooms whose time has come, the most urgent first. Pairs that failed stand behind all others,
     /// so that they do not share a call with them.
-    pub fn consent_due(&self, company: CompanyId, now: Millis, pairs: usize, rooms: usize) -> Result<Vec<Due>> {
+    pub fn consent_due(
+        &self,
+        company: CompanyId,
+        now: Millis,
+        pairs: usize,
+        rooms: usize,
+    ) -> Result<Vec<Due>> {
         let mut statement = self.conn.prepare_cached(
             "SELECT kind, who, external, failures FROM consent_ask
              WHERE company = ? AND kind = ? AND due <= ? ORDER BY failures > 0, due, who, external LIMIT ?",
@@ -86,7 +94,11 @@ impl Reader {
                  WHERE company = ?1",
             )?
             .query_row([company.0, now.0], |row| {
-                Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?, row.get::<_, i64>(2)?))
+                Ok((
+                    row.get::<_, i64>(0)?,
+                    row.get::<_, i64>(1)?,
+                    row.get::<_, i64>(2)?,
+                ))
             })?;
         let scope_asked: Option<i64> = self
             .conn
@@ -112,7 +124,9 @@ pub(super) fn put(tx: &Transaction<'_>, company: CompanyId, subject: &Subject) -
         Talk::With(_) => &subject.external,
     };
     let made = tx
-        .prepare_cached("INSERT OR IGNORE INTO consent_ask (company, kind, who, external) VALUES (?, ?, ?, ?)")?
+        .prepare_cached(
+            "INSERT OR IGNORE INTO consent_ask (company, kind, who, external) VALUES (?, ?, ?, ?)",
+        )?
         .execute(params![company.0, kind, who, external])?;
     Ok(made > 0)
 }

@@ -239,7 +239,9 @@ impl Step<'_> {
     /// What an agree or disagree message says, about every conversation it was said in.
     fn answer(&mut self, one: &Opened) -> Result<()> {
         let message = message::read(&self.body(one.record)?);
-        let Some(consent) = message.consent else { return Ok(()) };
+        let Some(consent) = message.consent else {
+            return Ok(());
+        };
         let mut external = consent.userid;
         if external.is_empty() && is_external(&one.from) {
             external.clone_from(&one.from);
@@ -263,7 +265,11 @@ impl Step<'_> {
                     talk,
                     external: external.clone(),
                 },
-                state: if consent.agreed { State::Agreed } else { State::Refused },
+                state: if consent.agreed {
+                    State::Agreed
+                } else {
+                    State::Refused
+                },
                 since: Some(match consent.at.or(time_out(one.time)) {
                     Some(at) => at,
                     None => self.landed(one.record)?,

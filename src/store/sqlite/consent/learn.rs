@@ -55,7 +55,11 @@ impl Reader {
 /// True when it was not known.
 pub(super) fn keep(tx: &Transaction<'_>, company: CompanyId, learnt: &Learnt) -> Result<bool> {
     let Learnt {
-        subject, state, how, at, ..
+        subject,
+        state,
+        how,
+        at,
+        ..
     } = learnt;
     let (kind, who) = talk_in(&subject.talk);
     if *how == How::Asked && learnt.since.is_none() && again(tx, company, learnt)? {

@@ -37,7 +37,9 @@ fn talk_out(kind: i64, who: String) -> Result<Talk> {
     match kind {
         ROOM => Ok(Talk::Room(who)),
         SINGLE => Ok(Talk::With(who)),
-        _ => Err(StoreError::Damaged(format!("consent has the unknown kind {kind}"))),
+        _ => Err(StoreError::Damaged(format!(
+            "consent has the unknown kind {kind}"
+        ))),
     }
 }
 
@@ -54,7 +56,9 @@ fn how_out(column: i64) -> Result<How> {
         1 => Ok(How::Asked),
         2 => Ok(How::Event),
         3 => Ok(How::Message),
-        _ => Err(StoreError::Damaged(format!("consent was learnt in the unknown way {column}"))),
+        _ => Err(StoreError::Damaged(format!(
+            "consent was learnt in the unknown way {column}"
+        ))),
     }
 }
 

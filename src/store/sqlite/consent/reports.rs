@@ -9,7 +9,7 @@ use super::{
     states::{Ledger, sweep},
 };
 use crate::{
-    consent::{Standing, Subject},
+    consent::{Span, Standing, Subject, span_at},
     ids::{CompanyId, Millis},
     store::{
         Result,
@@ -28,40 +28,61 @@ struct Count {
     last: i64,
 }
 
+impl Count {
+    fn add(&mut self, standing: Standing, time: i64) {
+        if let Some(place) = Standing::ALL.iter().position(|one| *one == standing) {
+            self.by_standing[place] += 1;
+        }
+        self.last = self.last.max(time);
+    }
+}
+
+struct Counted<'l> {
+    key: (CompanyId, Subject),
+    spans: &'l [Span],
+    count: Count,
+}
+
 impl Reader {
-    /// Every external person in every conversation the archive has messages of, most messages first, with how they stand at
-    /// `now`. One sweep over all messages.
+    /// Every external person in every conversation that the archive has messages of or knows an answer for, most messages
+    /// first, with how they stand at `now`. One sweep over all messages.
     pub fn consent_subjects(&self, now: Millis) -> Result<Vec<SubjectRow>> {
         let view = self.view()?;
         let ledger = Ledger::all(&view)?;
-        // By gathering first: there are far fewer of them than messages.
-        let mut counts: HashMap<(CompanyId, Subject), Count> = HashMap::new();
-        let mut by_gathering: Vec<(CompanyId, Vec<Subject>, Count)> = Vec::new();
+        let mut counts: HashMap<(CompanyId, Subject), Count> = ledger
+            .subjects()
+            .map(|subject| (subject.clone(), Count::default()))
+            .collect();
+        // By gathering first: there are far fewer of them than messages. Each person is counted by their own state, not by the
+        // gravest of the message.
+        let mut gathered: Vec<Vec<Counted<'_>>> = Vec::new();
         sweep(&view, &ledger, |_, _, entry, _, at, gathering| {
-            if at == by_gathering.len() {
-                by_gathering.push((gathering.company, gathering.subjects.clone(), Count::default()));
+            if at == gathered.len() {
+                let counted = |subject: &Subject| Counted {
+                    key: (gathering.company, subject.clone()),
+                    spans: ledger.spans(gathering.company, subject).unwrap_or_default(),
+                    count: Count::default(),
+                };
+                gathered.push(gathering.subjects.iter().map(counted).collect());
             }
-            let count = &mut by_gathering[at].2;
-            let standing = gathering.standing(entry.time);
-            if let Some(place) = Standing::ALL.iter().position(|one| *one == standing) {
-                count.by_standing[place] += 1;
+            for counted in &mut gathered[at] {
+                let span = time_out(entry.time).and_then(|time| span_at(counted.spans, time));
+                let standing = span.map_or(Standing::Unknown, |span| span.state.standing());
+                counted.count.add(standing, entry.time);
             }
-            count.last = count.last.max(entry.time);
             Ok(())
         })?;
-        for (company, subjects, count) in by_gathering {
-            for subject in subjects {
-                let sum = counts.entry((company, subject)).or_default();
-                for (sum, more) in sum.by_standing.iter_mut().zip(count.by_standing) {
-                    *sum += more;
-                }
-                sum.last = sum.last.max(count.last);
+        for counted in gathered.into_iter().flatten() {
+            let sum = counts.entry(counted.key).or_default();
+            for (sum, more) in sum.by_standing.iter_mut().zip(counted.count.by_standing) {
+                *sum += more;
             }
+            sum.last = sum.last.max(counted.count.last);
         }
         let mut rows = Vec::with_capacity(counts.len());
         for ((company, subject), count) in counts {
             let spans = ledger.spans(company, &subject).unwrap_or_default();
-            let span = crate::consent::span_at(spans, now);
+            let span = span_at(spans, now);
             let (asked, fault) = agenda::standing(&view, company, &subject)?;
             let agreed = |standing| matches!(standing, Standing::Agreed | Standing::Default);
             rows.push(SubjectRow {

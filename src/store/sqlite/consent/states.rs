@@ -40,9 +40,9 @@ impl Reader {
         Ok(messages
             .iter()
             .filter_map(|message| {
-                let state = message
-                    .sending()
-                    .at(time_out(message.time), |subject| ledger.spans(message.company, subject))?;
+                let state = message.sending().at(time_out(message.time), |subject| {
+                    ledger.spans(message.company, subject)
+                })?;
                 Some((message.record, state))
             })
             .collect())
@@ -66,7 +66,12 @@ impl Message {
     }
 }
 
-fn sending<'m>(external: bool, from: &'m str, chat: Option<&'m ChatKey>, people: &'m [String]) -> Sending<'m> {
+fn sending<'m>(
+    external: bool,
+    from: &'m str,
+    chat: Option<&'m ChatKey>,
+    people: &'m [String],
+) -> Sending<'m> {
     Sending {
         external,
         from,
@@ -149,8 +154,15 @@ impl Ledger {
                 .or_default()
                 .push(known.change);
         }
-        let all = changes.into_iter().map(|(subject, changes)| (subject, spans(&changes)));
+        let all = changes
+            .into_iter()
+            .map(|(subject, changes)| (subject, spans(&changes)));
         Ok(Self(all.collect()))
+    }
+
+    /// Everybody something is known of.
+    pub(super) fn subjects(&self) -> impl Iterator<Item = &(CompanyId, Subject)> {
+        self.0.keys()
     }
 
     pub(super) fn spans(&self, company: CompanyId, subject: &Subject) -> Option<&[Span]> {
