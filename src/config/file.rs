@@ -80,7 +80,7 @@ impl Walk<'_> {
         let parts: Vec<&str> = path.iter().map(String::as_str).collect();
         let is_table = matches!(
             parts[..],
-            ["company"] | ["company", _] | ["company", _, "pull" | "sdk" | "api"]
+            ["company"] | ["company", _] | ["company", _, "pull" | "sdk" | "api" | "consent"]
         ) || parts.len() == 1 && section_of(parts[0]).is_some();
         match (value.get_ref(), is_table) {
             (DeValue::Table(table), true) => {
@@ -116,7 +116,7 @@ impl Walk<'_> {
                     let text = match parts[..] {
                         ["company", _, _] if found.is_table() => {
                             format!(
-                                "unknown table `{}`; a company has the tables pull, sdk and api",
+                                "unknown table `{}`; a company has the tables pull, sdk, api and consent",
                                 parts.join(".")
                             )
                         }

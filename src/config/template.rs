@@ -89,7 +89,7 @@ fn company(file: &mut String, given: Option<&CompanyTemplate>) {
         entry(file, key, given.and_then(|company| company.value(key.name)), name);
     }
     let library = given.and_then(|company| company.library.as_deref());
-    for (section, value) in [("pull", None), ("sdk", library), ("api", None)] {
+    for (section, value) in [("pull", None), ("sdk", library), ("api", None), ("consent", None)] {
         let mark = if value.is_some() { "" } else { "# " };
         line(file, "");
         line(file, &format!("{mark}[company.{name}.{section}]"));

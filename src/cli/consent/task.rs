@@ -33,7 +33,13 @@ pub(in crate::cli) async fn stay(
     let mut rests_until = Instant::now();
     while !*stop.borrow() {
         let asks = Instant::now() >= rests_until;
-        match once(&context, &company, &desk, asks, &stop).await {
+        let mut ended = stop.clone();
+        let looked = tokio::select! {
+            looked = once(&context, &company, &desk, asks, &stop) => looked,
+            // A call that hangs must not hold up the end; what it would have brought is asked again.
+            _ = ended.wait_for(|stop| *stop) => break,
+        };
+        match looked {
             Ok(None) => {
                 if asks {
                     failures = 0;

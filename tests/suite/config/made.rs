@@ -162,6 +162,11 @@ fn the_reference_file_arrives_in_the_sections() {
         Some("our-archive/1"),
     );
     assert_eq!(apis, [general, own, general]);
+    let consents = [acme, made_up].map(|company| {
+        let consent = company.consent;
+        (consent.enabled, consent.refresh_hours, consent.calls_per_pass)
+    });
+    assert_eq!(consents, [(Some(true), 6, 50), (Some(false), 48, 500)]);
     for company in [acme, made_up] {
         assert!(
             company.secret.is_some()

@@ -106,7 +106,7 @@ impl Reader {
         Ok(rows)
     }
 
-    /// Members on WeCom's list of the recorded who sent nothing since `since`, by member.
+    /// Members on WeCom's list of the recorded who sent nothing since `since`, or nothing at all, by member.
     pub fn silent(&self, company: CompanyId, since: Millis) -> Result<Vec<Silent>> {
         let scope = self.scope(company)?;
         let view = self.view()?;
@@ -128,7 +128,7 @@ impl Reader {
                     last = last.max(entry.time);
                 })?;
             }
-            if last < since.0 {
+            if sent == 0 || last < since.0 {
                 silent.push(Silent {
                     company,
                     member: one.member,
