@@ -219,7 +219,7 @@ fn answers_are_kept_once_and_failures_stand_behind() {
         assert_eq!(
             scratch
                 .store
-                .consent_learn(company, &[event.clone()])
+                .consent_learn(company, std::slice::from_ref(&event))
                 .expect("kept"),
             1
         );

@@ -1,7 +1,7 @@
 //! The state of messages at their sending: of a page of them, with two questions to the database, and of all of them, in
 //! one sweep over the index. Both ask the same rule ([`Sending`]); that they agree is a property test.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet, hash_map::Entry as Slot};
 
 use rusqlite::Connection;
 use serde_json::json;
@@ -260,26 +260,26 @@ struct Names {
 
 impl Names {
     fn subjects(&mut self, conn: &Connection, who: &Who) -> Result<Option<Vec<Subject>>> {
-        if !self.chats.contains_key(&who.chat) {
+        if let Slot::Vacant(slot) = self.chats.entry(who.chat) {
             let (kind, key) = conn
                 .prepare_cached("SELECT kind, key FROM chat WHERE id = ?")?
                 .query_row([who.chat], |row| Ok((row.get(0)?, row.get(1)?)))?;
-            self.chats.insert(who.chat, chat_key(kind, key)?);
+            slot.insert(chat_key(kind, key)?);
         }
-        if !self.people.contains_key(&who.sender) {
+        if let Slot::Vacant(slot) = self.people.entry(who.sender) {
             let key = conn
                 .prepare_cached("SELECT key FROM person WHERE id = ?")?
                 .query_row([who.sender], |row| row.get(0))?;
-            self.people.insert(who.sender, key);
+            slot.insert(key);
         }
-        if !self.audiences.contains_key(&who.audience) {
+        if let Slot::Vacant(slot) = self.audiences.entry(who.audience) {
             let people = conn
                 .prepare_cached(
                     "SELECT p.key FROM audience_member a JOIN person p ON p.id = a.person WHERE a.audience = ?",
                 )?
                 .query_map([who.audience], |row| row.get(0))?
                 .collect::<Result<_, _>>()?;
-            self.audiences.insert(who.audience, people);
+            slot.insert(people);
         }
         let none = Vec::new();
         let external = who.scope == EXTERNAL;

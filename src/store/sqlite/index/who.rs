@@ -19,6 +19,9 @@ pub(in crate::store::sqlite) struct Who {
     pub scope: i64,
 }
 
+/// Terms from and to, and what their value says.
+type Field = ((u64, u64), fn(&mut Who, i64));
+
 impl Asker<'_> {
     /// Every doc with its people. Costs a look at each posting of four kinds, whatever is asked.
     pub(in crate::store::sqlite) fn everybody(
@@ -28,7 +31,7 @@ impl Asker<'_> {
         let (conn, segments) = self.parts();
         let whole = |kind| (term(kind, 0), term(kind, (1 << 52) - 1));
         let class = |class| (trait_term(class, 0), trait_term(class, (1 << 44) - 1));
-        let fields: [((u64, u64), fn(&mut Who, i64)); 5] = [
+        let fields: [Field; 5] = [
             (whole(Kind::Chat), |who, row| who.chat = row),
             (whole(Kind::Sender), |who, row| who.sender = row),
             (whole(Kind::Audience), |who, row| who.audience = row),
