@@ -47,6 +47,8 @@ pub struct ConsentPass {
     pub changes: u64,
     /// How the asking stands now.
     pub left: AskingState,
+    /// Why WeCom did not tell whose conversations are recorded.
+    pub scope_fault: Option<directory::Error>,
     /// Why it ended before its time; nothing is lost, what was left is asked next time.
     pub stopped: Option<directory::Error>,
 }
@@ -109,8 +111,10 @@ pub async fn consent_pass(
         ..ConsentPass::default()
     };
     scope(desk, client, company, options, &mut pass).await?;
-    while pass.stopped.is_none() && pass.calls < options.calls && !*stop.borrow() {
-        let left = options.calls - pass.calls;
+    // The list comes on top, so that even a budget of one call asks for something else.
+    let budget = options.calls + pass.calls;
+    while pass.stopped.is_none() && pass.calls < budget && !*stop.borrow() {
+        let left = budget - pass.calls;
         // Rooms cost a call each and pairs a hundredth, so neither may starve the other.
         let (pairs, rooms) = (left.div_ceil(2).min(10) * PAIRS, left.div_ceil(2).min(50));
         let due = desk
@@ -120,7 +124,7 @@ pub async fn consent_pass(
             break;
         }
         for question in calls(due) {
-            if pass.stopped.is_some() || pass.calls >= options.calls || *stop.borrow() {
+            if pass.stopped.is_some() || pass.calls >= budget || *stop.borrow() {
                 break;
             }
             match question {
@@ -138,7 +142,7 @@ pub async fn consent_pass(
 /// Tells the log what a pass did.
 pub fn tell_consent_pass(name: &str, pass: &ConsentPass) {
     events::consent_pass(name, pass.answered, pass.failed, pass.changes, pass.left.due);
-    if let Some(error) = &pass.stopped {
+    for error in pass.scope_fault.iter().chain(&pass.stopped) {
         events::consent_stopped(name, error);
     }
 }
@@ -192,7 +196,7 @@ async fn scope(
         }
         Err(error) if ends_the_pass(&error) => pass.stopped = Some(error),
         // Consent can be asked for without the list.
-        Err(error) => events::consent_stopped("scope", &error),
+        Err(error) => pass.scope_fault = Some(error),
     }
     Ok(())
 }

@@ -1,5 +1,7 @@
 //! `shiguan completeness`: WeCom's own counts beside the archive's.
 
+use std::io::Write;
+
 use jiff::civil::Date;
 use serde_json::{Value, json};
 
@@ -65,7 +67,7 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
             company: &company.name,
             result: &result,
         };
-        report.print(args);
+        report.print(&mut std::io::stdout().lock(), args)?;
         report.summary(args.json);
         stopped = stopped.or(result.stopped);
     }
@@ -114,15 +116,17 @@ impl Report<'_> {
         Words(self.context.language)
     }
 
-    fn print(&self, args: &Args) {
+    fn print(&self, out: &mut dyn Write, args: &Args) -> std::io::Result<()> {
         let lines = self
             .result
             .lines
             .iter()
             .filter(|line| args.all || line.verdict != Verdict::Equal);
         if args.json {
-            lines.for_each(|line| println!("{}", self.line_json(line)));
-            return;
+            for line in lines {
+                writeln!(out, "{}", self.line_json(line))?;
+            }
+            return out.flush();
         }
         let mut table = Table::new(match self.context.language {
             Language::Chinese => ["成员", "日期", "统计", "企业微信", "存档", "结论", "可能的原因"],
@@ -152,11 +156,12 @@ impl Report<'_> {
             ]);
         }
         if !table.is_empty() {
-            print!("{table}");
+            write!(out, "{table}")?;
         }
         for (member, error) in &self.result.refused {
             eprintln!("{}: {error}", render::tame(member));
         }
+        out.flush()
     }
 
     fn line_json(&self, line: &Line) -> Value {

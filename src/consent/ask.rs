@@ -126,3 +126,27 @@ fn reading(talk: Talk, agreement: Agreement) -> Reading {
 fn key(member: &str, external: &str) -> (String, String) {
     (fold_id(member).into_owned(), external.to_owned())
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn any_answer_is_read_and_its_word_kept(word in ".{0,20}", seconds in any::<i64>(), external in ".{0,40}") {
+            let agreement = Agreement {
+                status_change_time: seconds,
+                external_userid: external.clone(),
+                agree_status: word.clone(),
+                ..Agreement::default()
+            };
+            let reading = reading(Talk::With("ken".into()), agreement);
+            prop_assert_eq!(reading.state.as_word(), word);
+            prop_assert_eq!(reading.subject.external, external);
+            let expected = seconds.checked_mul(1_000).filter(|since| *since > 0);
+            prop_assert_eq!(reading.since.map(|since| since.0), expected);
+        }
+    }
+}

@@ -70,10 +70,14 @@ fn add(sum: &mut ConsentPass, pass: ConsentPass) {
     sum.failed += pass.failed;
     sum.changes += pass.changes;
     sum.left = pass.left;
+    sum.scope_fault = pass.scope_fault;
     sum.stopped = pass.stopped;
 }
 
 fn tell(context: &Context, company: &str, pass: &ConsentPass, as_json: bool) {
+    if let Some(error) = &pass.scope_fault {
+        eprintln!("{company}: {error}");
+    }
     if as_json {
         println!(
             "{}",

@@ -1,5 +1,7 @@
 //! `shiguan consent report`: three lists that an auditor asks for.
 
+use std::io::Write;
+
 use serde_json::{Value, json};
 
 use super::{
@@ -65,13 +67,15 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
         reader: &reader,
         limit: args.limit,
     };
+    let mut out = std::io::stdout().lock();
     if args.json {
-        report.json(&open, &silent, &refused)?;
+        report.json(&mut out, &open, &silent, &refused)?;
     } else {
-        report.no_agreement(&open);
-        report.silent(&silent, args.days);
-        report.room_refused(&refused);
+        report.no_agreement(&mut out, &open)?;
+        report.silent(&mut out, &silent, args.days)?;
+        report.room_refused(&mut out, &refused)?;
     }
+    out.flush()?;
     for name in unread {
         eprintln!(
             "{}",
@@ -98,21 +102,28 @@ impl Lists<'_> {
         Words(self.context.language)
     }
 
-    fn json(&self, open: &[&SubjectRow], silent: &[Silent], refused: &[&SubjectRow]) -> Result<(), Failure> {
+    fn json(
+        &self,
+        out: &mut dyn Write,
+        open: &[&SubjectRow],
+        silent: &[Silent],
+        refused: &[&SubjectRow],
+    ) -> Result<(), Failure> {
         for row in open {
-            println!("{}", self.subject_json("no_agreement", row)?);
+            writeln!(out, "{}", self.subject_json("no_agreement", row)?)?;
         }
         let zone = &self.context.zone;
         for row in silent {
-            println!(
+            writeln!(
+                out,
                 "{}",
                 json!({"report": "silent", "company": self.reader.company_name(row.company)?, "member": row.member,
                        "in_scope_since": render::time_json(Some(row.since), zone), "sent": row.sent,
                        "last": render::time_json(row.last, zone)})
-            );
+            )?;
         }
         for row in refused {
-            println!("{}", self.subject_json("room_refused", row)?);
+            writeln!(out, "{}", self.subject_json("room_refused", row)?)?;
         }
         Ok(())
     }
@@ -144,15 +155,16 @@ impl Lists<'_> {
         }))
     }
 
-    fn no_agreement(&self, rows: &[&SubjectRow]) {
+    fn no_agreement(&self, out: &mut dyn Write, rows: &[&SubjectRow]) -> std::io::Result<()> {
         let words = self.words();
-        println!(
+        writeln!(
+            out,
             "{}",
             words.say(
                 "一、有消息而没有同意记录的外部联系人",
                 "1. External people with messages and no recorded agreement"
             )
-        );
+        )?;
         let mut table = Table::new(match self.context.language {
             Language::Chinese => [
                 "外部联系人",
@@ -184,18 +196,19 @@ impl Lists<'_> {
                 row.fault.clone().unwrap_or_default(),
             ]);
         }
-        self.end(&table, rows.len());
+        self.end(out, &table, rows.len())
     }
 
-    fn silent(&self, rows: &[Silent], days: u32) {
+    fn silent(&self, out: &mut dyn Write, rows: &[Silent], days: u32) -> std::io::Result<()> {
         let words = self.words();
-        println!(
+        writeln!(
+            out,
             "{}",
             words.say(
                 format!("二、在存档范围内、{days} 天内没有发出消息的成员"),
                 format!("2. Members who are recorded and sent nothing for {days} days")
             )
-        );
+        )?;
         let mut table = Table::new(match self.context.language {
             Language::Chinese => ["成员", "在范围内自", "共发出", "最近一条"],
             Language::English => ["member", "in scope since", "sent ever", "latest"],
@@ -208,15 +221,16 @@ impl Lists<'_> {
                 render::time(row.last, &self.context.zone),
             ]);
         }
-        self.end(&table, rows.len());
+        self.end(out, &table, rows.len())
     }
 
-    fn room_refused(&self, rows: &[&SubjectRow]) {
+    fn room_refused(&self, out: &mut dyn Write, rows: &[&SubjectRow]) -> std::io::Result<()> {
         let words = self.words();
-        println!(
+        writeln!(
+            out,
             "{}",
             words.say("三、有人不同意的群", "3. Groups with somebody who refused")
-        );
+        )?;
         let mut table = Table::new(match self.context.language {
             Language::Chinese => ["群", "外部联系人", "不同意自", "不同意期间的消息", "消息数"],
             Language::English => [
@@ -236,7 +250,7 @@ impl Lists<'_> {
                 row.messages.to_string(),
             ]);
         }
-        self.end(&table, rows.len());
+        self.end(out, &table, rows.len())
     }
 
     fn now(&self, row: &SubjectRow) -> String {
@@ -246,20 +260,21 @@ impl Lists<'_> {
         }
     }
 
-    fn end<const N: usize>(&self, table: &Table<N>, all: usize) {
+    fn end<const N: usize>(&self, out: &mut dyn Write, table: &Table<N>, all: usize) -> std::io::Result<()> {
         let words = self.words();
         if table.is_empty() {
-            println!("  {}", words.say("无", "none"));
+            writeln!(out, "  {}", words.say("无", "none"))?;
         } else {
-            print!("{table}");
+            write!(out, "{table}")?;
         }
         if all > self.limit {
             let rest = all - self.limit;
-            println!(
+            writeln!(
+                out,
                 "{}",
                 words.say(format!("… 另有 {rest} 行"), format!("… {rest} more lines"))
-            );
+            )?;
         }
-        println!();
+        writeln!(out)
     }
 }

@@ -1,5 +1,7 @@
 //! `shiguan consent show ID`: the spans of everybody an id is about.
 
+use std::io::Write;
+
 use serde_json::json;
 
 use super::{
@@ -49,6 +51,7 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
         ))
         .hint("`shiguan consent check` asks WeCom; ids of external people and groups are case-sensitive"));
     }
+    let mut out = std::io::stdout().lock();
     let mut table = Table::new(match context.language {
         Language::Chinese => ["外部联系人", "会话", "状态", "自", "至", "得知方式"],
         Language::English => ["external", "conversation", "state", "from", "to", "learnt"],
@@ -56,10 +59,11 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
     for ((company, subject), changes) in &subjects {
         for span in spans(changes) {
             if args.json {
-                println!(
+                writeln!(
+                    out,
                     "{}",
                     span_json(&context, reader.company_name(*company)?, subject, &span)
-                );
+                )?;
                 continue;
             }
             let told: Vec<String> = span
@@ -81,8 +85,9 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
         }
     }
     if !args.json {
-        print!("{table}");
+        write!(out, "{table}")?;
     }
+    out.flush()?;
     Ok(Exit::Well)
 }
 

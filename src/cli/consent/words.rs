@@ -19,7 +19,7 @@ pub(super) fn standing(words: Words, standing: Standing) -> &'static str {
 pub(super) fn state(words: Words, state: &State) -> String {
     let known = standing(words, state.standing());
     match state {
-        State::Other(word) => format!("{known} ({})", render::tame(word)),
+        State::Other(word) if !word.is_empty() => format!("{known} ({})", render::tame(word)),
         _ => known.to_owned(),
     }
 }

@@ -207,6 +207,55 @@ fn what_opens_is_looked_at_once_however_late_it_opens_and_in_steps_of_any_size()
 }
 
 #[test]
+fn a_room_is_asked_about_again_for_somebody_new_and_not_more_than_once_an_hour() {
+    let mut scratch = Scratch::new();
+    let company = scratch.company;
+    let hour = 3_600_000;
+    let hello = |n: u64, from: &str| says(n, "text", from, &["ken"], ROOM, json!({"content": "hello"}));
+    let open = |scratch: &mut Scratch, n: u64, from: &str, now: i64| {
+        let ids = land(scratch, n, 1);
+        scratch.settle(&[outcome(ids[0], &hello(n, from))]);
+        scratch
+            .store
+            .consent_gather(company, 10, Millis(now))
+            .expect("gathered");
+        !scratch
+            .store
+            .consent_due(company, Millis(now), 9, 9)
+            .expect("listed")
+            .is_empty()
+    };
+    let room = Asked {
+        question: Question::Room(ROOM.into()),
+        due: Millis(100 * hour),
+        fault: None,
+    };
+    let answer = |scratch: &mut Scratch, people: &[&str], now: i64| {
+        let learnt: Vec<Learnt> = people
+            .iter()
+            .map(|one| Learnt {
+                how: How::Asked,
+                ..learnt(within(ROOM, one), State::Agreed, 1_000)
+            })
+            .collect();
+        scratch
+            .store
+            .consent_answered(company, &learnt, std::slice::from_ref(&room), Millis(now))
+            .expect("kept");
+    };
+    // A group in which nobody is named is asked about as well: only WeCom knows who is in it.
+    assert!(open(&mut scratch, 1, "ken", hour), "new");
+    answer(&mut scratch, &[ANNA], hour);
+    assert!(!open(&mut scratch, 2, ANNA, 3 * hour), "she is known");
+    assert!(open(&mut scratch, 3, BERT, 3 * hour), "he is not");
+    answer(&mut scratch, &[ANNA], 3 * hour);
+    assert!(!open(&mut scratch, 4, BERT, 3 * hour + 1), "just asked in vain");
+    assert!(open(&mut scratch, 5, BERT, 4 * hour + 1), "an hour later");
+    answer(&mut scratch, &[ANNA, BERT], 4 * hour + 1);
+    assert!(!open(&mut scratch, 6, BERT, 9 * hour), "known by now");
+}
+
+#[test]
 fn answers_are_kept_once_and_failures_stand_behind() {
     let mut scratch = Scratch::new();
     let company = scratch.company;

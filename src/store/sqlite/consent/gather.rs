@@ -225,10 +225,21 @@ impl Step<'_> {
             room: room.as_deref(),
             people: &people,
         };
+        let Some(mut subjects) = sending.subjects() else {
+            return Ok(());
+        };
+        if let Some(room) = room.clone().filter(|_| subjects.is_empty()) {
+            // An external group in which nobody external is named: WeCom may know who they are.
+            subjects.push(Subject {
+                talk: Talk::Room(room),
+                external: String::new(),
+            });
+        }
         let mut missing = false;
-        for subject in sending.subjects().unwrap_or_default() {
+        for subject in subjects {
             self.gathered.subjects += u64::from(agenda::put(self.tx, self.company, &subject)?);
-            missing |= room.is_some() && !learn::is_known(self.tx, self.company, &subject)?;
+            let named = room.is_some() && !subject.external.is_empty();
+            missing |= named && !learn::is_known(self.tx, self.company, &subject)?;
         }
         if let Some(room) = room.filter(|_| missing) {
             agenda::hurry(self.tx, self.company, &room, Millis(self.now.0 - PAUSE_MS))?;

@@ -14,11 +14,7 @@ use crate::{
     store::{
         Result,
         contract::{Silent, SubjectRow},
-        sqlite::{
-            Reader,
-            codes::time_out,
-            index::{Asker, Expr, Kind, Trait, term, trait_term},
-        },
+        sqlite::{Reader, codes::time_out, index::Asker},
     },
 };
 
@@ -110,24 +106,24 @@ impl Reader {
     pub fn silent(&self, company: CompanyId, since: Millis) -> Result<Vec<Silent>> {
         let scope = self.scope(company)?;
         let view = self.view()?;
-        let asker = Asker::new(&view)?;
+        let mut sent: HashMap<i64, (u64, i64)> = HashMap::new();
+        Asker::new(&view)?.everybody(|_, _, entry, who| {
+            if who.company == company.0 {
+                let (count, last) = sent.entry(who.sender).or_default();
+                *count += 1;
+                *last = entry.time.max(*last);
+            }
+            Ok(())
+        })?;
         let mut silent = Vec::new();
         for one in scope.into_iter().filter(|one| one.until.is_none()) {
             let person: Option<i64> = view
                 .prepare_cached("SELECT id FROM person WHERE key = ?")?
                 .query_row([&one.member], |row| row.get(0))
                 .optional()?;
-            let (mut sent, mut last) = (0, 0);
-            if let Some(person) = person {
-                let theirs = Expr::And(vec![
-                    Expr::Any(vec![term(Kind::Sender, person)]),
-                    Expr::Any(vec![trait_term(Trait::Company, company.0)]),
-                ]);
-                asker.each(&theirs, |_, _, entry| {
-                    sent += 1;
-                    last = last.max(entry.time);
-                })?;
-            }
+            let (sent, last) = person
+                .and_then(|person| sent.get(&person).copied())
+                .unwrap_or_default();
             if sent == 0 || last < since.0 {
                 silent.push(Silent {
                     company,
