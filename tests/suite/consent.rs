@@ -791,3 +791,71 @@ fn run_asks_by_itself() {
     assert_eq!(running.wait().expect("an end").code(), Some(0));
     assert_eq!(house.server.count(SINGLE), 1);
 }
+
+#[test]
+fn a_thousand_strangers_cost_few_calls_and_a_killed_check_loses_nothing() {
+    let strangers = 1_000;
+    let external = |n: usize| format!("wm{n:030}");
+    let mut messages: Vec<Value> = (0..strangers)
+        .map(|n| {
+            said(
+                &format!("m{n}_external"),
+                "ken",
+                &[&external(n)],
+                "",
+                BEGIN + n as i64,
+            )
+        })
+        .collect();
+    // Some say so themselves as well.
+    messages.extend((0..50).map(|n| {
+        let time = BEGIN - 9_000 + n as i64;
+        answered(&format!("a{n}_external"), &external(n), &["ken"], "", time, true)
+    }));
+    let answers = |asked: &kit::wecom::Asked| {
+        let pairs = pairs(&asked.json());
+        let agreed = pairs
+            .iter()
+            .map(|(member, external)| agreement(member, external, "Agree", BEGIN - 9_000));
+        infos(agreed.collect())
+    };
+    let told = |house: &House| -> Vec<Value> {
+        let mut lines = house.lines(&["consent", "show", "ken", "--json"]);
+        for line in &mut lines {
+            for one in line["told"].as_array_mut().expect("a list") {
+                // When it was learnt is the one thing that differs.
+                one["learnt"].take();
+                one["seen"].take();
+            }
+        }
+        lines
+    };
+    let calm = House::of(&messages);
+    calm.archive.pull(&[0]);
+    calm.server.on(SINGLE, answers);
+    assert_eq!(calm.check()["answered"], 1_000);
+    assert_eq!(calm.server.count(SINGLE), 10, "a hundred in each call");
+    assert_eq!(calm.server.count(SCOPE), 1);
+    let expected = told(&calm);
+    assert_eq!(expected.len(), 1_000);
+
+    let disturbed = House::of(&messages);
+    disturbed.archive.pull(&[0]);
+    disturbed.server.on(SINGLE, move |asked| {
+        Reaction::Slow(Duration::from_millis(25), Box::new(answers(asked)))
+    });
+    let mut kills = 0;
+    for round in 0..12_u64 {
+        let mut running = disturbed.archive.start(disturbed.args(&["consent", "check"]));
+        std::thread::sleep(Duration::from_millis(60 + 23 * round));
+        if running.try_wait().expect("a status").is_none() {
+            running.kill().expect("a living process");
+            kills += 1;
+        }
+        running.wait().expect("an end");
+    }
+    assert!(kills > 0, "nothing was killed, so nothing was shown");
+    disturbed.check();
+    assert_eq!(told(&disturbed), expected, "after {kills} kills");
+    assert_eq!(disturbed.archive.search("consent:agreed type:text").len(), 1_000);
+}
