@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::{
     Global,
-    consent::Shown,
+    consent::{Shown, tell_coverage},
     context::{Context, Quiet},
     outcome::{Exit, Failure},
     pull::reasons_json,
@@ -75,7 +75,9 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
         consents: Shown::default(),
     };
     if args.count {
-        return view.count(&filter, args.json);
+        let counted = view.count(&filter, args.json)?;
+        tell_coverage(&context, &reader, &filter, args.json)?;
+        return Ok(counted);
     }
     let order = if args.oldest_first {
         Order::OldestFirst
@@ -104,6 +106,7 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
         }
         out.flush()?;
         view.end(&page, shown, args.json);
+        tell_coverage(&context, &reader, &filter, args.json)?;
         return Ok(Exit::Well);
     }
 }

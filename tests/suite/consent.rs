@@ -334,6 +334,20 @@ fn states_are_shown_and_found_in_the_words_of_auditors() {
         found("-consent:refused type:text"),
         ["m1_external", "m3_external", "m6"]
     );
+    // Nobody was asked, and the answer says so; another question does not.
+    let told = house.well(&["search", "--json", "consent:refused"]).stderr;
+    let told: Value = serde_json::from_str(told.trim().lines().last().expect("a line")).expect("JSON");
+    assert_eq!(
+        told,
+        json!({"consent": {"never_answered": 1, "not_looked_through": 0}})
+    );
+    assert!(
+        house
+            .well(&["search", "consent:refused"])
+            .stderr
+            .contains("1 个会话从未得到")
+    );
+    assert!(!house.well(&["search", "words"]).stderr.contains("存档同意"));
     let wrong = house.run(&["search", "consent:agree"]);
     assert_eq!(wrong.code, Some(2));
     assert!(wrong.stderr.contains("consent:agree"), "{}", wrong.stderr);

@@ -14,7 +14,7 @@ use super::{
     outcome::{Exit, Failure},
 };
 
-pub(super) use shown::Shown;
+pub(super) use shown::{Shown, tell_coverage};
 
 /// Arguments of `consent`.
 #[derive(Debug, clap::Args)]

@@ -8,9 +8,59 @@ use super::words;
 use crate::{
     cli::{context::Context, outcome::Failure, render, words::Words},
     consent::{AtSending, Talk},
-    ids::RecordId,
-    store::{Reader, contract::Stored},
+    ids::{Millis, RecordId},
+    store::{
+        Reader,
+        contract::{Filter, Stored},
+    },
 };
+
+/// Says of an answer to a question about consent what it could not know yet (promise 7): conversations that WeCom never
+/// answered about, and opened records that were not looked through.
+pub(in crate::cli) fn tell_coverage(
+    context: &Context,
+    reader: &Reader,
+    filter: &Filter,
+    as_json: bool,
+) -> Result<(), Failure> {
+    if !asks_for_consent(filter) {
+        return Ok(());
+    }
+    let (mut never, mut unlooked) = (0, 0);
+    for (company, _) in reader.companies()? {
+        let asking = reader.consent_asking(company, Millis::now())?;
+        never += asking.never;
+        unlooked += asking.unlooked;
+    }
+    if as_json {
+        eprintln!(
+            "{}",
+            json!({"consent": {"never_answered": never, "not_looked_through": unlooked}})
+        );
+    } else if never + unlooked > 0 {
+        let (never, unlooked) = (render::number(never), render::number(unlooked));
+        eprintln!(
+            "{}",
+            Words(context.language).say(
+                format!("存档同意：{never} 个会话从未得到企业微信的答复，{unlooked} 条已解密记录尚未查看；shiguan consent check"),
+                format!(
+                    "consent: WeCom never answered about {never} conversations, {unlooked} opened records were not looked \
+                     through yet; shiguan consent check"
+                ),
+            )
+        );
+    }
+    Ok(())
+}
+
+fn asks_for_consent(filter: &Filter) -> bool {
+    match filter {
+        Filter::Consent(_) => true,
+        Filter::And(parts) | Filter::Or(parts) => parts.iter().any(asks_for_consent),
+        Filter::Not(part) => asks_for_consent(part),
+        _ => false,
+    }
+}
 
 /// States of messages, by record; `None` for one that needs no consent.
 #[derive(Default)]

@@ -78,6 +78,8 @@ pub struct Asked {
 /// How the asking stands.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct AskingState {
+    /// Opened records that were not looked through for agree and disagree messages yet.
+    pub unlooked: u64,
     /// Questions there are.
     pub questions: u64,
     /// Those that were never answered.

@@ -61,25 +61,30 @@ impl Reader {
         pairs: usize,
         rooms: usize,
     ) -> Result<Vec<Due>> {
-        let mut statement = self.conn.prepare_cached(
-            "SELECT kind, who, external, failures FROM consent_ask
-             WHERE company = ? AND kind = ? AND due <= ? ORDER BY failures > 0, due, who, external LIMIT ?",
-        )?;
         let mut due = Vec::new();
+        // In the order of the index, which is that of urgency; sorting would look at all of them each time.
         for (kind, limit) in [(SINGLE, pairs), (ROOM, rooms)] {
-            let mut rows = statement.query(params![company.0, kind, now.0, limit as i64])?;
-            while let Some(row) = rows.next()? {
-                let question = match talk_out(row.get(0)?, row.get(1)?)? {
-                    Talk::Room(room) => Question::Room(room),
-                    talk @ Talk::With(_) => Question::Pair(Subject {
-                        talk,
-                        external: row.get(2)?,
-                    }),
-                };
-                due.push(Due {
-                    question,
-                    failures: row.get(3)?,
-                });
+            let mut left = limit;
+            for failed in ["failures = 0", "failures > 0"] {
+                let mut statement = self.conn.prepare_cached(&format!(
+                    "SELECT kind, who, external, failures FROM consent_ask INDEXED BY consent_ask_due
+                     WHERE company = ? AND kind = ? AND due <= ? AND {failed} ORDER BY due LIMIT ?"
+                ))?;
+                let mut rows = statement.query(params![company.0, kind, now.0, left as i64])?;
+                while let Some(row) = rows.next()? {
+                    let question = match talk_out(row.get(0)?, row.get(1)?)? {
+                        Talk::Room(room) => Question::Room(room),
+                        talk @ Talk::With(_) => Question::Pair(Subject {
+                            talk,
+                            external: row.get(2)?,
+                        }),
+                    };
+                    due.push(Due {
+                        question,
+                        failures: row.get(3)?,
+                    });
+                    left -= 1;
+                }
             }
         }
         Ok(due)
@@ -106,6 +111,7 @@ impl Reader {
             .query_row([company.0], |row| row.get(0))
             .optional()?;
         Ok(AskingState {
+            unlooked: super::gather::unlooked(&self.conn, company)?,
             questions: questions as u64,
             never: never as u64,
             due: due as u64,

@@ -49,7 +49,9 @@ impl Store {
         };
         let passed = step.new_rows(before.record, limit)?;
         let rest = limit.saturating_sub(passed.rows);
-        let late = if passed.end { step.late_rows(rest)? } else { 0 };
+        // What waits can be much, so it is only gone through when something of it must have opened.
+        let expects_late = passed.end && before.opened + (step.gathered.records as i64) < opened;
+        let late = if expects_late { step.late_rows(rest)? } else { 0 };
         let mut gathered = step.gathered;
         gathered.more = !passed.end || (late == rest && rest > 0);
         tx.prepare_cached(
@@ -60,6 +62,12 @@ impl Store {
         tx.commit()?;
         Ok(gathered)
     }
+}
+
+/// Opened records that were not looked at yet.
+pub(super) fn unlooked(conn: &rusqlite::Connection, company: CompanyId) -> Result<u64> {
+    let left = opened(conn, company)? - mark(conn, company)?.opened;
+    Ok(u64::try_from(left).unwrap_or(0))
 }
 
 struct Mark {
