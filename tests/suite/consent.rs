@@ -12,7 +12,8 @@ use std::{
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
-use kit::{Archive, Corpus, Finished, Program, WeCom, wecom::Reaction};
+use kit::{Archive, Corpus, Finished, Program, Truth, WeCom, wecom::Reaction};
+use sdk_mock::faults::{Fault, Faults, Rule};
 use serde_json::{Value, json};
 use shiguan::{
     archive::{Desk, consent_event},
@@ -44,6 +45,11 @@ struct House {
 impl House {
     /// An archive over these messages, not pulled yet, and a WeCom that knows its secrets.
     fn of(messages: &[Value]) -> Self {
+        Self::with_faults(messages, |_| Faults::new())
+    }
+
+    /// The same, with a library that misbehaves.
+    fn with_faults(messages: &[Value], faults: impl Fn(&[Truth]) -> Faults) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let plain = folder.path().join("plain");
         fs::create_dir(&plain).expect("a folder");
@@ -51,6 +57,7 @@ impl House {
             fs::write(plain.join(format!("{n:05}.json")), message.to_string()).expect("a file");
         }
         let corpus = Corpus::seal(&plain, folder.path());
+        corpus.misbehave(&faults(&corpus.truth()));
         let archive =
             Program::new(env!("CARGO_BIN_EXE_shiguan")).archive(&folder.path().join("archive"), &corpus);
         let server = WeCom::start();
@@ -872,4 +879,70 @@ fn a_thousand_strangers_cost_few_calls_and_a_killed_check_loses_nothing() {
     disturbed.check();
     assert_eq!(told(&disturbed), expected, "after {kills} kills");
     assert_eq!(disturbed.archive.search("consent:agreed type:text").len(), 1_000);
+}
+
+#[test]
+fn what_is_missing_is_explained_by_what_is_closed_or_not_recorded() {
+    let now = i64::try_from(
+        SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .expect("a clock")
+            .as_millis(),
+    )
+    .expect("fits");
+    let today = (now + EAST_MS).div_euclid(DAY_MS);
+    let noon = |day: i64| day * DAY_MS - EAST_MS + DAY_MS / 2;
+    let day = today - 5;
+    let mut messages: Vec<Value> = (0..3)
+        .map(|n| said(&format!("m{n}_external"), "ken", &[ANNA], "", noon(day) + n))
+        .collect();
+    messages.push(said("m3_external", "liu", &[BERT], "", noon(day) + 4));
+    messages.push(said("m4_external", "ken", &[ANNA], "", noon(day + 1)));
+    let house = House::with_faults(&messages, |truth| {
+        Faults::new().with(Rule::chatdata(Fault::WrongVersion { version: 77 }).at_seq(truth[1].seq))
+    });
+    house.archive.pull(&[3]);
+    house
+        .server
+        .answer(SCOPE, json!({"errcode": 0, "errmsg": "ok", "ids": ["ken"]}));
+    house.server.on(SINGLE, |_| infos(vec![]));
+    house.check();
+    house
+        .server
+        .on("/cgi-bin/externalcontact/get_user_behavior_data", move |asked| {
+            let ken = asked.json()["userid"][0] == "ken";
+            let sent = if ken { 3 } else { 2 };
+            let stat_time = (day * DAY_MS - EAST_MS) / 1000;
+            Reaction::Json(json!({"errcode": 0, "errmsg": "ok",
+                "behavior_data": [{"stat_time": stat_time, "chat_cnt": 1, "message_cnt": sent}]}))
+        });
+    let date = {
+        let epoch = jiff::civil::date(1970, 1, 1);
+        epoch
+            .checked_add(jiff::Span::new().days(day))
+            .expect("a date")
+            .to_string()
+    };
+    let lines = house.lines(&["completeness", "--json", "--from", &date, "--to", &date]);
+    let causes = |member: &str| -> Vec<&str> {
+        let line = lines
+            .iter()
+            .find(|line| line["member"] == member)
+            .expect("a line");
+        assert_eq!(line["verdict"], "explained");
+        let causes = line["causes"].as_array().expect("a list");
+        causes
+            .iter()
+            .map(|cause| cause["cause"].as_str().expect("a word"))
+            .collect()
+    };
+    assert_eq!(causes("ken"), ["not_opened"]);
+    assert_eq!(causes("liu"), ["not_opened", "out_of_scope"]);
+    let text = house
+        .well(&["completeness", "--from", &date, "--to", &date])
+        .stdout;
+    assert!(
+        text.contains("1 条记录尚未解密") && text.contains("不在存档范围内"),
+        "{text}"
+    );
 }
