@@ -111,7 +111,7 @@ impl Reader {
             .query_row([company.0], |row| row.get(0))
             .optional()?;
         Ok(AskingState {
-            unlooked: super::gather::unlooked(&self.conn, company)?,
+            unlooked: super::mark::unlooked(&self.conn, company)?,
             questions: questions as u64,
             never: never as u64,
             due: due as u64,

@@ -7,9 +7,12 @@
 
 use std::collections::{HashMap, HashSet};
 
-use rusqlite::{OptionalExtension, Row, Transaction, params};
+use rusqlite::{Row, Transaction, params};
 
-use super::{agenda, learn};
+use super::{
+    agenda, learn,
+    mark::{self, opened},
+};
 use crate::{
     consent::{How, Sending, State, Subject, Talk},
     ids::{CompanyId, Millis, RecordId},
@@ -33,7 +36,7 @@ impl Store {
     /// Looks at up to so many records of the company that were opened meanwhile.
     pub fn consent_gather(&mut self, company: CompanyId, limit: usize, now: Millis) -> Result<Gathered> {
         let opened = opened(&self.reader.conn, company)?;
-        let before = mark(&self.reader.conn, company)?;
+        let before = mark::mark(&self.reader.conn, company)?;
         if before.opened == opened {
             return Ok(Gathered::default());
         }
@@ -64,42 +67,10 @@ impl Store {
     }
 }
 
-/// Opened records that were not looked at yet.
-pub(super) fn unlooked(conn: &rusqlite::Connection, company: CompanyId) -> Result<u64> {
-    let left = opened(conn, company)? - mark(conn, company)?.opened;
-    Ok(u64::try_from(left).unwrap_or(0))
-}
-
-struct Mark {
-    record: i64,
-    opened: i64,
-}
-
 struct Passed {
     mark: i64,
     rows: usize,
     end: bool,
-}
-
-fn mark(conn: &rusqlite::Connection, company: CompanyId) -> Result<Mark> {
-    let found = conn
-        .prepare_cached("SELECT record, opened FROM consent_mark WHERE company = ?")?
-        .query_row([company.0], |row| {
-            Ok(Mark {
-                record: row.get(0)?,
-                opened: row.get(1)?,
-            })
-        })
-        .optional()?;
-    Ok(found.unwrap_or(Mark { record: 0, opened: 0 }))
-}
-
-fn opened(conn: &rusqlite::Connection, company: CompanyId) -> Result<i64> {
-    let count = conn
-        .prepare_cached("SELECT count FROM tally WHERE company = ? AND state = ?")?
-        .query_row([company.0, OPENED], |row| row.get(0))
-        .optional()?;
-    Ok(count.unwrap_or(0))
 }
 
 /// The columns that [`Opened::of`] reads; scope 0 and other types than the two say nothing about consent, unless somebody

@@ -8,6 +8,7 @@ mod agenda;
 mod gather;
 mod held;
 mod learn;
+mod mark;
 mod reports;
 mod scope;
 mod states;
