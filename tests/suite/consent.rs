@@ -505,6 +505,12 @@ fn rooms_are_asked_and_the_reports_name_who_refused_and_who_is_silent() {
         SCOPE,
         json!({"errcode": 0, "errmsg": "ok", "ids": ["Ken", "Quiet", "Quiet"]}),
     );
+    let unread = house.well(&["consent", "report"]);
+    assert!(
+        unread.stdout.contains("成员列表尚未读取") && unread.stderr.contains("consent check"),
+        "{}",
+        unread.stdout
+    );
     house.check();
     let states: Vec<(String, Option<String>)> = {
         let mut states = house.states();

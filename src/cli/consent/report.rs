@@ -72,7 +72,7 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
         report.json(&mut out, &open, &silent, &refused)?;
     } else {
         report.no_agreement(&mut out, &open)?;
-        report.silent(&mut out, &silent, args.days)?;
+        report.silent(&mut out, &silent, args.days, unread.is_empty())?;
         report.room_refused(&mut out, &refused)?;
     }
     out.flush()?;
@@ -199,7 +199,7 @@ impl Lists<'_> {
         self.end(out, &table, rows.len())
     }
 
-    fn silent(&self, out: &mut dyn Write, rows: &[Silent], days: u32) -> std::io::Result<()> {
+    fn silent(&self, out: &mut dyn Write, rows: &[Silent], days: u32, complete: bool) -> std::io::Result<()> {
         let words = self.words();
         writeln!(
             out,
@@ -209,6 +209,14 @@ impl Lists<'_> {
                 format!("2. Members who are recorded and sent nothing for {days} days")
             )
         )?;
+        if rows.is_empty() && !complete {
+            // "None" would say that everybody writes.
+            let unknown = words.say(
+                "不详：成员列表尚未读取",
+                "not known: the list of members was not read yet",
+            );
+            return writeln!(out, "  {unknown}\n");
+        }
         let mut table = Table::new(match self.context.language {
             Language::Chinese => ["成员", "在范围内自", "共发出", "最近一条"],
             Language::English => ["member", "in scope since", "sent ever", "latest"],
