@@ -9,12 +9,16 @@
 //!
 //! directory   WeCom's server API: names, rooms, consent
 //! people      who somebody was, as history: what to ask the directory, what its answers say
+//! consent     who agreed, since when, and what that means for a message
+//! completeness   WeCom's own counts beside the archive's
 //! ```
 
 pub mod archive;
 pub mod callback;
 pub mod cli;
+pub mod completeness;
 pub mod config;
+pub mod consent;
 pub mod directory;
 pub mod events;
 pub mod ids;

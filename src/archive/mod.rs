@@ -16,6 +16,8 @@
 //! Must not know: terminals, configuration files, query syntax.
 
 mod books;
+mod completeness;
+mod consent;
 mod conveyor;
 mod desk;
 mod error;
@@ -29,6 +31,10 @@ mod run;
 mod window;
 
 pub use books::{Report, waiting_total};
+pub use completeness::{Completeness, CompletenessJob, completeness};
+pub use consent::{
+    ConsentOptions, ConsentPass, consent_event, consent_gather, consent_pass, tell_consent_pass,
+};
 pub use desk::Desk;
 pub use error::Error;
 pub use people::{Directory, Pass, refresh};

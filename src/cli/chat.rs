@@ -61,12 +61,7 @@ fn one(context: &Context, args: &Args, id: &str) -> Result<Exit, Failure> {
             ),
         );
     }
-    let view = View {
-        context,
-        reader: &reader,
-        needles: Vec::new(),
-        names: Names::default(),
-    };
+    let view = View::new(context, &reader, Vec::new());
     let mut out = anstream::AutoStream::auto(std::io::stdout().lock());
     let order = if args.oldest_first || args.all {
         Order::OldestFirst

@@ -5,7 +5,8 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use super::{
-    Cli, Verb, api, bench, chat, completions, config, demo, digest, directory, doctor, init, keys, mock,
+    Cli, Verb, api, bench, chat, completeness, completions, config, consent, demo, digest, directory, doctor,
+    init, keys, mock,
     outcome::{Exit, Failure},
     pull, retry, run, search, show, stats, waiting,
 };
@@ -34,6 +35,8 @@ fn dispatch(cli: &Cli) -> Result<Exit, Failure> {
         Verb::Stats(args) => stats::run(global, args),
         Verb::Waiting(args) => waiting::run(global, args),
         Verb::Retry(args) => retry::run(global, args),
+        Verb::Consent(args) => consent::run(global, args),
+        Verb::Completeness(args) => completeness::run(global, args),
         Verb::Keys(args) => keys::run(global, args),
         Verb::Config(args) => config::run(global, args),
         Verb::Directory(args) => directory::run(global, args),

@@ -7,8 +7,10 @@
 mod api;
 mod bench;
 mod chat;
+mod completeness;
 mod completions;
 mod config;
+mod consent;
 mod context;
 mod demo;
 mod digest;
@@ -121,6 +123,10 @@ enum Verb {
     Waiting(waiting::Args),
     /// Try waiting records again
     Retry(retry::Args),
+    /// Who agreed to being archived: ask WeCom, show, report
+    Consent(consent::Args),
+    /// Compare WeCom's own counts with what the archive holds, per person and day
+    Completeness(completeness::Args),
     /// Make, add, list and check the private keys
     Keys(keys::Args),
     /// Show what is configured and where each value comes from

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value, json};
 
 use super::{
-    Global,
+    Global, consent,
     context::{Context, Quiet},
     outcome::{Exit, Failure},
     progress, render, signals,
@@ -48,6 +48,7 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
             let report = archive::execute(&desk, setup, &job, &counters, stop.clone()).await;
             drop(bar);
             let report = report?;
+            consent::task::after_pull(&desk, &setup.name, &setup.corpid).await;
             let ended = report.failure.is_some() || report.stopped;
             reports.push(report);
             if ended && *stop.borrow() {

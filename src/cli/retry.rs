@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{
-    Global,
+    Global, consent,
     context::{Context, Quiet},
     outcome::{Exit, Failure},
     progress, pull, signals,
@@ -64,6 +64,7 @@ pub(super) fn reopen(
             let report = archive::execute(&desk, setup, &job, &counters, stop.clone()).await;
             drop(bar);
             reports.push(report?);
+            consent::task::after_pull(&desk, &setup.name, &setup.corpid).await;
         }
         Ok::<_, Failure>(reports)
     })?;

@@ -9,7 +9,7 @@ use tokio::{
 };
 
 use super::{
-    Global,
+    Global, consent,
     context::{Context, Quiet},
     directory,
     outcome::{Exit, Failure},
@@ -52,6 +52,12 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
         let stop = signals::stop()?;
         let mut tasks = tokio::task::JoinSet::new();
         for (company, wake) in wakes {
+            tasks.spawn(consent::task::stay(
+                Arc::clone(&context),
+                company.clone(),
+                desk.clone(),
+                stop.clone(),
+            ));
             tasks.spawn(directory::stay(
                 Arc::clone(&context),
                 company.clone(),

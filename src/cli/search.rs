@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::{
     Global,
+    consent::{Shown, tell_coverage},
     context::{Context, Quiet},
     names::{self, Names},
     outcome::{Exit, Failure},
@@ -69,14 +70,11 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
         ))
     })?;
     let reader = context.reader()?;
-    let view = View {
-        context: &context,
-        reader: &reader,
-        needles: filter.needles(),
-        names: Names::default(),
-    };
+    let view = View::new(&context, &reader, filter.needles());
     if args.count {
-        return view.count(&filter, args.json);
+        let counted = view.count(&filter, args.json)?;
+        tell_coverage(&context, &reader, &filter, args.json)?;
+        return Ok(counted);
     }
     let order = if args.oldest_first {
         Order::OldestFirst
@@ -105,6 +103,7 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
         }
         out.flush()?;
         view.end(&page, shown, args.json);
+        tell_coverage(&context, &reader, &filter, args.json)?;
         return Ok(Exit::Well);
     }
 }
@@ -122,17 +121,29 @@ pub(super) struct View<'a> {
     pub(super) reader: &'a Reader,
     pub(super) needles: Vec<Needle>,
     pub(super) names: Names,
+    pub(super) consents: Shown,
 }
 
-impl View<'_> {
-    /// Looks up the names of a page before it is shown.
+impl<'a> View<'a> {
+    pub(super) fn new(context: &'a Context, reader: &'a Reader, needles: Vec<Needle>) -> Self {
+        Self {
+            context,
+            reader,
+            needles,
+            names: Names::default(),
+            consents: Shown::default(),
+        }
+    }
+
+    /// Looks up names and consent of a page before it is shown.
     pub(super) fn look(&self, hits: &[Hit], everybody: bool) -> Result<(), Failure> {
         let read: Vec<_> = hits
             .iter()
             .filter_map(|hit| Some((hit.company, message::read(&hit.opened.as_ref()?.plaintext))))
             .collect();
         let messages = read.iter().map(|(company, message)| (*company, message));
-        Ok(self.names.look(self.reader, messages, everybody)?)
+        self.names.look(self.reader, messages, everybody)?;
+        Ok(self.consents.prime(self.reader, hits)?)
     }
 
     fn count(&self, filter: &Filter, as_json: bool) -> Result<Exit, Failure> {
@@ -177,7 +188,7 @@ impl View<'_> {
         let words = self.words();
         writeln!(
             out,
-            "{bold}{}{bold:#}  {}  {dim}{}  seq {}  {}{dim:#}",
+            "{bold}{}{bold:#}  {}  {dim}{}{}  seq {}  {}{dim:#}",
             render::time(message.time, &self.context.zone),
             names::tame(&words.who(message, &|id| {
                 self.names
@@ -187,6 +198,7 @@ impl View<'_> {
                 self.names
                     .label(hit.company, Class::Room, id, message.time, words)
             }),
+            self.consents.mark(self.reader, hit.id, words),
             hit.seq,
             render::tame(&hit.msgid),
         )
@@ -282,6 +294,7 @@ impl View<'_> {
             "chat": opened.chat.as_ref().map(ToString::to_string),
             "scope": Words::scope_word(opened.scope),
             "direction": Words::direction_word(opened.direction),
+            "consent": self.consents.json(self.context, self.reader, hit.id),
             "summary": message.summary(self.context.language),
             "texts": texts(&message),
             "snippets": snippets,

@@ -9,7 +9,7 @@ use serde_json::{Value, json, value::RawValue};
 use super::{
     Global,
     context::{Context, Quiet},
-    names::{self, Names},
+    names,
     outcome::{Exit, Failure},
     portrait::Portrait,
     render,
@@ -50,12 +50,7 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
                 .hint("msgids are case-sensitive; `shiguan search msgid:…` and `shiguan waiting` list them"),
         );
     }
-    let view = View {
-        context: &context,
-        reader: &reader,
-        needles: Vec::new(),
-        names: Names::default(),
-    };
+    let view = View::new(&context, &reader, Vec::new());
     let mut out = anstream::AutoStream::auto(std::io::stdout().lock());
     for stored in &found {
         let around = match args.context {
@@ -118,7 +113,9 @@ fn whole(out: &mut dyn Write, view: &View<'_>, stored: &Stored, raw: bool) -> Re
         view.line(out, &segment.text, opened.recalled.is_some())?;
     }
     view.recall(out, stored)?;
-    for (chinese, english, value) in details(view, stored, &message) {
+    let consent = view.consents.detail(view.context, view.reader, stored.id);
+    let consent = consent.map(|value| ("存档同意", "consent", value));
+    for (chinese, english, value) in details(view, stored, &message).into_iter().chain(consent) {
         let label = words.say(chinese, english);
         writeln!(out, "    {rule}{label}{rule:#} {}", render::tame(&value))?;
     }

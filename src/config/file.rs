@@ -80,7 +80,7 @@ impl Walk<'_> {
         let parts: Vec<&str> = path.iter().map(String::as_str).collect();
         let is_table = matches!(
             parts[..],
-            ["company"] | ["company", _] | ["company", _, "pull" | "sdk" | "api" | "directory"]
+            ["company"] | ["company", _] | ["company", _, "pull" | "sdk" | "api" | "directory" | "consent"]
         ) || parts.len() == 1 && section_of(parts[0]).is_some();
         match (value.get_ref(), is_table) {
             (DeValue::Table(table), true) => {
@@ -104,8 +104,8 @@ impl Walk<'_> {
                 layers.problems.push(Problem::at(&place, text));
             }
             (DeValue::Table(_), false) if parts.len() == 1 => {
-                let tables = Section::ALL.map(Section::as_str);
-                let text = match suggest::nearest(parts[0], tables) {
+                let tables: Vec<&str> = Section::ALL.iter().map(|section| section.as_str()).collect();
+                let text = match suggest::nearest(parts[0], tables.iter().copied()) {
                     Some(near) => format!("unknown table `{}`; did you mean `{near}`?", parts[0]),
                     None => format!("unknown table `{}`; there are {}", parts[0], tables.join(", ")),
                 };
@@ -116,7 +116,7 @@ impl Walk<'_> {
                     let text = match parts[..] {
                         ["company", _, _] if found.is_table() => {
                             format!(
-                                "unknown table `{}`; a company has the tables pull, sdk, api and directory",
+                                "unknown table `{}`; a company has the tables pull, sdk, api, directory and consent",
                                 parts.join(".")
                             )
                         }

@@ -68,6 +68,8 @@ pub enum Section {
     Api,
     /// `[directory]`
     Directory,
+    /// `[consent]`
+    Consent,
     /// `[company.NAME]`
     Company,
 }
@@ -95,7 +97,7 @@ pub struct Key {
 
 impl Section {
     /// All tables, in the order of the file.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: &[Self] = &[
         Self::Archive,
         Self::Log,
         Self::Pull,
@@ -105,6 +107,7 @@ impl Section {
         Self::Callback,
         Self::Api,
         Self::Directory,
+        Self::Consent,
         Self::Company,
     ];
 
@@ -120,6 +123,7 @@ impl Section {
             Self::Callback => "callback",
             Self::Api => "api",
             Self::Directory => "directory",
+            Self::Consent => "consent",
             Self::Company => "company",
         }
     }
@@ -146,6 +150,10 @@ impl Section {
             Self::Directory => {
                 "Who people and rooms are: names, departments, remarks, tags, members of rooms, asked over the server API \
                  and kept as history. Each key may be set for one company in `[company.NAME.directory]`."
+            }
+            Self::Consent => {
+                "Whether external people agreed to being archived: asked for by `shiguan run` and `shiguan consent \
+                 check`. Each key may be set for one company in `[company.NAME.consent]`."
             }
             Self::Company => "One table per company; NAME is yours to choose (a-z, 0-9, `-` and `_`).",
         }
@@ -216,7 +224,7 @@ const fn from(min: i64, max: i64) -> Kind {
     Kind::Whole { min, max }
 }
 
-use Section::{Api, Archive, Callback, Company, Directory, Log, Pull, Sdk, Store, Unseal};
+use Section::{Api, Archive, Callback, Company, Consent, Directory, Log, Pull, Sdk, Store, Unseal};
 
 /// The list.
 #[rustfmt::skip]
@@ -332,6 +340,15 @@ pub const KEYS: &[Key] = &[
     key(Directory, "interval_seconds", from(1, 86_400),
         "Pause between two passes. It grows tenfold while WeCom refuses or cannot be reached.")
         .whole(60, "seconds").per_company(),
+    key(Consent, "enabled", Kind::OneOf(&["auto", "yes", "no"]),
+        "Ask WeCom in the background of `shiguan run`. auto: where the archive's Secret is there and the records are not \
+         made up.").text("auto").per_company(),
+    key(Consent, "refresh_hours", from(1, 8760),
+        "An answer is asked for again when it is this old. New conversations are asked about at once.")
+        .whole(24, "hours").per_company(),
+    key(Consent, "calls_per_pass", from(1, 100_000),
+        "The most calls before the rest has to wait for the next minute; one call is about a hundred single chats, or one \
+         room.").whole(200, "calls").per_company(),
 
     key(Company, "enabled", Kind::Switch,
         "Off: nothing is pulled for this company; what is stored stays readable.").switch(true),

@@ -198,7 +198,10 @@ impl Layers {
 }
 
 pub(super) fn section_of(name: &str) -> Option<Section> {
-    Section::ALL.into_iter().find(|section| section.as_str() == name)
+    Section::ALL
+        .iter()
+        .copied()
+        .find(|section| section.as_str() == name)
 }
 
 fn declared(section: Section, name: &str) -> Option<&'static Key> {

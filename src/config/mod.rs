@@ -31,8 +31,8 @@ pub use self::{
     reference::markdown as reference_markdown,
     secrets::SecretSource,
     sections::{
-        Api, Archive, Callback, CallbackSecrets, Company, Config, Directory, Explained, KeepSealed, Language,
-        Log, LogFormat, LogLevel, Pull, Schedule, Sdk, Store, Unseal,
+        Api, Archive, Callback, CallbackSecrets, Company, Config, Consent, Directory, Explained, KeepSealed,
+        Language, Log, LogFormat, LogLevel, Pull, Schedule, Sdk, Store, Unseal,
     },
     template::{CompanyTemplate, TemplateOptions, template},
 };

@@ -28,7 +28,7 @@ A variable is `SHIGUAN_` and the path in capitals, its parts joined by two under
 /// The page.
 pub fn markdown() -> String {
     let mut page = HEAD.to_owned();
-    for section in Section::ALL {
+    for &section in Section::ALL {
         let table = match section {
             Section::Company => "company.NAME",
             other => other.as_str(),

@@ -23,8 +23,8 @@ use super::{
     layers::{Layer, Layers, Source},
     secrets::SecretSource,
     sections::{
-        Api, Archive, Callback, CallbackSecrets, Company, Config, Directory, Explained, KeepSealed, Language,
-        Log, LogFormat, LogLevel, Pull, Schedule, Sdk, Store, Unseal,
+        Api, Archive, Callback, CallbackSecrets, Company, Config, Consent, Directory, Explained, KeepSealed,
+        Language, Log, LogFormat, LogLevel, Pull, Schedule, Sdk, Store, Unseal,
     },
 };
 
@@ -214,6 +214,7 @@ impl Resolver<'_> {
             sdk: self.sdk(&values),
             api: self.api(&values),
             directory: directory(&values),
+            consent: self.consent(&values),
         }
     }
 
@@ -334,6 +335,18 @@ impl Resolver<'_> {
                 .map(|path| self.base.join(path)),
             timeout_seconds: values.whole(Section::Api, "timeout_seconds") as u32,
             user_agent: values.optional(Section::Api, "user_agent"),
+        }
+    }
+
+    fn consent(&self, values: &Values) -> Consent {
+        Consent {
+            enabled: match values.text(Section::Consent, "enabled").as_str() {
+                "yes" => Some(true),
+                "no" => Some(false),
+                _ => None,
+            },
+            refresh_hours: values.whole(Section::Consent, "refresh_hours") as u32,
+            calls_per_pass: values.whole(Section::Consent, "calls_per_pass") as u32,
         }
     }
 

@@ -188,6 +188,17 @@ pub struct Directory {
     pub interval_seconds: u32,
 }
 
+/// Whether external people agreed to being archived.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Consent {
+    /// `run` asks for it; `None`: wherever it can.
+    pub enabled: Option<bool>,
+    /// Hours after which an answer is asked for again.
+    pub refresh_hours: u32,
+    /// Most calls of one pass.
+    pub calls_per_pass: u32,
+}
+
 /// One company.
 #[derive(Debug, Clone)]
 pub struct Company {
@@ -223,6 +234,8 @@ pub struct Company {
     pub api: Api,
     /// `[directory]` with this company's own values laid over it.
     pub directory: Directory,
+    /// `[consent]` with this company's own values laid over it.
+    pub consent: Consent,
 }
 
 /// One value and who said it.

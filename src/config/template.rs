@@ -60,7 +60,7 @@ const HEAD: &str = "\
 /// The file.
 pub fn template(options: &TemplateOptions) -> String {
     let mut file = HEAD.to_owned();
-    for section in Section::ALL {
+    for &section in Section::ALL {
         if section == Section::Company {
             company(&mut file, options.company.as_ref());
             continue;
@@ -94,6 +94,7 @@ fn company(file: &mut String, given: Option<&CompanyTemplate>) {
         ("sdk", library),
         ("api", None),
         ("directory", None),
+        ("consent", None),
     ] {
         let mark = if value.is_some() { "" } else { "# " };
         line(file, "");

@@ -214,3 +214,28 @@ pub fn directory_down(company: &str, cause: &str) {
         "the directory cannot be asked; trying again later, archiving goes on"
     );
 }
+
+/// Consent was asked for, or something new about it was found.
+pub fn consent_pass(company: &str, answered: u64, failed: u64, changes: u64, due: u64) {
+    debug!(
+        name: "consent.pass",
+        event = "consent.pass",
+        company,
+        answered,
+        failed,
+        changes,
+        due,
+        "consent looked after"
+    );
+}
+
+/// WeCom could not be asked for consent; it is tried again.
+pub fn consent_stopped(company: &str, cause: &dyn Display) {
+    warn!(
+        name: "consent.stopped",
+        event = "consent.stopped",
+        company,
+        cause = %cause,
+        "consent could not be asked for, trying again later"
+    );
+}

@@ -8,13 +8,14 @@ use super::{
     error::{QueryError, nearest},
 };
 use crate::{
+    consent::Standing,
     ids::{Millis, Seq},
     message::Place,
     store::contract::Filter,
 };
 
 /// Every key of the language.
-const KEYS: [&str; 17] = [
+const KEYS: &[&str] = &[
     "from",
     "to",
     "with",
@@ -32,6 +33,7 @@ const KEYS: [&str; 17] = [
     "name",
     "tag",
     "department",
+    "consent",
 ];
 const IS: [&str; 5] = ["recalled", "external", "internal", "group", "single"];
 const HAS: [&str; 3] = ["media", "link", "file"];
@@ -292,6 +294,10 @@ impl Parser<'_> {
                 "link" => Filter::HasLink,
                 "file" => Filter::HasFile,
                 _ => return Err(unknown(&HAS)),
+            },
+            "consent" => match Standing::from_word(&lower) {
+                Some(standing) => Filter::Consent(standing),
+                None => return Err(unknown(&Standing::ALL.map(Standing::as_str))),
             },
             "in" => {
                 return match Place::from_word(&lower) {

@@ -1,6 +1,14 @@
 //! The values that cross the store's door, and nothing about the engine behind it.
 
+mod consent;
+
+pub use consent::{
+    Asked, AskingState, ClosedOn, Due, Gathered, HeldRoom, HeldSingle, InScope, Known, Learnt, Question,
+    Silent, SubjectRow,
+};
+
 use crate::{
+    consent::Standing,
     ids::{CompanyId, KeyVersion, Millis, RecordId, RunId, Seq},
     message::{Direction, Flaws, Message, Place, Scope},
     record::{Reason, Sealed, Waiting},
@@ -217,6 +225,8 @@ pub enum Filter {
     Tag(String),
     /// Sent or received by somebody who was ever in this department or one below it, by name or id.
     Department(String),
+    /// With this consent at its sending.
+    Consent(Standing),
 }
 
 /// A text that a hit was found by; what a snippet highlights.

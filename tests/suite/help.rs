@@ -5,7 +5,7 @@ use std::{fs, path::Path};
 
 use kit::Program;
 
-const VERBS: [&[&str]; 35] = [
+const VERBS: &[&[&str]] = &[
     &[],
     &["demo"],
     &["init"],
@@ -18,6 +18,11 @@ const VERBS: [&[&str]; 35] = [
     &["stats"],
     &["waiting"],
     &["retry"],
+    &["consent"],
+    &["consent", "check"],
+    &["consent", "show"],
+    &["consent", "report"],
+    &["completeness"],
     &["keys"],
     &["keys", "generate"],
     &["keys", "add"],

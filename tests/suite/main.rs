@@ -6,6 +6,7 @@ mod callback;
 mod canary;
 mod commands;
 mod config;
+mod consent;
 mod faults;
 mod fence;
 mod help;

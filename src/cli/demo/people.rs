@@ -4,9 +4,7 @@
 use sdk_mock::generate::Plan;
 use wecom_mock::{Town, WeCom, town};
 
-use super::super::{
-    context::Context, directory::settings, names::Names, outcome::Failure, render, search::View, signals,
-};
+use super::super::{context::Context, directory::settings, outcome::Failure, render, search::View, signals};
 use crate::{
     archive::{self, Directory, Pass},
     directory::{Access, Client, Credential, Options},
@@ -78,12 +76,7 @@ pub(super) fn summary(reader: &Reader, context: &Context, pass: &Pass) -> Result
         render::number(rooms.known),
         render::number(pass.calls),
     );
-    let view = View {
-        context,
-        reader,
-        needles: Vec::new(),
-        names: Names::default(),
-    };
+    let view = View::new(context, reader, Vec::new());
     let mut out = anstream::AutoStream::auto(std::io::stdout().lock());
     for filter in [Filter::Group, Filter::And(vec![Filter::Single, Filter::External])] {
         let hits = reader.find(&filter, Order::NewestFirst, None, 1)?;

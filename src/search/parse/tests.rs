@@ -97,6 +97,8 @@ fn every_key_has_its_meaning() {
     assert_eq!(good("is:internal"), Filter::Internal);
     assert_eq!(good("is:group"), Filter::Group);
     assert_eq!(good("is:single"), Filter::Single);
+    assert_eq!(good("consent:Refused"), Filter::Consent(Standing::Refused));
+    assert_eq!(good("consent:default"), Filter::Consent(Standing::Default));
     assert_eq!(good("has:media"), Filter::HasMedia);
     assert_eq!(good("has:link"), Filter::HasLink);
     assert_eq!(good("has:file"), Filter::HasFile);

@@ -49,6 +49,11 @@ pub(in crate::store) const ALL: &[Migration] = &[
         name: "people",
         sql: include_str!("../../../migrations/sqlite/0004_people.sql"),
     },
+    Migration {
+        number: 5,
+        name: "consent",
+        sql: include_str!("../../../migrations/sqlite/0005_consent.sql"),
+    },
 ];
 
 /// The first migration after which bodies are packed and the index is built by the program.

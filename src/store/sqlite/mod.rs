@@ -7,6 +7,7 @@
 mod again;
 mod books;
 mod codes;
+mod consent;
 mod derive;
 mod disk;
 mod forget;

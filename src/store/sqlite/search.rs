@@ -11,6 +11,7 @@ use rusqlite::{Connection, OptionalExtension, Params};
 use super::{
     Reader,
     codes::{HAS_FILE, HAS_LINK, HAS_MEDIA, SENDER_RECEIVES, seq_in},
+    consent,
     index::{Asker, Entry, Expr, Kind, Trait, hash, term, trait_term},
     people::{
         self,
@@ -174,6 +175,7 @@ fn translate(conn: &Connection, filter: &Filter) -> Result<Expr> {
             Expr::Docs(by_segment(found.iter().map(|found| (found.segment, found.doc))))
         }
         Filter::Company(company) => Expr::Any(vec![trait_term(Trait::Company, company.0)]),
+        Filter::Consent(standing) => Expr::Docs(consent::with_standing(conn, *standing)?),
     })
 }
 

@@ -63,6 +63,8 @@ pub(super) fn holds(filter: &Filter, one: &Known, all: &[Known]) -> bool {
         Filter::Company(company) => *company == one.company,
         // Nobody has a name here; `people` tests those.
         Filter::Name(_) | Filter::Tag(_) | Filter::Department(_) => false,
+        // Depends on what was learnt besides: see `super::consent`.
+        Filter::Consent(_) => unreachable!("consent is compared elsewhere"),
     }
 }
 

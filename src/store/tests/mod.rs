@@ -1,6 +1,7 @@
 //! Tests of the room, one file per subject, and what they share: a scratch archive and made-up messages.
 
 mod brute;
+mod consent;
 mod golden;
 mod great;
 mod land;

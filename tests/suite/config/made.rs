@@ -180,6 +180,11 @@ fn the_reference_file_arrives_in_the_sections() {
     let general = (false, [48, 36, 24], (50, 1000, 120));
     let own = (false, [12, 6, 3], (10, 100, 30));
     assert_eq!(directories, [general, own, general]);
+    let consents = [acme, made_up].map(|company| {
+        let consent = company.consent;
+        (consent.enabled, consent.refresh_hours, consent.calls_per_pass)
+    });
+    assert_eq!(consents, [(Some(true), 6, 50), (Some(false), 48, 500)]);
     for company in [acme, made_up] {
         assert!(
             company.secret.is_some()

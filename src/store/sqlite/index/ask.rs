@@ -33,6 +33,11 @@ impl<'c> Asker<'c> {
         Ok(Self { conn, segments })
     }
 
+    /// What the answers of other files of the index are made from.
+    pub(super) fn parts(&self) -> (&'c Connection, &[Segment]) {
+        (self.conn, &self.segments)
+    }
+
     /// How many docs it is true for.
     pub(in crate::store::sqlite) fn count(&self, expr: &Expr) -> Result<u64> {
         let mut count = 0;

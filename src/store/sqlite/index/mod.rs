@@ -19,9 +19,11 @@ mod codec;
 mod expr;
 mod segment;
 mod term;
+mod who;
 
 pub(super) use ask::Asker;
 pub(super) use build::{Doc, add, clear};
 pub(super) use expr::Expr;
 pub(super) use segment::Entry;
 pub(super) use term::{Kind, Trait, hash, is_logical, term, text, trait_term};
+pub(super) use who::Who;

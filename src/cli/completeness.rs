@@ -1,0 +1,289 @@
+//! `shiguan completeness`: WeCom's own counts beside the archive's.
+
+use std::io::Write;
+
+use jiff::civil::Date;
+use serde_json::{Value, json};
+
+use super::{
+    Global,
+    context::{Context, Quiet},
+    outcome::{Exit, Failure},
+    render::{self, Table},
+    words::Words,
+};
+use crate::{
+    archive::{self, Completeness, CompletenessJob},
+    completeness::{Cause, Counts, KEPT_DAYS, Line, Verdict, What, day_of},
+    ids::Millis,
+    message::Language,
+};
+
+/// Arguments of `completeness`.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// First day, in Beijing's time (default: seven days before the last)
+    #[arg(long, value_name = "DATE")]
+    from: Option<Date>,
+    /// Last day, in Beijing's time (default: yesterday, the last that WeCom has counted)
+    #[arg(long, value_name = "DATE")]
+    to: Option<Date>,
+    /// Only this member (several times for several)
+    #[arg(long, value_name = "ID")]
+    member: Vec<String>,
+    /// Only this company of the configuration
+    #[arg(long, value_name = "NAME")]
+    company: Option<String>,
+    /// Also list what is equal
+    #[arg(long)]
+    all: bool,
+    /// One JSON object per person and day; what was compared on stderr
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
+    let context = Context::load(global)?;
+    context.start_logging(global, Quiet::Warnings)?;
+    let now = Millis::now();
+    let (first, last) = days(args, day_of(now.0))?;
+    let job = CompletenessJob {
+        first,
+        last,
+        members: args.member.clone(),
+        now,
+    };
+    let reader = context.reader()?;
+    let runtime = context.runtime()?;
+    let mut stopped = None;
+    for company in context.companies(args.company.as_deref())? {
+        let Some(id) = reader.company_id(&company.name)? else {
+            continue;
+        };
+        let client = context.directory(company)?;
+        let result = runtime.block_on(archive::completeness(&reader, &client, id, &job))?;
+        let report = Report {
+            context: &context,
+            company: &company.name,
+            result: &result,
+        };
+        report.print(&mut std::io::stdout().lock(), args)?;
+        report.summary(args.json);
+        stopped = stopped.or(result.stopped);
+    }
+    match stopped {
+        Some(error) => Err(error.into()),
+        None => Ok(Exit::Well),
+    }
+}
+
+fn days(args: &Args, today: i64) -> Result<(i64, i64), Failure> {
+    let last = args.to.map_or(today - 1, number);
+    let first = args.from.map_or((last - 6).max(today - KEPT_DAYS), number);
+    if first > last {
+        return Err(Failure::usage("--from is behind --to"));
+    }
+    if last >= today || first < today - KEPT_DAYS {
+        return Err(Failure::usage(format!(
+            "WeCom has counts from {} to {}",
+            date(today - KEPT_DAYS),
+            date(today - 1)
+        ))
+        .hint("choose --from and --to between them"));
+    }
+    Ok((first, last))
+}
+
+const EPOCH: Date = Date::constant(1970, 1, 1);
+
+fn number(date: Date) -> i64 {
+    date.since(EPOCH).map_or(0, |span| i64::from(span.get_days()))
+}
+
+fn date(day: i64) -> String {
+    let shown = EPOCH.checked_add(jiff::Span::new().days(day));
+    shown.map_or_else(|_| day.to_string(), |date| date.to_string())
+}
+
+struct Report<'a> {
+    context: &'a Context,
+    company: &'a str,
+    result: &'a Completeness,
+}
+
+impl Report<'_> {
+    fn words(&self) -> Words {
+        Words(self.context.language)
+    }
+
+    fn print(&self, out: &mut dyn Write, args: &Args) -> std::io::Result<()> {
+        let lines = self
+            .result
+            .lines
+            .iter()
+            .filter(|line| args.all || line.verdict != Verdict::Equal);
+        if args.json {
+            for line in lines {
+                writeln!(out, "{}", self.line_json(line))?;
+            }
+            return out.flush();
+        }
+        let mut table = Table::new(match self.context.language {
+            Language::Chinese => ["成员", "日期", "统计", "企业微信", "存档", "结论", "可能的原因"],
+            Language::English => [
+                "member",
+                "day",
+                "counted",
+                "WeCom",
+                "archive",
+                "verdict",
+                "may be because",
+            ],
+        });
+        for line in lines {
+            table.row([
+                line.who.clone(),
+                date(line.day),
+                self.what(line.what).to_owned(),
+                line.told.map_or_else(|| "-".to_owned(), |told| self.counts(told)),
+                self.counts(line.held),
+                self.verdict(line.verdict).to_owned(),
+                line.causes
+                    .iter()
+                    .map(|cause| self.cause(*cause))
+                    .collect::<Vec<_>>()
+                    .join("；"),
+            ]);
+        }
+        if !table.is_empty() {
+            write!(out, "{table}")?;
+        }
+        for (member, error) in &self.result.refused {
+            eprintln!("{}: {error}", render::tame(member));
+        }
+        out.flush()
+    }
+
+    fn line_json(&self, line: &Line) -> Value {
+        let counts = |counts: Counts| json!({"chats": counts.chats, "messages": counts.messages});
+        let causes: Vec<Value> = line
+            .causes
+            .iter()
+            .map(|cause| match cause {
+                Cause::NotOpened(count) | Cause::Refused(count) => {
+                    json!({"cause": cause.as_str(), "count": count})
+                }
+                _ => json!({"cause": cause.as_str()}),
+            })
+            .collect();
+        json!({
+            "company": self.company,
+            "member": line.who,
+            "day": date(line.day),
+            "what": line.what.as_str(),
+            "wecom": line.told.map(counts),
+            "archive": counts(line.held),
+            "verdict": line.verdict.as_str(),
+            "causes": causes,
+        })
+    }
+
+    fn summary(&self, as_json: bool) {
+        let count = |verdict| {
+            self.result
+                .lines
+                .iter()
+                .filter(|line| line.verdict == verdict)
+                .count()
+        };
+        let [equal, explained, unexplained] =
+            [Verdict::Equal, Verdict::Explained, Verdict::Unexplained].map(count);
+        let result = self.result;
+        if as_json {
+            let refused: Vec<Value> = result
+                .refused
+                .iter()
+                .map(|(member, error)| json!({"member": member, "why": error.to_string()}))
+                .collect();
+            eprintln!(
+                "{}",
+                json!({"company": self.company, "members": result.members, "equal": equal, "explained": explained,
+                       "unexplained": unexplained, "not_told": refused, "left": result.left})
+            );
+            return;
+        }
+        let (company, members, refused, left) =
+            (self.company, result.members, result.refused.len(), result.left);
+        eprintln!(
+            "{}",
+            self.words().say(
+                format!(
+                    "{company}：已比对成员 {members} 人；人日相符 {equal}，不符但有可能的原因 {explained}，不符且原因不明 \
+                     {unexplained}；企业微信不提供统计 {refused} 人，未及询问 {left} 人。内部会话不在企业微信的统计之内"
+                ),
+                format!(
+                    "{company}: {members} members compared; days equal {equal}, different and perhaps explained \
+                     {explained}, different and not explained {unexplained}; WeCom has no counts of {refused} members, \
+                     {left} were not reached. Internal conversations are in none of WeCom's counts"
+                ),
+            )
+        );
+    }
+
+    fn what(&self, what: What) -> &'static str {
+        match what {
+            What::Single => self.words().say("客户单聊", "single chats with customers"),
+            What::Groups => self.words().say("所属客户群", "own customer groups"),
+        }
+    }
+
+    fn verdict(&self, verdict: Verdict) -> &'static str {
+        match verdict {
+            Verdict::Equal => self.words().say("相符", "equal"),
+            Verdict::Explained => self
+                .words()
+                .say("不符，有可能的原因", "different, perhaps explained"),
+            Verdict::Unexplained => self.words().say("不符，原因不明", "different, not explained"),
+        }
+    }
+
+    fn counts(&self, counts: Counts) -> String {
+        let messages = counts.messages;
+        match counts.chats {
+            Some(chats) => self.words().say(
+                format!("{messages} 条 / {chats} 会话"),
+                format!("{messages} messages / {chats} chats"),
+            ),
+            None => self
+                .words()
+                .say(format!("{messages} 条"), format!("{messages} messages")),
+        }
+    }
+
+    fn cause(&self, cause: Cause) -> String {
+        let words = self.words();
+        match cause {
+            Cause::NotOpened(count) => words.say(
+                format!("有 {count} 条记录尚未解密"),
+                format!("{count} records not opened yet"),
+            ),
+            Cause::NotPulled => words.say(
+                "当日尚未拉取完".into(),
+                "that day was not pulled to its end".into(),
+            ),
+            Cause::OutOfScope => words.say("当日不在存档范围内".into(), "not recorded that day".into()),
+            Cause::Refused(count) => words.say(
+                format!("{count} 位外部联系人不同意存档"),
+                format!("{count} external people refused"),
+            ),
+            Cause::NotFinal => words.say(
+                "企业微信的统计可能尚未完成".into(),
+                "WeCom may still be counting".into(),
+            ),
+            Cause::TotalFell => words.say(
+                "累计数下降（群解散或转让），无法比对".into(),
+                "WeCom's total fell (a group dismissed or given away)".into(),
+            ),
+        }
+    }
+}

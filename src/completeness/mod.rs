@@ -1,0 +1,44 @@
+//! Whether the archive holds what WeCom itself counted: per person and day.
+//!
+//! WeCom counts what members do with customers (获取「联系客户统计」数据) and what happens in customer groups
+//! (获取「群聊数据统计」数据). [`read_member`] and [`read_groups`] ask for those counts, [`compare`] lays the archive's own beside
+//! them and says why they may differ; what nothing explains is what somebody has to look into.
+//!
+//! What is compared:
+//!
+//! | WeCom | the archive |
+//! | --- | --- |
+//! | `chat_cnt`, `message_cnt` of a member and day | single chats with somebody outside that the member wrote in, and the messages |
+//! | growth of `msg_total` of an owner's groups over a day | messages of all people in those groups |
+//!
+//! Days begin at midnight in Beijing, whatever zone the archive is shown in. Internal conversations are in none of WeCom's
+//! counts, so nothing here says anything about them. Recalls and answers about consent are not counted as messages.
+//! `msg_total` is documented as a running total up to the day (截至当天), so a day is its growth; where it falls, because
+//! a group was dismissed or given away, that day cannot be compared.
+//!
+//! Enters: a client, ids, days, counts. Leaves: counts and lines. Must not know: SQL, consent's rules, terminals, clocks.
+
+mod ask;
+mod compare;
+
+pub use self::{
+    ask::{Groups, Told, read_groups, read_member},
+    compare::{Cause, Circumstances, Counts, Line, Verdict, What, compare},
+};
+
+/// Milliseconds that Beijing is ahead of UTC; it has no summer time.
+pub const EAST_MS: i64 = 8 * 3_600_000;
+/// A day.
+pub const DAY_MS: i64 = 86_400_000;
+/// How many days back WeCom keeps its counts.
+pub const KEPT_DAYS: i64 = 180;
+
+/// The number of the day in Beijing that a moment is in, counted from 1970.
+pub fn day_of(ms: i64) -> i64 {
+    (ms + EAST_MS).div_euclid(DAY_MS)
+}
+
+/// The first millisecond of a day in Beijing.
+pub fn begin_of(day: i64) -> i64 {
+    day * DAY_MS - EAST_MS
+}
