@@ -31,11 +31,12 @@ pub(in crate::cli) async fn stay(
 ) -> Result<(), Failure> {
     let mut failures = 0;
     let mut rests_until = Instant::now();
+    let mut client = None;
     while !*stop.borrow() {
         let asks = Instant::now() >= rests_until;
         let mut ended = stop.clone();
         let looked = tokio::select! {
-            looked = once(&context, &company, &desk, asks, &stop) => looked,
+            looked = once(&context, &company, &desk, asks, &mut client, &stop) => looked,
             // A call that hangs must not hold up the end; what it would have brought is asked again.
             _ = ended.wait_for(|stop| *stop) => break,
         };
@@ -68,6 +69,7 @@ async fn once(
     name: &str,
     desk: &Desk,
     asks: bool,
+    client: &mut Option<directory::Client>,
     stop: &watch::Receiver<bool>,
 ) -> Result<Option<Duration>, Failure> {
     let company = context.companies(Some(name))?[0];
@@ -76,9 +78,15 @@ async fn once(
         archive::consent_gather(desk, id).await?;
         return Ok(None);
     }
-    // Made anew each time, so that another secret is used without a restart; its token is shared anyway.
-    let client = context.directory(company)?;
-    let pass = archive::consent_pass(desk, &client, id, options(company), stop).await?;
+    // Kept, because it knows the limits; made anew after a failure, so that another secret is used without a restart.
+    let asking = match client.take() {
+        Some(client) => client,
+        None => context.directory(company)?,
+    };
+    let pass = archive::consent_pass(desk, &asking, id, options(company), stop).await?;
+    if pass.stopped.is_none() {
+        *client = Some(asking);
+    }
     archive::tell_consent_pass(name, &pass);
     Ok(pass
         .stopped
