@@ -13,12 +13,15 @@
 //! Landing never depends on opening (promise 1): when opening fails as a whole, pages still land and wait
 //! as `sealed` for the next run.
 //!
+//! Beside the conveyor, [`Hearing`] keeps what WeCom tells by itself and marks what is to be read again.
+//!
 //! Must not know: terminals, configuration files, query syntax.
 
 mod books;
 mod conveyor;
 mod desk;
 mod error;
+mod hearing;
 mod lease;
 mod load;
 mod opening;
@@ -30,6 +33,7 @@ mod window;
 pub use books::{Report, waiting_total};
 pub use desk::Desk;
 pub use error::Error;
+pub use hearing::Hearing;
 pub use progress::{Counts, Progress};
 pub use pulling::Pulling;
 pub use run::{Job, Setup, execute};

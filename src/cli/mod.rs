@@ -14,6 +14,7 @@ mod demo;
 mod digest;
 mod doctor;
 mod door;
+mod heard;
 mod init;
 mod keys;
 mod mock;
@@ -118,6 +119,8 @@ enum Verb {
     Waiting(waiting::Args),
     /// Try waiting records again
     Retry(retry::Args),
+    /// List what WeCom told by itself (callbacks), and what is still to be read again because of it
+    Events(heard::Args),
     /// Make, add, list and check the private keys
     Keys(keys::Args),
     /// Show what is configured and where each value comes from

@@ -15,8 +15,8 @@ use super::{
     signals,
 };
 use crate::{
-    archive::{self, Desk, Error, Job, Progress, Report},
-    callback::{self, Arrived, Counting, Listener},
+    archive::{self, Desk, Error, Hearing, Job, Progress, Report},
+    callback::{self, Arrived, Listener},
     config::{Pull, Schedule},
     events,
     ids::Millis,
@@ -62,8 +62,11 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
         if let Some((listener, events)) = listener {
             let stop = stop.clone();
             tasks.spawn_blocking(move || listen(listener, stop));
+            let companies = context.config.companies.iter();
+            let companies = companies.map(|company| (company.name.clone(), company.corpid.clone()));
+            let hearing = Hearing::new(desk.clone(), companies, context.config.callback.keep_days);
             tasks.spawn(async {
-                callback::drain(events, Counting::default()).await;
+                callback::drain(events, hearing).await;
                 Ok(())
             });
         }

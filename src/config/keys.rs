@@ -290,6 +290,9 @@ pub const KEYS: &[Key] = &[
     key(Callback, "window_seconds", from(60, 7200),
         "A request whose timestamp is further from this machine's clock is refused, and a repetition within that \
          time too.").whole(600, "seconds"),
+    key(Callback, "keep_days", from(1, 3650),
+        "Events are kept so long after they came last; then they go, with what nobody has read again because of them.")
+        .whole(90, "days"),
 
     key(Api, "host", Kind::Address,
         "Where WeCom's server API is; another one is a gateway of your own.")

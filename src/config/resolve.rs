@@ -222,6 +222,7 @@ impl Resolver<'_> {
         Callback {
             listen,
             window_seconds: values.whole(Section::Callback, "window_seconds") as u32,
+            keep_days: values.whole(Section::Callback, "keep_days") as u32,
         }
     }
 

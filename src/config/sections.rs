@@ -141,6 +141,8 @@ pub struct Callback {
     pub listen: Option<SocketAddr>,
     /// Seconds that a timestamp may be off, and for which repetitions are refused.
     pub window_seconds: u32,
+    /// Days that events are kept.
+    pub keep_days: u32,
 }
 
 /// What a company's callbacks are signed and sealed with.

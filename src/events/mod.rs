@@ -155,6 +155,21 @@ pub fn callback_taken(company: &str, what: &str, known: bool, count: u64) {
     info!(name: "callback.event", event = "callback.event", company, what, known, count, "event taken");
 }
 
+/// An event came once more and was only counted.
+pub fn callback_repeated(company: &str, what: &str) {
+    debug!(name: "callback.repeated", event = "callback.repeated", company, what, "event was there already");
+}
+
+/// An event could not be kept. It was acknowledged; what follows from it comes about by the sweeps.
+pub fn callback_not_kept(company: &str, what: &str, cause: &dyn Display) {
+    error!(name: "callback.lost", event = "callback.lost", company, what, cause = %cause, "event could not be kept");
+}
+
+/// Old events were let go, as configured.
+pub fn callbacks_forgotten(count: u64) {
+    info!(name: "callback.forgot", event = "callback.forgot", count, "old events were let go");
+}
+
 /// Events came faster than their consumer took them. They were acknowledged, and are lost but for this count.
 pub fn callback_overflowed(company: &str, what: &str, count: u64) {
     warn!(

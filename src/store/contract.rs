@@ -1,5 +1,7 @@
 //! The values that cross the store's door, and nothing about the engine behind it.
 
+pub mod heard;
+
 use crate::{
     ids::{CompanyId, KeyVersion, Millis, RecordId, RunId, Seq},
     message::{Direction, Flaws, Message, Place, Scope},

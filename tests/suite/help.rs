@@ -5,7 +5,7 @@ use std::{fs, path::Path};
 
 use kit::Program;
 
-const VERBS: [&[&str]; 31] = [
+const VERBS: [&[&str]; 34] = [
     &[],
     &["demo"],
     &["init"],
@@ -18,6 +18,9 @@ const VERBS: [&[&str]; 31] = [
     &["stats"],
     &["waiting"],
     &["retry"],
+    &["events"],
+    &["events", "list"],
+    &["events", "stale"],
     &["keys"],
     &["keys", "generate"],
     &["keys", "add"],

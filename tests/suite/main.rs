@@ -6,6 +6,8 @@ mod callback;
 mod canary;
 mod commands;
 mod config;
+mod daemon;
+mod events;
 mod faults;
 mod fence;
 mod help;

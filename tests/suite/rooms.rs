@@ -7,7 +7,7 @@ use std::{
 };
 
 /// What each room of `src` may use of the others; drawn as a picture in `src/lib.rs`. A room may always use itself.
-const ARROWS: [(&str, &[&str]); 15] = [
+const ARROWS: [(&str, &[&str]); 16] = [
     ("ids", &[]),
     ("secret", &[]),
     ("record", &["ids"]),
@@ -17,14 +17,15 @@ const ARROWS: [(&str, &[&str]); 15] = [
     ("source", &["ids", "secret", "record"]),
     ("directory", &["ids", "secret"]),
     ("config", &["ids", "secret", "message", "unseal"]),
-    ("store", &["ids", "words", "record", "message", "secret"]),
+    ("store", &["ids", "words", "record", "message", "secret", "alert"]),
     (
         "archive",
         &[
-            "ids", "secret", "record", "message", "unseal", "source", "store", "events",
+            "ids", "secret", "record", "message", "unseal", "source", "store", "events", "callback", "alert",
         ],
     ),
     ("callback", &["ids", "secret", "events"]),
+    ("alert", &["ids"]),
     ("search", &["ids", "words", "message", "store"]),
     ("events", &["ids", "record", "store"]),
     (
@@ -44,6 +45,7 @@ const ARROWS: [(&str, &[&str]); 15] = [
             "events",
             "callback",
             "directory",
+            "alert",
         ],
     ),
 ];

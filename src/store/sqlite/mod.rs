@@ -1,7 +1,8 @@
 //! The SQLite engine: one file, one writing connection, any number of readers.
 //!
 //! One file per concern, named as in every engine of the store: `open`, `migrate`, `lease`, `land`, `settle`,
-//! `again`, `books`, `waiting`, `read`, `search`, `stats`, `hash`, `forget`, `disk`; `codes`, `intern`, `derive`,
+//! `again`, `books`, `waiting`, `read`, `search`, `stats`, `hash`, `forget`, `disk`,
+//! `heard`, `incidents`; `codes`, `intern`, `derive`,
 //! `pack`, `index` and `row` are what they share.
 
 mod again;
@@ -11,6 +12,7 @@ mod derive;
 mod disk;
 mod forget;
 mod hash;
+mod heard;
 mod index;
 mod intern;
 mod land;

@@ -3,6 +3,7 @@
 mod brute;
 mod golden;
 mod great;
+mod heard;
 mod land;
 mod lease;
 mod migrate;
