@@ -8,8 +8,10 @@
 //!        callback ───┘   wakes it when WeCom calls
 //!
 //! directory   WeCom's server API: names, rooms, consent
+//! alert       when people are told, what, and how often; `archive` keeps it, `cli` sends it
 //! ```
 
+pub mod alert;
 pub mod archive;
 pub mod callback;
 pub mod cli;

@@ -66,6 +66,10 @@ pub enum Section {
     Callback,
     /// `[api]`
     Api,
+    /// `[alert]`
+    Alert,
+    /// `[alert.to.NAME]`
+    Target,
     /// `[company.NAME]`
     Company,
 }
@@ -93,7 +97,7 @@ pub struct Key {
 
 impl Section {
     /// All tables, in the order of the file.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 11] = [
         Self::Archive,
         Self::Log,
         Self::Pull,
@@ -102,6 +106,8 @@ impl Section {
         Self::Store,
         Self::Callback,
         Self::Api,
+        Self::Alert,
+        Self::Target,
         Self::Company,
     ];
 
@@ -116,6 +122,8 @@ impl Section {
             Self::Store => "store",
             Self::Callback => "callback",
             Self::Api => "api",
+            Self::Alert => "alert",
+            Self::Target => "alert.to",
             Self::Company => "company",
         }
     }
@@ -139,16 +147,25 @@ impl Section {
                 "Calls to WeCom's server API: names, rooms, consent. Each key may be set for one company in \
                  `[company.NAME.api]`."
             }
+            Self::Alert => {
+                "When people are told that something needs them. `shiguan run` looks by itself, `shiguan pull` when it \
+                 ends; told is whoever stands in `[alert.to.NAME]`."
+            }
+            Self::Target => {
+                "One table per target; NAME is yours to choose (a-z, 0-9, `-` and `_`). `shiguan alert test` sends each a \
+                 message."
+            }
             Self::Company => "One table per company; NAME is yours to choose (a-z, 0-9, `-` and `_`).",
         }
     }
 }
 
 impl Key {
-    /// `pull.limit`, or `company.NAME.corpid` with a name put in.
+    /// `pull.limit`, or `company.NAME.corpid` and `alert.to.NAME.kind` with a name put in.
     pub fn path(&self, company: &str) -> String {
         match self.section {
             Section::Company => format!("company.{company}.{}", self.name),
+            Section::Target => format!("alert.to.{company}.{}", self.name),
             _ => format!("{}.{}", self.section.as_str(), self.name),
         }
     }
@@ -156,7 +173,7 @@ impl Key {
     /// `company.NAME.pull.limit`, for a key that a company may override.
     pub fn company_path(&self, company: &str) -> String {
         match self.section {
-            Section::Company => self.path(company),
+            Section::Company | Section::Target => self.path(company),
             _ => format!("company.{company}.{}.{}", self.section.as_str(), self.name),
         }
     }
@@ -208,7 +225,7 @@ const fn from(min: i64, max: i64) -> Kind {
     Kind::Whole { min, max }
 }
 
-use Section::{Api, Archive, Callback, Company, Log, Pull, Sdk, Store, Unseal};
+use Section::{Alert, Api, Archive, Callback, Company, Log, Pull, Sdk, Store, Target, Unseal};
 
 /// The list.
 #[rustfmt::skip]
@@ -307,6 +324,47 @@ pub const KEYS: &[Key] = &[
         "How long one call may take. Transfers of files get ten times as long.").whole(30, "seconds").per_company(),
     key(Api, "user_agent", Kind::Text,
         "What the calls name themselves, instead of the program's name and version.").like("our-archive/1").per_company(),
+
+    key(Alert, "look_every_seconds", from(1, 3600),
+        "`shiguan run` looks at the conditions this often.").whole(60, "seconds"),
+    key(Alert, "calm_seconds", from(0, 86_400),
+        "A condition must be gone this long before the all-clear; when it comes back meanwhile it is the same incident.")
+        .whole(300, "seconds"),
+    key(Alert, "remind_after_seconds", from(1, 2_592_000),
+        "An incident that lasts is told again this often.").whole(86_400, "seconds"),
+    key(Alert, "most_per_hour", from(1, 600),
+        "Messages to one target within an hour; what is more is told together in a later one.").whole(20, "messages"),
+    key(Alert, "pull_failing_minutes", from(0, 1440),
+        "Tell when pulls have been failing for so long.").whole(30, "minutes"),
+    key(Alert, "window_hours_left", from(1, 119),
+        "Tell when so little is left of the five days after which WeCom deletes what the archive lacks.")
+        .whole(48, "hours"),
+    key(Alert, "waiting_above", from(0, 1_000_000_000),
+        "Tell when more records than this are kept and cannot be opened.").whole(100, "records"),
+
+    key(Target, "kind", Kind::OneOf(&["app", "robot", "webhook"]),
+        "A message of the company's own app to members, a robot in a group (群机器人), or a signed request to any HTTP \
+         server.").like("robot"),
+    key(Target, "company", Kind::Text,
+        "app: the company whose `app_secret_file` is used, when there are several.").like("acme"),
+    key(Target, "agentid", from(0, 2_147_483_647),
+        "app: AgentId of that app. 0 means none.").whole(0, ""),
+    key(Target, "to_user", Kind::Text, "app: members by userid, joined by `|`; `@all` is everybody.").like("zhangsan|lisi"),
+    key(Target, "to_party", Kind::Text, "app: departments by id, joined by `|`.").like("2"),
+    key(Target, "to_tag", Kind::Text, "app: tags by id, joined by `|`.").like("5"),
+    key(Target, "key_file", Kind::Path,
+        "robot: file with the key, which stands behind `key=` in the robot's address. Must be owner-only.")
+        .like("secrets/robot.key"),
+    key(Target, "key_env", Kind::Variable,
+        "robot: environment variable with that key, instead of a file.").like("WECOM_ROBOT_KEY"),
+    key(Target, "url", Kind::Address, "webhook: where to send, without parameters.").like("https://duty.example/wecom"),
+    key(Target, "secret_file", Kind::Path,
+        "webhook: file with the secret that requests are signed with (HMAC-SHA256). Must be owner-only.")
+        .like("secrets/webhook.secret"),
+    key(Target, "secret_env", Kind::Variable,
+        "webhook: environment variable with that secret, instead of a file.").like("WEBHOOK_SECRET"),
+    key(Target, "proxy", Kind::Proxy,
+        "webhook: proxy without credentials. Without it the connection is direct.").like("http://proxy.example:3128"),
 
     key(Company, "enabled", Kind::Switch,
         "Off: nothing is pulled for this company; what is stored stays readable.").switch(true),

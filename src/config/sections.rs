@@ -9,7 +9,7 @@ use std::{
 
 use jiff::tz::TimeZone;
 
-use super::{cron::Cron, layers::Layer, secrets::SecretSource};
+use super::{alert::Alert, cron::Cron, layers::Layer, secrets::SecretSource};
 
 /// Everything, checked and complete.
 #[derive(Debug, Clone)]
@@ -30,6 +30,8 @@ pub struct Config {
     pub sdk: Sdk,
     /// `[api]`, for what belongs to no company.
     pub api: Api,
+    /// `[alert]` and `[alert.to.NAME]`
+    pub alert: Alert,
     /// `[company.NAME]`, by name.
     pub companies: Vec<Company>,
     pub(super) file: PathBuf,

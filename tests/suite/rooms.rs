@@ -25,7 +25,7 @@ const ARROWS: [(&str, &[&str]); 16] = [
         ],
     ),
     ("callback", &["ids", "secret", "events"]),
-    ("alert", &["ids"]),
+    ("alert", &["ids", "message"]),
     ("search", &["ids", "words", "message", "store"]),
     ("events", &["ids", "record", "store"]),
     (
