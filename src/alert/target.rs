@@ -42,6 +42,8 @@ pub struct Notice {
     pub what: What,
     /// Of what.
     pub incident: Incident,
+    /// 0, or which reminder it is.
+    pub number: u32,
 }
 
 /// What one target was told of one incident.
@@ -163,6 +165,10 @@ pub fn due(
             Some(Notice {
                 what,
                 incident: incident.clone(),
+                number: match what {
+                    What::Reminder => telling.map_or(0, |telling| telling.reminders) + 1,
+                    _ => 0,
+                },
             })
         })
         .collect()

@@ -15,6 +15,8 @@
 //!
 //! Beside the conveyor, [`Hearing`] keeps what WeCom tells by itself and marks what is to be read again.
 //!
+//! [`watch`] looks for trouble in the books and keeps incidents for people to be told.
+//!
 //! Must not know: terminals, configuration files, query syntax.
 
 mod books;
@@ -28,6 +30,7 @@ mod opening;
 mod progress;
 mod pulling;
 mod run;
+pub mod watch;
 mod window;
 
 pub use books::{Report, waiting_total};

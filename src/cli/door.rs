@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use super::{
-    Cli, Verb, api, bench, chat, completions, config, demo, digest, doctor, heard, init, keys, mock,
+    Cli, Verb, alert, api, bench, chat, completions, config, demo, digest, doctor, heard, init, keys, mock,
     outcome::{Exit, Failure},
     pull, retry, run, search, show, stats, waiting,
 };
@@ -35,6 +35,7 @@ fn dispatch(cli: &Cli) -> Result<Exit, Failure> {
         Verb::Waiting(args) => waiting::run(global, args),
         Verb::Retry(args) => retry::run(global, args),
         Verb::Events(args) => heard::run(global, args),
+        Verb::Alert(args) => alert::run(global, args),
         Verb::Keys(args) => keys::run(global, args),
         Verb::Config(args) => config::run(global, args),
         Verb::Api(args) => api::run(global, args),

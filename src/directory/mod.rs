@@ -11,6 +11,7 @@
 //!        ──► http         the only place that calls out
 //!        ──► codes, error what an answer means, who must act
 //! pages, sweeps           questions of more than one call
+//! hook                    a signed request to a server that is not WeCom's
 //! ```
 //!
 //! Must not know: messages, SQL, configuration, the terminal.
@@ -23,6 +24,7 @@ mod credentials;
 mod declare;
 mod download;
 mod error;
+mod hook;
 mod http;
 mod limits;
 mod masks;
@@ -40,6 +42,7 @@ pub use self::{
     codes::{Actor, Class},
     download::Download,
     error::{Error, Refusal},
+    hook::Hook,
     http::{HOST, Options, Range, Upload, WEIXIN_HOST},
     masks::masked,
     pages::{Pages, Partial, RowPages},

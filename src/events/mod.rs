@@ -187,6 +187,47 @@ pub fn callback_refused(company: &str, cause: &str, count: u64) {
     warn!(name: "callback.refused", event = "callback.refused", company, cause, count, "callback refused");
 }
 
+/// A condition was seen that people are told of.
+pub fn alert_raised(company: &str, kind: &str, subject: &str) {
+    warn!(name: "alert.raised", event = "alert.raised", company, kind, subject, "something needs attention: {kind}");
+}
+
+/// It is over.
+pub fn alert_over(company: &str, kind: &str, subject: &str, lasted_ms: i64) {
+    info!(name: "alert.over", event = "alert.over", company, kind, subject, lasted_ms, "over: {kind}");
+}
+
+/// A target got a message with so many notices.
+pub fn alert_told(target: &str, notices: usize) {
+    info!(name: "alert.told", event = "alert.told", target, notices, "target was told");
+}
+
+/// A target could not be told.
+pub fn alert_not_told(target: &str, cause: &str, pause_s: i64) {
+    warn!(name: "alert.not_told", event = "alert.not_told", target, cause, pause_s, "target could not be told, trying again");
+}
+
+/// The server API cannot be called for a company; its records are pulled all the same.
+pub fn api_unusable(company: &str, cause: &dyn Display) {
+    error!(name: "api.unusable", event = "api.unusable", company, cause = %cause, "cannot call the server API");
+}
+
+/// A message reached some of its receivers only.
+pub fn alert_partly_told(target: &str, missed: usize) {
+    warn!(
+        name: "alert.partly",
+        event = "alert.partly",
+        target,
+        missed,
+        "some receivers are unknown or outside the app's visible range"
+    );
+}
+
+/// A look failed; the next may succeed.
+pub fn alert_not_looked(cause: &dyn Display) {
+    warn!(name: "alert.blind", event = "alert.blind", cause = %cause, "could not look for trouble this time");
+}
+
 /// Connections could not be accepted for a moment.
 pub fn callback_accept_failed(cause: &std::io::Error) {
     warn!(name: "callback.accept", event = "callback.accept", cause = %cause, "cannot accept connections, trying on");

@@ -5,7 +5,7 @@ use std::{fs, path::Path};
 
 use kit::Program;
 
-const VERBS: [&[&str]; 34] = [
+const VERBS: [&[&str]; 37] = [
     &[],
     &["demo"],
     &["init"],
@@ -21,6 +21,9 @@ const VERBS: [&[&str]; 34] = [
     &["events"],
     &["events", "list"],
     &["events", "stale"],
+    &["alert"],
+    &["alert", "test"],
+    &["alert", "list"],
     &["keys"],
     &["keys", "generate"],
     &["keys", "add"],
