@@ -4,6 +4,7 @@ mod brute;
 mod golden;
 mod great;
 mod heard;
+mod incidents;
 mod land;
 mod lease;
 mod migrate;
