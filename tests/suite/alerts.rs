@@ -727,6 +727,48 @@ fn a_test_message_goes_to_everybody_or_to_one_and_failures_are_told() {
 }
 
 #[test]
+fn doctor_looks_at_targets_and_callbacks_and_sends_nothing() {
+    let bench = Bench::new();
+    let wecom = with_wecom(&bench);
+    let taken = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let doctor = |set: &[String]| {
+        let mut command = bench.archive.command(["doctor", "--json"]);
+        for value in Daemon::callbacks(bench.folder.path()).iter().chain(set) {
+            command.args(["--set", value]);
+        }
+        let finished: Finished = command.output().expect("the program starts").into();
+        assert!(!finished.stdout.contains("CANARY"), "{}", finished.stdout);
+        let found = finished.json()["findings"].clone();
+        let status = |check: &str| -> String {
+            let one = found
+                .as_array()
+                .and_then(|list| list.iter().find(|one| one["check"] == check));
+            one.map_or_else(
+                || format!("no {check}: {found}"),
+                |one| one["status"].as_str().unwrap_or("").to_owned(),
+            )
+        };
+        [
+            "callback.listen",
+            "callback (mock)",
+            "alerts (duty)",
+            "alerts (group)",
+            "alerts (staff)",
+        ]
+        .map(status)
+        .join(" ")
+    };
+    assert_eq!(doctor(&[]), "ok ok ok ok ok");
+    let listen = format!("callback.listen={}", taken.local_addr().expect("an address"));
+    assert_eq!(doctor(&[listen]), "warning ok ok ok ok");
+    fs::remove_file(bench.path("robot")).expect("gone");
+    private(&bench.folder.path().join("short"), "CANARYshort");
+    let short = format!("company.mock.callback_aes_key_file={}", bench.path("short"));
+    assert_eq!(doctor(&[short]), "ok bad ok bad ok");
+    assert!(wecom.asked().is_empty() && bench.hook.messages().is_empty());
+}
+
+#[test]
 fn without_targets_incidents_are_kept_and_listed() {
     let folder = tempfile::tempdir().expect("a scratch folder");
     let corpus = Corpus::generate(folder.path(), 5, 7);
