@@ -4,7 +4,9 @@
 //! the queue when this process is killed is lost, which is no more than WeCom may lose itself (wecom-api §5.1), and the
 //! sweeps come about without it.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use tokio::sync::Notify;
 
 use super::Desk;
 use crate::{
@@ -35,6 +37,7 @@ pub struct Hearing {
     keep_ms: i64,
     forgot: Option<Millis>,
     counting: Counting,
+    bell: Arc<Notify>,
 }
 
 impl Hearing {
@@ -46,7 +49,14 @@ impl Hearing {
             keep_ms: i64::from(keep_days) * DAY_MS,
             forgot: None,
             counting: Counting::default(),
+            bell: Arc::default(),
         }
+    }
+
+    /// Rings when something new is to be read again, after it was kept: what a pass that drains the marks sleeps on,
+    /// so that an event concerns what it is about at once. A ring while nobody waits is kept, one of many.
+    pub fn bell(&self) -> Arc<Notify> {
+        Arc::clone(&self.bell)
     }
 
     async fn keep(&self, name: &str, corpid: &str, heard: &Heard) -> Result<bool, super::Error> {
@@ -98,6 +108,7 @@ impl EventSink for Hearing {
             Some(corpid) => {
                 let heard = heard(&arrived);
                 match self.keep(&arrived.company, corpid, &heard).await {
+                    Ok(true) if !heard.stale.is_empty() => self.bell.notify_one(),
                     Ok(true) => {}
                     Ok(false) => events::callback_repeated(&arrived.company, &name),
                     Err(error) => events::callback_not_kept(&arrived.company, &name, &error),
@@ -173,6 +184,45 @@ mod tests {
         )
     }
 
+    #[tokio::test]
+    async fn the_bell_rings_when_the_marks_are_there_and_for_nothing_else() {
+        use crate::store::{Store, contract::heard::SubjectKind};
+
+        let dir = tempfile::tempdir().unwrap();
+        let desk = Desk::open(Store::open(&dir.path().join("archive.db")).unwrap()).unwrap();
+        let mut hearing = Hearing::new(desk.clone(), [("acme".to_owned(), "ww1".to_owned())], 90);
+        let bell = hearing.bell();
+        let arrived = |fields: &str| Arrived {
+            company: "acme".into(),
+            received: Millis(1),
+            notice: Notice::read(Zeroizing::new(
+                format!("<xml><MsgType>event</MsgType>{fields}</xml>").into_bytes(),
+            )),
+        };
+        let chat = "<Event>change_external_chat</Event><ChangeType>create</ChangeType><ChatId>wr1</ChatId>";
+        let rung = || async {
+            tokio::time::timeout(Duration::from_millis(50), bell.notified())
+                .await
+                .is_ok()
+        };
+        hearing.take(arrived("<Event>of_tomorrow</Event>")).await;
+        assert!(!rung().await);
+        hearing.take(arrived(chat)).await;
+        assert!(rung().await);
+        let due = desk
+            .ask(|store| {
+                let company = store.company_id("acme").unwrap().unwrap();
+                store
+                    .take_stale(company, SubjectKind::Room, Millis(i64::MAX), 5)
+                    .unwrap()
+            })
+            .await
+            .unwrap();
+        assert_eq!(due.len(), 1);
+        hearing.take(arrived(chat)).await;
+        assert!(!rung().await, "a repetition says nothing new");
+    }
+
     #[test]
     fn each_event_marks_whom_it_is_about() {
         let contact = |change: &str| {
@@ -189,7 +239,7 @@ mod tests {
             },
             Millis(10_000),
         );
-        assert_eq!(contact("msg_audit_approved"), [pair.clone()]);
+        assert_eq!(contact("msg_audit_approved"), std::slice::from_ref(&pair));
         assert_eq!(contact("edit_external_contact"), [person("wm1")]);
         for both in [
             "add_external_contact",

@@ -226,7 +226,7 @@ fn one_incident_is_one_message_over_many_pulls_and_one_all_clear() {
         assert_eq!(bench.pull(&[FULL]).code, Some(0));
     }
     let raised = pair("raised", "disk_below_headroom");
-    assert_eq!(bench.hook.notices(), [raised.clone()]);
+    assert_eq!(bench.hook.notices(), std::slice::from_ref(&raised));
     let [one] = &bench.listed()[..] else {
         panic!("one incident")
     };

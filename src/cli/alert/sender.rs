@@ -37,7 +37,7 @@ pub(super) enum Sender {
         client: Client,
         key: Secret,
     },
-    Webhook(Hook),
+    Webhook(Box<Hook>),
 }
 
 /// Why a target was not told.
@@ -104,7 +104,7 @@ pub(super) fn sender(context: &Context, target: &Target) -> Result<Sender, Failu
                 proxy: proxy.clone(),
                 ..api_options(&context.config.api)?
             };
-            Sender::Webhook(Hook::new(url, &context.read(secret)?, &options)?)
+            Sender::Webhook(Box::new(Hook::new(url, &context.read(secret)?, &options)?))
         }
     })
 }

@@ -46,7 +46,7 @@ fn an_incident_is_there_after_opening_again_and_ends_once() {
     let mut again = Store::open(&path).unwrap();
     let seen = again
         .tend_incidents(|open| {
-            assert_eq!(open, [raised.clone()]);
+            assert_eq!(open, std::slice::from_ref(&raised));
             vec![Incident {
                 seen: Millis(9),
                 ended: Some(Millis(10)),
@@ -66,7 +66,7 @@ fn an_incident_is_there_after_opening_again_and_ends_once() {
 fn one_process_tells_a_target_at_a_time_and_what_is_told_stays_told() {
     let mut scratch = Scratch::new();
     let raised = raise(&mut scratch.store, 5);
-    let mut other = Store::open(&scratch.store.path().to_owned()).unwrap();
+    let mut other = Store::open(scratch.store.path()).unwrap();
     let claim = |store: &mut Store, target: &str, now: i64| {
         let mut asked = None;
         let notices = store
