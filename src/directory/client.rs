@@ -170,6 +170,9 @@ impl Client {
         }
         let repeatable = may_repeat(row, fields);
         let scope = self.scope(row, kind, fields);
+        let whom = row
+            .each
+            .map_or_else(Vec::new, |(field, _)| each_of(fields, field));
         let (mut tries, mut refreshed) = (0, false);
         loop {
             let token = match row.token_parameter() {
@@ -177,7 +180,9 @@ impl Client {
                 Some(_) => Some(self.token(row, kind).await?),
                 None => None,
             };
-            let pass = self.0.limiter.enter(&scope, row, self.clock()).await?;
+            let limiter = &self.0.limiter;
+            limiter.enter_for(&scope, row, &whom, self.clock()).await?;
+            let pass = limiter.enter(&scope, row, self.clock()).await?;
             let asking = Asking {
                 row,
                 fields,
@@ -252,6 +257,22 @@ impl Client {
             _ => self.0.access.corpid.clone(),
         }
     }
+}
+
+/// Each value of a field once: a text, ids joined by `|`, or a list of ids.
+fn each_of(fields: &Value, field: &str) -> Vec<String> {
+    let mut each: Vec<String> = match fields.get(field) {
+        Some(Value::String(text)) => text.split('|').map(str::to_lowercase).collect(),
+        Some(Value::Array(ids)) => ids
+            .iter()
+            .filter_map(|id| id.as_str().map(str::to_lowercase))
+            .collect(),
+        _ => Vec::new(),
+    };
+    each.retain(|id| !id.is_empty());
+    each.sort();
+    each.dedup();
+    each
 }
 
 fn misused(row: &'static Row, why: &'static str) -> Error {

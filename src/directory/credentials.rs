@@ -155,7 +155,7 @@ impl Client {
                 secret,
                 ticket,
             } => {
-                let request = token_rows::GetSuiteToken::new(suite_id, secret, ticket);
+                let request = token_rows::GetSuiteToken::new(suite_id, secret, ticket.current());
                 tokens
                     .obtain(api, &key, || async move {
                         let made = self.call_for_token(&request).await?;

@@ -10,7 +10,7 @@
 //!        ──► limits       below the platform's limits
 //!        ──► http         the only place that calls out
 //!        ──► codes, error what an answer means, who must act
-//! pages, sweeps           questions of more than one call
+//! pages, sweeps, narrow   questions of more than one call
 //! hook                    a signed request to a server that is not WeCom's
 //! ```
 //!
@@ -28,10 +28,12 @@ mod hook;
 mod http;
 mod limits;
 mod masks;
+mod narrow;
 mod pages;
 mod row;
 pub mod rows;
 mod sweeps;
+mod ticket;
 mod tokens;
 mod wire;
 
@@ -45,9 +47,11 @@ pub use self::{
     hook::Hook,
     http::{HOST, Options, Range, Upload, WEIXIN_HOST},
     masks::masked,
+    narrow::Members,
     pages::{Pages, Partial, RowPages},
     row::{Body, Endpoint, Entry, Limit, Mark, Method, Paging, Row, TokenKind},
     sweeps::{Agreements, Groups},
+    ticket::{SuiteTicket, page_signature},
     tokens::{Kept, MemoryShelf, TokenHealth, TokenKey, TokenShelf},
     wire::{Flag, Piped, Wire, lost},
 };
