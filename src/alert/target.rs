@@ -107,7 +107,9 @@ impl TargetState {
             .recent
             .iter()
             .filter(|at| (0..HOUR_MS).contains(&(now.0 - at.0)));
-        now >= self.next_try && recent.count() < pace.most_per_hour
+        // A time further off than any pause was written by a clock that was wrong.
+        let pausing = (1..=PAUSE_MS.1).contains(&(self.next_try.0 - now.0));
+        !pausing && recent.count() < pace.most_per_hour
     }
 
     /// A message went out.

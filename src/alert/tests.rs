@@ -312,6 +312,10 @@ fn pauses_grow_to_a_quarter_of_an_hour_and_fatal_ones_are_long_at_once() {
         600_000
     );
     assert_eq!(state.told(Millis(0)).failures, 0);
+    // A clock that was wrong for a moment silences nobody for a year.
+    assert!(!state.ready(&PACE, Millis(1)));
+    assert!(state.ready(&PACE, Millis(900_000)));
+    assert!(state.ready(&PACE, Millis(-86_400_000)));
 }
 
 #[test]

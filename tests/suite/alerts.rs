@@ -91,6 +91,9 @@ impl Server {
     }
 }
 
+/// A status of no HTTP: the server takes the request and never answers.
+const SILENT: u16 = 0;
+
 fn serve(stream: &TcpStream, status: u16, got: &Mutex<Vec<Got>>) {
     let mut reader = BufReader::new(stream);
     let mut headers = HashMap::new();
@@ -114,6 +117,10 @@ fn serve(stream: &TcpStream, status: u16, got: &Mutex<Vec<Got>>) {
             headers,
             body: String::from_utf8(body).expect("UTF-8"),
         });
+    }
+    if status == SILENT {
+        thread::sleep(Duration::from_secs(30));
+        return;
     }
     let mut stream = stream;
     let _gone = stream.write_all(
@@ -637,6 +644,28 @@ fn a_target_that_is_down_holds_up_no_other_and_is_told_when_it_is_back() {
         assert!(!log.contains(canary), "{canary} in the log");
     }
     assert!(log.contains("\"DEBUG\""), "the log was not talkative");
+}
+
+#[test]
+fn a_target_that_never_answers_holds_up_neither_pulls_nor_others() {
+    let bench = Bench::new();
+    let wecom = with_wecom(&bench);
+    bench.hook.status.store(SILENT, Ordering::SeqCst);
+    let daemon = bench.daemon("log", &[FULL, "pull.interval_seconds=1", "pull.jitter_seconds=0"]);
+    until("the others are told", || {
+        let told = wecom.count("/cgi-bin/message/send") + wecom.count("/cgi-bin/webhook/send");
+        (told == 2).then_some(())
+    });
+    let before = daemon.lines("run.ended").len();
+    daemon.wait_for("run.ended", before + 3);
+    assert_eq!(
+        daemon.lines("alert.not_told").len(),
+        0,
+        "it still waits for an answer"
+    );
+    let began = std::time::Instant::now();
+    assert_eq!(daemon.terminate(), Some(0));
+    assert!(began.elapsed() < Duration::from_secs(15), "{:?}", began.elapsed());
 }
 
 #[test]

@@ -21,8 +21,10 @@ use crate::{
     ids::Millis,
 };
 
-/// How long `pull` waits for its targets at the end.
+/// How long `pull` waits for a target at its end.
 const PATIENCE: Duration = Duration::from_secs(20);
+/// How long `run` does; shorter than a target stays claimed.
+const LONG_PATIENCE: Duration = Duration::from_secs(150);
 /// How long a message under way may go on when a stop is asked for.
 const LEAVE: Duration = Duration::from_secs(5);
 /// Targets look this often for something to tell, or as often as conditions are looked at.
@@ -144,17 +146,13 @@ impl Duty {
         let mut tasks = JoinSet::new();
         for target in duty.context.config.alert.targets.clone() {
             let duty = Arc::clone(&duty);
-            tasks.spawn(async move { duty.tell(&target).await });
+            tasks.spawn(async move { duty.tell(&target, PATIENCE).await });
         }
-        let all = async {
-            while let Some(ended) = tasks.join_next().await {
-                if let Ok(Err(error)) = ended {
-                    events::alert_not_looked(&error);
-                }
+        while let Some(ended) = tasks.join_next().await {
+            if let Ok(Err(error)) = ended {
+                events::alert_not_looked(&error);
             }
-        };
-        // Who has not answered by then is told at the next run: nothing was noted as told.
-        let _late = time::timeout(PATIENCE, all).await;
+        }
     }
 
     async fn look(&self) -> Result<(), Error> {
@@ -184,7 +182,8 @@ impl Duty {
         archived::keep(&self.desk, looks, names, now, calm_ms).await
     }
 
-    async fn tell(&self, target: &Target) -> Result<(), Error> {
+    /// Who has not answered in time counts as not told, and is tried again later.
+    async fn tell(&self, target: &Target, patience: Duration) -> Result<(), Error> {
         let (alert, now) = (&self.context.config.alert, Millis::now());
         let pace = Pace {
             remind_after_ms: i64::from(alert.remind_after_seconds) * 1000,
@@ -198,7 +197,15 @@ impl Duty {
         let id = sender::message_id(&target.name, &notices);
         // Secrets are read afresh, so that a new one is used without a restart.
         let sent: Result<(), Trouble> = match sender::sender(&self.context, target) {
-            Ok(sender) => sender.send(&target.name, &id, &message, now).await,
+            Ok(sender) => {
+                let sending = sender.send(&target.name, &id, &message, now);
+                time::timeout(patience, sending).await.unwrap_or_else(|_| {
+                    Err(Trouble {
+                        cause: format!("no answer within {} s", patience.as_secs()),
+                        fatal: false,
+                    })
+                })
+            }
             Err(failure) => Err(failure.into()),
         };
         match sent {
@@ -266,7 +273,7 @@ async fn stay_ready(
             time::sleep(LEAVE).await;
         };
         tokio::select! {
-            told = duty.tell(&target) => if let Err(error) = told {
+            told = duty.tell(&target, LONG_PATIENCE) => if let Err(error) = told {
                 events::alert_not_looked(&error);
             },
             () = leave => {}
