@@ -1,5 +1,7 @@
 //! `shiguan events`: what WeCom told by itself, and what is still to be read again because of it.
 
+use std::io::Write;
+
 use serde_json::{Value, json};
 
 use super::{
@@ -83,6 +85,7 @@ fn company(reader: &Reader, name: Option<&str>) -> Result<Option<CompanyId>, Fai
 }
 
 fn list(context: &Context, args: &List) -> Result<Exit, Failure> {
+    let mut out = std::io::stdout().lock();
     let reader = context.reader()?;
     let words = Words(context.language);
     let only = company(&reader, args.company.as_deref())?;
@@ -95,7 +98,7 @@ fn list(context: &Context, args: &List) -> Result<Exit, Failure> {
     for row in rows {
         let company = reader.company_name(row.company)?.unwrap_or_default();
         if args.json {
-            println!("{}", event_json(&row, &company, context));
+            writeln!(out, "{}", event_json(&row, &company, context))?;
         } else {
             table.row([
                 row.id.0.to_string(),
@@ -116,7 +119,7 @@ fn list(context: &Context, args: &List) -> Result<Exit, Failure> {
         if table.is_empty() {
             eprintln!("{}", words.say("尚无事件", "no events yet"));
         } else {
-            print!("{table}");
+            write!(out, "{table}")?;
         }
         if let Some(last) = last {
             eprintln!(
@@ -166,6 +169,7 @@ fn event_json(row: &EventRow, company: &str, context: &Context) -> Value {
 }
 
 fn stale(context: &Context, args: &StaleArgs) -> Result<Exit, Failure> {
+    let mut out = std::io::stdout().lock();
     let reader = context.reader()?;
     let words = Words(context.language);
     let only = company(&reader, args.company.as_deref())?;
@@ -181,7 +185,7 @@ fn stale(context: &Context, args: &StaleArgs) -> Result<Exit, Failure> {
             // Also those that are not due yet.
             for one in reader.take_stale(id, kind, Millis(i64::MAX), args.limit)? {
                 if args.json {
-                    println!("{}", stale_json(&one, &name, context));
+                    writeln!(out, "{}", stale_json(&one, &name, context))?;
                     continue;
                 }
                 let who = match &one.subject {
@@ -211,7 +215,7 @@ fn stale(context: &Context, args: &StaleArgs) -> Result<Exit, Failure> {
                 words.say("没有待重新读取的对象", "nothing is to be read again")
             );
         } else {
-            print!("{table}");
+            write!(out, "{table}")?;
         }
     }
     Ok(Exit::Well)

@@ -3,6 +3,8 @@
 mod duty;
 mod sender;
 
+use std::io::Write;
+
 use serde_json::{Value, json};
 
 use super::{
@@ -137,12 +139,13 @@ fn test(context: &Context, args: &Test) -> Result<Exit, Failure> {
 }
 
 fn list(context: &Context, args: &List) -> Result<Exit, Failure> {
+    let mut out = std::io::stdout().lock();
     let reader = context.reader()?;
     let words = Words(context.language);
     let listed = watch::list(&reader, args.over)?;
     if args.json {
         for one in &listed {
-            println!("{}", incident_json(one, context));
+            writeln!(out, "{}", incident_json(one, context))?;
         }
         return Ok(Exit::Well);
     }
@@ -156,7 +159,7 @@ fn list(context: &Context, args: &List) -> Result<Exit, Failure> {
     if table.is_empty() {
         eprintln!("{}", words.say("没有需要关注的事项", "nothing needs attention"));
     } else {
-        print!("{table}");
+        write!(out, "{table}")?;
     }
     for target in &context.config.alert.targets {
         let state = reader.target_state(&target.name)?;

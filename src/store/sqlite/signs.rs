@@ -53,9 +53,10 @@ impl Reader {
         if any.unwrap_or(0) == 0 {
             return Ok(Vec::new());
         }
-        // The first condition is that of the index over waiting records.
+        // By the index over waiting records, whose condition is the first: the company's own has all of its records.
         let mut statement = self.conn.prepare_cached(
-            "SELECT version, count(*) FROM record WHERE state >= 2 AND state = ? AND company = ?
+            "SELECT version, count(*) FROM record INDEXED BY record_waiting
+             WHERE state >= 2 AND state = ? AND company = ?
              GROUP BY version ORDER BY version DESC",
         )?;
         let rows = statement.query_map([reason, company.0], |row| {
