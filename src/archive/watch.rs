@@ -25,6 +25,11 @@ pub fn is_about_address(code: i64) -> bool {
     ADDRESS.contains(&code)
 }
 
+/// Is it about the archive service itself?
+pub fn is_about_service(code: i64) -> bool {
+    SERVICE.contains(&code)
+}
+
 /// What the books say about a company.
 pub async fn look(desk: &Desk, company: &str, now: Millis) -> Result<Signs, Error> {
     let name = company.to_owned();

@@ -704,6 +704,37 @@ fn a_refused_token_because_of_the_address_is_told() {
 }
 
 #[test]
+fn a_refused_call_because_of_the_address_is_told_until_calls_go_well() {
+    let bench = Bench::new();
+    let wecom = with_wecom(&bench);
+    // Tokens are given to anybody; it is the calls that are refused.
+    wecom.on("/cgi-bin/message/send", |_| Reaction::Code(60_020));
+    let daemon = bench.daemon("log", &[FULL]);
+    until("an alert", || {
+        bench
+            .hook
+            .notices()
+            .contains(&pair("raised", "address_not_trusted"))
+            .then_some(())
+    });
+    assert_eq!(
+        wecom.count("/cgi-bin/message/send"),
+        1,
+        "not asked again for a while"
+    );
+    let listed = bench.listed();
+    let one = listed
+        .iter()
+        .find(|one| one["kind"] == "address_not_trusted")
+        .expect("listed");
+    assert_eq!(
+        one["facts"]["address_not_trusted"],
+        json!({"code": 60_020, "address": "203.0.113.7"})
+    );
+    assert_eq!(daemon.terminate(), Some(0));
+}
+
+#[test]
 fn a_test_message_goes_to_everybody_or_to_one_and_failures_are_told() {
     let bench = Bench::new();
     let wecom = with_wecom(&bench);

@@ -71,22 +71,22 @@ impl Extra {
                 cause: skip.cause.clone(),
             });
         }
-        if matches!(signs.address, Sign::Seen(_)) {
-            return;
-        }
         for (_, client) in self.clients.iter().filter(|(name, _)| *name == signs.company) {
-            for kind in client.kinds() {
-                let failed = client.health(kind).and_then(|health| health.failed);
-                let refusal = match failed {
-                    Some((_, directory::Error::Refused(refusal))) => refusal,
-                    Some((_, directory::Error::Credential { refusal, .. })) => *refusal,
-                    _ => continue,
-                };
-                if archived::is_about_address(refusal.code) {
-                    signs.address = Sign::Seen(Refused {
-                        code: refusal.code,
-                        address: refusal.ip.map(|ip| ip.to_string()),
-                    });
+            let tokens = client.kinds().into_iter().filter_map(|kind| {
+                match client.health(kind).and_then(|health| health.failed) {
+                    Some((_, directory::Error::Refused(refusal))) => Some(refusal),
+                    Some((_, directory::Error::Credential { refusal, .. })) => Some(*refusal),
+                    _ => None,
+                }
+            });
+            for refusal in tokens.chain(client.trouble()) {
+                let code = refusal.code;
+                if archived::is_about_address(code) && !matches!(signs.address, Sign::Seen(_)) {
+                    let address = refusal.ip.map(|ip| ip.to_string());
+                    signs.address = Sign::Seen(Refused { code, address });
+                }
+                if archived::is_about_service(code) {
+                    signs.service = Sign::Seen(code);
                 }
             }
         }
@@ -122,7 +122,7 @@ impl Duty {
         let duty = Arc::new(self);
         let every = Duration::from_secs(u64::from(duty.context.config.alert.look_every_seconds));
         for target in &duty.context.config.alert.targets {
-            if let Err(failure) = sender::sender(&duty.context, target) {
+            if let Err(failure) = sender::sender(&duty.context, target, &duty.extra.clients) {
                 // Records go before alerts: this stops no pull, and it is tried again when there is something to tell.
                 events::alert_not_told(&target.name, &failure.to_string(), 0);
             }
@@ -195,8 +195,8 @@ impl Duty {
         }
         let message = compose(&notices, &speech(&self.context), now);
         let id = sender::message_id(&target.name, &notices);
-        // Secrets are read afresh, so that a new one is used without a restart.
-        let sent: Result<(), Trouble> = match sender::sender(&self.context, target) {
+        // Secrets of robots and webhooks are read afresh, so that a new one is used without a restart.
+        let sent: Result<(), Trouble> = match sender::sender(&self.context, target, &self.extra.clients) {
             Ok(sender) => {
                 let sending = sender.send(&target.name, &id, &message, now);
                 time::timeout(patience, sending).await.unwrap_or_else(|_| {

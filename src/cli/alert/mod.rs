@@ -69,7 +69,7 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
 
 /// What `doctor` asks: can this target be sent to, as far as can be told without sending?
 pub(super) fn check(context: &Context, target: &Target) -> Result<(), Failure> {
-    sender::sender(context, target).map(drop)
+    sender::sender(context, target, &[]).map(drop)
 }
 
 fn test(context: &Context, args: &Test) -> Result<Exit, Failure> {
@@ -95,7 +95,7 @@ fn test(context: &Context, args: &Test) -> Result<Exit, Failure> {
         for target in chosen {
             let now = Millis::now();
             let message = test_message(&target.name, &duty::speech(context), now);
-            let sent = match sender::sender(context, target) {
+            let sent = match sender::sender(context, target, &[]) {
                 // Each test is a message of its own.
                 Ok(sender) => {
                     sender

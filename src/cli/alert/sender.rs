@@ -74,8 +74,13 @@ impl From<Error> for Trouble {
     }
 }
 
-/// Reads the target's secrets and makes its client; sends nothing.
-pub(super) fn sender(context: &Context, target: &Target) -> Result<Sender, Failure> {
+/// Reads the target's secrets and makes its client; sends nothing. A company's client of `known` is used as it is: it
+/// knows what each receiver got lately, and whoever looks for trouble asks it.
+pub(super) fn sender(
+    context: &Context,
+    target: &Target,
+    known: &[(String, Client)],
+) -> Result<Sender, Failure> {
     Ok(match &target.to {
         To::App {
             company,
@@ -88,7 +93,10 @@ pub(super) fn sender(context: &Context, target: &Target) -> Result<Sender, Failu
                 return Err(Failure::usage(format!("there is no company `{company}`")));
             };
             Sender::App {
-                client: context.directory(company)?,
+                client: match known.iter().find(|(name, _)| *name == company.name) {
+                    Some((_, client)) => client.clone(),
+                    None => context.directory(company)?,
+                },
                 agentid: i64::from(*agentid),
                 users: piped(users),
                 parties: piped(parties),
@@ -187,4 +195,46 @@ pub(super) fn message_id(target: &str, notices: &[Notice]) -> String {
         .iter()
         .map(|byte| format!("{byte:02x}"))
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::alert::{Alert, Incident, What};
+
+    #[test]
+    fn a_repetition_has_the_same_id_and_nothing_else_has() {
+        let notice = |what: What, number: u32, began: i64| Notice {
+            what,
+            number,
+            incident: Incident {
+                id: Some(1),
+                company: "acme".into(),
+                kind: crate::alert::Kind::PoisonRecord,
+                subject: String::new(),
+                began: Millis(began),
+                seen: Millis(began),
+                ended: None,
+                alert: Alert::PoisonRecord { records: 1 },
+            },
+        };
+        let id = |notice: &Notice| message_id("duty", std::slice::from_ref(notice));
+        let raised = notice(What::Raised, 0, 5);
+        let mut later = raised.clone();
+        later.incident.seen = Millis(99);
+        later.incident.alert = Alert::PoisonRecord { records: 7 };
+        assert_eq!(id(&raised), id(&later), "sent again after a failure");
+        let others = [
+            notice(What::Reminder, 1, 5),
+            notice(What::Reminder, 2, 5),
+            notice(What::AllClear, 0, 5),
+            notice(What::Raised, 0, 6),
+        ];
+        let mut all: Vec<String> = others.iter().map(id).chain([id(&raised)]).collect();
+        all.push(message_id("group", std::slice::from_ref(&raised)));
+        let count = all.len();
+        all.sort();
+        all.dedup();
+        assert_eq!(all.len(), count);
+    }
 }
