@@ -704,7 +704,7 @@ fn a_refused_token_because_of_the_address_is_told() {
 }
 
 #[test]
-fn a_refused_call_because_of_the_address_is_told_until_calls_go_well() {
+fn a_refused_call_because_of_the_address_is_told() {
     let bench = Bench::new();
     let wecom = with_wecom(&bench);
     // Tokens are given to anybody; it is the calls that are refused.

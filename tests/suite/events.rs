@@ -177,6 +177,43 @@ fn repetitions_are_kept_once_also_after_a_kill() {
 }
 
 #[test]
+fn a_kill_at_any_instant_leaves_each_event_with_its_marks() {
+    let scratch = tempfile::tempdir().expect("a scratch folder");
+    let archive = archive(scratch.path());
+    let database = archive.dir.join("data/archive.db");
+    let mut acknowledged = 0;
+    let mut kept = 0;
+    for round in 0..4 {
+        let daemon = start(&archive, scratch.path(), &format!("log{round}"));
+        let caller = daemon.caller(&archive);
+        for number in 0..30 {
+            let id = format!("wm{round}x{number}");
+            let answer = caller.tell(&contact("add_external_contact", "zhangsan", &id), seconds(), &id);
+            acknowledged += usize::from(answer.status == 200);
+            if number == 7 * (round + 1) {
+                break;
+            }
+        }
+        // Right behind the last answer: some of them are still on their way into the archive.
+        daemon.kill();
+        let conn = rusqlite::Connection::open(&database).expect("the archive");
+        let count = |sql: &str| -> usize {
+            conn.query_row(sql, [], |row| row.get::<_, i64>(0))
+                .map(|count| usize::try_from(count).expect("a count"))
+                .expect("an answer")
+        };
+        kept = count("SELECT count(*) FROM event");
+        assert_eq!(count("SELECT count(*) FROM event WHERE state <> 1"), 0);
+        // A person and a pair for each, and none of nobody's.
+        assert_eq!(count("SELECT count(*) FROM stale"), 2 * kept);
+        assert_eq!(count("SELECT count(DISTINCT event) FROM stale"), kept);
+    }
+    assert!(acknowledged >= 60 && kept > 0, "{acknowledged} {kept}");
+    let finished = archive.run(["doctor", "--json"]);
+    assert!(finished.stdout.contains("\"ok\":true"), "{}", finished.stdout);
+}
+
+#[test]
 fn old_events_go_as_configured() {
     let scratch = tempfile::tempdir().expect("a scratch folder");
     let archive = archive(scratch.path());
