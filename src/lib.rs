@@ -11,8 +11,10 @@
 //! people      who somebody was, as history: what to ask the directory, what its answers say
 //! consent     who agreed, since when, and what that means for a message
 //! completeness   WeCom's own counts beside the archive's
+//! alert       when people are told, what, and how often; `archive` keeps it, `cli` sends it
 //! ```
 
+pub mod alert;
 pub mod archive;
 pub mod callback;
 pub mod cli;

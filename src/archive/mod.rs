@@ -13,6 +13,10 @@
 //! Landing never depends on opening (promise 1): when opening fails as a whole, pages still land and wait
 //! as `sealed` for the next run.
 //!
+//! Beside the conveyor, [`Hearing`] keeps what WeCom tells by itself and marks what is to be read again.
+//!
+//! [`watch`] looks for trouble in the books and keeps incidents for people to be told.
+//!
 //! Must not know: terminals, configuration files, query syntax.
 
 mod books;
@@ -21,6 +25,7 @@ mod consent;
 mod conveyor;
 mod desk;
 mod error;
+mod hearing;
 mod lease;
 mod load;
 mod opening;
@@ -28,6 +33,7 @@ mod people;
 mod progress;
 mod pulling;
 mod run;
+pub mod watch;
 mod window;
 
 pub use books::{Report, waiting_total};
@@ -37,6 +43,7 @@ pub use consent::{
 };
 pub use desk::Desk;
 pub use error::Error;
+pub use hearing::Hearing;
 pub use people::{Directory, Pass, refresh};
 pub use progress::{Counts, Progress};
 pub use pulling::Pulling;

@@ -5,9 +5,8 @@
 //!
 //! Enters: HTTP requests at `/callback/NAME`. Leaves: a wake-up for the company's puller (`msgaudit_notify`), and
 //! every other event as a typed [`Notice`] with its text as received, handed to an [`EventSink`]. What this version
-//! does not know becomes [`Event::Unknown`] with all its fields; [`Raw`] keeps the text, so that a sink can store it.
-//! The sink of today ([`Counting`]) counts and logs by name: keeping events is the store's business, and a store that
-//! keeps them implements [`EventSink`].
+//! does not know becomes [`Event::Unknown`] with all its fields; [`Notice::kept`] is what of an event may be stored.
+//! [`Counting`] only counts and logs by name; the sink that keeps events is `archive`'s.
 //!
 //! Events are hints, never the record: WeCom may lose, delay and repeat them, so whatever follows from one must also
 //! come about without it, and twice must be as good as once (wecom-api §5.1).
@@ -17,6 +16,7 @@
 pub mod crypto;
 pub mod envelope;
 pub mod event;
+mod keep;
 pub mod listen;
 mod replay;
 mod sink;
@@ -25,7 +25,8 @@ mod tree;
 pub use self::{
     crypto::{Codec, CryptoError},
     envelope::{Envelope, EnvelopeError},
-    event::{Event, Notice, Raw},
+    event::{ContactSubject, Event, Notice, Raw},
+    keep::{COVERED, Kept},
     listen::{Door, Limits, Listener, Options},
     sink::{Arrived, Counting, EventSink, drain},
     tree::{Element, TreeError},

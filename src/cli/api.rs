@@ -41,6 +41,9 @@ pub struct Args {
     /// Use the token of another secret than the call's own
     #[arg(long, value_name = "SECRET")]
     token: Option<Token>,
+    /// For get_jsapi_ticket and get_agent_ticket: sign this page's address with the ticket, instead of showing the answer
+    #[arg(long, value_name = "URL", conflicts_with_all = ["all", "token", "json"])]
+    sign: Option<String>,
     /// Follow the pages to the end; one JSON line per page
     #[arg(long)]
     all: bool,
@@ -102,6 +105,11 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
                 .hint(format!("choose one with --company: {}", names.join(", "))));
         }
     };
+    if let Some(url) = &args.sign {
+        let client = context.directory(company)?;
+        context.runtime()?.block_on(sign(&client, entry.row, url))?;
+        return Ok(Exit::Well);
+    }
     let mut fields = fields(args.json.as_deref())?;
     if entry.row.name == "get_token" {
         // So that nobody has to write the secret down once more.
@@ -118,6 +126,26 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
         .runtime()?
         .block_on(call(&client, entry.row, &fields, args))?;
     Ok(Exit::Well)
+}
+
+/// What a page needs for `wx.config` or `agentConfig`; the ticket itself stays here.
+async fn sign(client: &Client, row: &'static Row, url: &str) -> Result<(), Failure> {
+    let agent = match row.name {
+        "get_jsapi_ticket" => false,
+        "get_agent_ticket" => true,
+        other => {
+            return Err(Failure::usage(format!("{other} brings no ticket to sign with"))
+                .hint("--sign goes with get_jsapi_ticket and get_agent_ticket"));
+        }
+    };
+    let ticket = client.ticket(agent).await?;
+    let nonce = format!("{:016x}", rand::random::<u64>());
+    let timestamp = crate::ids::Millis::now().0 / 1000;
+    let signature = directory::page_signature(&ticket, &nonce, timestamp, url);
+    print(
+        &serde_json::json!({"url": url, "noncestr": nonce, "timestamp": timestamp, "signature": signature}),
+        true,
+    )
 }
 
 async fn call(client: &Client, row: &'static Row, fields: &Value, args: &Args) -> Result<(), Failure> {

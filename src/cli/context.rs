@@ -246,7 +246,7 @@ impl Context {
         }
     }
 
-    fn read(&self, source: &SecretSource) -> Result<Secret, ConfigError> {
+    pub(super) fn read(&self, source: &SecretSource) -> Result<Secret, ConfigError> {
         source.read(&self.environment)
     }
 
@@ -292,42 +292,29 @@ impl Context {
             contact: credential(&company.contact_secret)?,
             ..directory::Access::default()
         };
-        let api = &company.api;
-        let root_ca = api
-            .root_ca
-            .as_ref()
-            .map(|path| {
-                std::fs::read(path).map_err(|error| {
-                    Failure::usage(format!("api.root_ca: cannot read {}: {error}", path.display()))
-                })
-            })
-            .transpose()?;
         // The company's credentials are for the company's proxy; another one does not get them.
-        let proxy_credentials = match (&api.proxy, &company.proxy_credentials) {
+        let proxy_credentials = match (&company.api.proxy, &company.proxy_credentials) {
             (None, Some(source)) => Some(self.read(source)?),
             _ => None,
         };
-        let timeout = Duration::from_secs(u64::from(api.timeout_seconds));
-        let defaults = directory::Options::default();
         let options = directory::Options {
-            host: api.host.clone(),
-            proxy: api.proxy.clone().or_else(|| company.proxy.clone()),
+            proxy: company.api.proxy.clone().or_else(|| company.proxy.clone()),
             proxy_credentials,
-            root_ca,
-            connect_timeout: defaults.connect_timeout.min(timeout),
-            timeout,
-            transfer_timeout: timeout * 10,
-            user_agent: api
-                .user_agent
-                .clone()
-                .unwrap_or_else(|| defaults.user_agent.clone()),
-            ..defaults
+            ..api_options(&company.api)?
         };
         Ok(directory::Client::with(
             options,
             access,
             self.shelf(),
             Arc::new(directory::WallClock::default()),
+        )?)
+    }
+
+    /// A client of the server API without any company, for calls that carry their own key.
+    pub(super) fn directory_of_nobody(&self) -> Result<directory::Client, Failure> {
+        Ok(directory::Client::new(
+            api_options(&self.config.api)?,
+            directory::Access::default(),
         )?)
     }
 
@@ -356,6 +343,34 @@ impl Context {
             .hint("set it to the path of libWeWorkFinanceSdk_C.so, from the SDK package that WeCom's documentation offers")),
         }
     }
+}
+
+/// What `[api]` says about reaching the server API.
+pub(super) fn api_options(api: &config::Api) -> Result<directory::Options, Failure> {
+    let root_ca = api
+        .root_ca
+        .as_ref()
+        .map(|path| {
+            std::fs::read(path).map_err(|error| {
+                Failure::usage(format!("api.root_ca: cannot read {}: {error}", path.display()))
+            })
+        })
+        .transpose()?;
+    let timeout = Duration::from_secs(u64::from(api.timeout_seconds));
+    let defaults = directory::Options::default();
+    Ok(directory::Options {
+        host: api.host.clone(),
+        proxy: api.proxy.clone(),
+        root_ca,
+        connect_timeout: defaults.connect_timeout.min(timeout),
+        timeout,
+        transfer_timeout: timeout * 10,
+        user_agent: api
+            .user_agent
+            .clone()
+            .unwrap_or_else(|| defaults.user_agent.clone()),
+        ..defaults
+    })
 }
 
 /// Where the build put the mock library.

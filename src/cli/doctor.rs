@@ -18,6 +18,7 @@ use super::{
 use crate::{config::Company, ids::Millis, source, store::Reader};
 
 mod library;
+mod outside;
 
 /// How long a library may take to load before it counts as hung.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -129,6 +130,7 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
                 }
                 findings.extend(company_findings(&context, company)?);
             }
+            findings.extend(outside::look(&context)?);
         }
     }
     findings.push(clock());

@@ -5,8 +5,8 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use super::{
-    Cli, Verb, api, bench, chat, completeness, completions, config, consent, demo, digest, directory, doctor,
-    init, keys, mock,
+    Cli, Verb, alert, api, bench, chat, completeness, completions, config, consent, demo, digest, directory,
+    doctor, heard, init, keys, mock,
     outcome::{Exit, Failure},
     pull, retry, run, search, show, stats, waiting,
 };
@@ -37,6 +37,8 @@ fn dispatch(cli: &Cli) -> Result<Exit, Failure> {
         Verb::Retry(args) => retry::run(global, args),
         Verb::Consent(args) => consent::run(global, args),
         Verb::Completeness(args) => completeness::run(global, args),
+        Verb::Events(args) => heard::run(global, args),
+        Verb::Alert(args) => alert::run(global, args),
         Verb::Keys(args) => keys::run(global, args),
         Verb::Config(args) => config::run(global, args),
         Verb::Directory(args) => directory::run(global, args),

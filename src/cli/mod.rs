@@ -4,6 +4,7 @@
 //! Must not hold business rules: a verb is parse, call, print. Only this room prints, reads the environment
 //! and turns configuration into the rooms' options.
 
+mod alert;
 mod api;
 mod bench;
 mod chat;
@@ -17,6 +18,7 @@ mod digest;
 mod directory;
 mod doctor;
 mod door;
+mod heard;
 mod init;
 mod keys;
 mod mock;
@@ -127,6 +129,10 @@ enum Verb {
     Consent(consent::Args),
     /// Compare WeCom's own counts with what the archive holds, per person and day
     Completeness(completeness::Args),
+    /// List what WeCom told by itself (callbacks), and what is still to be read again because of it
+    Events(heard::Args),
+    /// Try out who is told when something needs attention, and list what there was to tell
+    Alert(alert::Args),
     /// Make, add, list and check the private keys
     Keys(keys::Args),
     /// Show what is configured and where each value comes from

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use serde_json::{Map, Value, json};
 
 use super::{
-    Global, consent,
+    Global,
+    alert::{Duty, Extra},
+    consent,
     context::{Context, Quiet},
     outcome::{Exit, Failure},
     progress, render, signals,
@@ -31,7 +33,7 @@ pub struct Args {
 }
 
 pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
-    let context = Context::load(global)?;
+    let context = Arc::new(Context::load(global)?);
     let screen = progress::wanted(args.json);
     context.start_logging(global, Quiet::under_bar(screen))?;
     let setups = context.setups(args.company.as_deref())?;
@@ -42,12 +44,19 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
     let reports = context.runtime()?.block_on(async {
         let stop = signals::stop()?;
         let mut reports = Vec::with_capacity(setups.len());
+        let mut broken = None;
         for setup in &setups {
             let counters = Arc::new(Progress::default());
             let bar = screen.then(|| progress::Bar::start(&setup.name, Arc::clone(&counters), None));
             let report = archive::execute(&desk, setup, &job, &counters, stop.clone()).await;
             drop(bar);
-            let report = report?;
+            let report = match report {
+                Ok(report) => report,
+                Err(error) => {
+                    broken = Some(error);
+                    break;
+                }
+            };
             consent::task::after_pull(&desk, &setup.name, &setup.corpid).await;
             let ended = report.failure.is_some() || report.stopped;
             reports.push(report);
@@ -55,7 +64,16 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
                 break;
             }
         }
-        Ok::<_, Failure>(reports)
+        // Whoever pulls by cron is told like whoever runs: of what the books say now, failed pulls above all.
+        let names = setups.iter().map(|setup| setup.name.clone()).collect();
+        if !*stop.borrow() {
+            let duty = Duty::new(Arc::clone(&context), desk.clone(), names, Extra::default());
+            duty.once().await;
+        }
+        match broken {
+            Some(error) => Err(Failure::from(error)),
+            None => Ok(reports),
+        }
     })?;
     desk.close();
     conclude(reports, args.json)

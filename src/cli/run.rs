@@ -9,17 +9,19 @@ use tokio::{
 };
 
 use super::{
-    Global, consent,
+    Global,
+    alert::{Duty, Extra},
+    consent,
     context::{Context, Quiet},
-    directory,
+    directory as asking,
     outcome::{Exit, Failure},
     signals,
 };
 use crate::{
-    archive::{self, Desk, Error, Job, Progress, Report},
-    callback::{self, Arrived, Counting, Listener},
+    archive::{self, Desk, Error, Hearing, Job, Progress, Report},
+    callback::{self, Arrived, Listener},
     config::{Pull, Schedule},
-    events,
+    directory, events,
     ids::Millis,
 };
 
@@ -48,9 +50,16 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
         .collect();
     let listener = listener(&context, &wakes)?;
     let desk = context.desk()?;
+    let clients = clients(&context, &wakes);
+    let extra = Extra::new(clients.clone());
     let ended = context.runtime()?.block_on(async {
         let stop = signals::stop()?;
         let mut tasks = tokio::task::JoinSet::new();
+        for (_, client) in clients {
+            tasks.spawn(stay_fresh(client, stop.clone()));
+        }
+        let companies = wakes.keys().cloned().collect();
+        Duty::new(Arc::clone(&context), desk.clone(), companies, extra.clone()).keep(&mut tasks, &stop);
         for (company, wake) in wakes {
             tasks.spawn(consent::task::stay(
                 Arc::clone(&context),
@@ -58,7 +67,7 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
                 desk.clone(),
                 stop.clone(),
             ));
-            tasks.spawn(directory::stay(
+            tasks.spawn(asking::stay(
                 Arc::clone(&context),
                 company.clone(),
                 desk.clone(),
@@ -69,14 +78,18 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
                 company,
                 desk.clone(),
                 wake,
+                extra.clone(),
                 stop.clone(),
             ));
         }
         if let Some((listener, events)) = listener {
             let stop = stop.clone();
             tasks.spawn_blocking(move || listen(listener, stop));
+            let companies = context.config.companies.iter();
+            let companies = companies.map(|company| (company.name.clone(), company.corpid.clone()));
+            let hearing = Hearing::new(desk.clone(), companies, context.config.callback.keep_days);
             tasks.spawn(async {
-                callback::drain(events, Counting::default()).await;
+                callback::drain(events, hearing).await;
                 Ok(())
             });
         }
@@ -87,6 +100,34 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
     });
     desk.close();
     ended
+}
+
+/// A client of the server API for each company that uses it. With a made-up corpus the archive's own secret is none.
+/// A secret of it that cannot be read stops no pull.
+fn clients(context: &Context, wakes: &Wakes) -> Vec<(String, directory::Client)> {
+    let mut clients = Vec::new();
+    for name in wakes.keys() {
+        let Some(company) = context.config.company(name) else {
+            continue;
+        };
+        let archive = company.secret.is_some() && company.mock_corpus.is_none();
+        if archive || company.app_secret.is_some() || company.contact_secret.is_some() {
+            match context.directory(company) {
+                Ok(client) => clients.push((name.clone(), client)),
+                Err(failure) => events::api_unusable(name, &failure),
+            }
+        }
+    }
+    clients
+}
+
+/// Fetches tokens ahead of their end, so that no call waits for one.
+async fn stay_fresh(client: directory::Client, mut stop: watch::Receiver<bool>) -> Result<(), Failure> {
+    tokio::select! {
+        () = client.keep_fresh() => {}
+        _ = stop.wait_for(|stop| *stop) => {}
+    }
+    Ok(())
 }
 
 /// The listener and what comes out of it, when one is configured and one of these companies may be called.
@@ -134,12 +175,20 @@ async fn stay(
     company: String,
     desk: Desk,
     wake: Arc<Notify>,
+    extra: Extra,
     mut stop: watch::Receiver<bool>,
 ) -> Result<(), Failure> {
     let pull = context.companies(Some(&company))?[0].pull.clone();
     while !*stop.borrow() {
-        if let Err(error) = once(&context, &company, &desk, &stop).await {
-            tracing::error!(event = "run.skipped", company, cause = %error, "no run this time");
+        let at = Millis::now();
+        match once(&context, &company, &desk, &stop).await {
+            Ok(_) => extra.began(&company, at, None),
+            Err(error) => {
+                tracing::error!(event = "run.skipped", company, cause = %error, "no run this time");
+                // Another process that pulls is no failure.
+                let failed = !matches!(error, Error::Busy { .. });
+                extra.began(&company, at, failed.then(|| error.to_string()));
+            }
         }
         if *stop.borrow() {
             break;

@@ -145,12 +145,7 @@ fn is_variable(text: &str) -> bool {
 
 /// Company names become parts of variables and of folder names, and `-` and `_` are one in a variable.
 pub(super) fn company(name: &str) -> Result<(), String> {
-    let fine = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
-    let joint = |byte: u8| byte == b'-' || byte == b'_';
-    let bytes = name.as_bytes();
-    let ends_fine = bytes.first().is_some_and(|b| fine(*b)) && bytes.last().is_some_and(|b| fine(*b));
-    let no_double = !bytes.windows(2).any(|pair| joint(pair[0]) && joint(pair[1]));
-    if ends_fine && no_double && bytes.iter().all(|byte| fine(*byte) || joint(*byte)) {
+    if is_name(name) {
         return Ok(());
     }
     Err(format!(
@@ -159,8 +154,33 @@ pub(super) fn company(name: &str) -> Result<(), String> {
     ))
 }
 
+/// The same for targets of alerts.
+pub(super) fn target(name: &str) -> Result<(), String> {
+    if is_name(name) {
+        return Ok(());
+    }
+    Err(format!(
+        "`alert.to.{name}`: a target's name is made of a-z, 0-9 and single `-` or `_` between them"
+    ))
+}
+
+fn is_name(name: &str) -> bool {
+    let fine = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+    let joint = |byte: u8| byte == b'-' || byte == b'_';
+    let bytes = name.as_bytes();
+    let ends_fine = bytes.first().is_some_and(|b| fine(*b)) && bytes.last().is_some_and(|b| fine(*b));
+    let no_double = !bytes.windows(2).any(|pair| joint(pair[0]) && joint(pair[1]));
+    ends_fine && no_double && bytes.iter().all(|byte| fine(*byte) || joint(*byte))
+}
+
 /// Keys that somebody will try, and that must not be: a secret in the file.
 pub(super) fn forbidden(parts: &[&str]) -> Option<&'static str> {
+    if let ["alert", "to", _, "key" | "secret" | "token" | "webhook"] = parts {
+        return Some(
+            "is refused: a secret does not belong into the configuration; put it into a file of mode 600 and name that \
+             in `key_file` or `secret_file`, or name a variable in `key_env` or `secret_env`",
+        );
+    }
     let ["company", .., name] = parts else { return None };
     match *name {
         "secret" | "corpsecret" | "secret_key" => Some(

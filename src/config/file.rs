@@ -80,12 +80,18 @@ impl Walk<'_> {
         let parts: Vec<&str> = path.iter().map(String::as_str).collect();
         let is_table = matches!(
             parts[..],
-            ["company"] | ["company", _] | ["company", _, "pull" | "sdk" | "api" | "directory" | "consent"]
+            ["company"]
+                | ["company", _]
+                | ["company", _, "pull" | "sdk" | "api" | "directory" | "consent"]
+                | ["alert", "to"]
+                | ["alert", "to", _]
         ) || parts.len() == 1 && section_of(parts[0]).is_some();
         match (value.get_ref(), is_table) {
             (DeValue::Table(table), true) => {
-                if let ["company", name] = parts[..] {
-                    layers.mention(name, &place);
+                match parts[..] {
+                    ["company", name] => layers.mention(name, &place),
+                    ["alert", "to", name] => layers.mention_target(name, &place),
+                    _ => {}
                 }
                 self.table(table, path, layers);
             }
@@ -96,6 +102,12 @@ impl Walk<'_> {
                     ["company"] | ["company", _] => {
                         format!(
                             "`{path}` is {}, expected the table of a company: write [company.NAME]",
+                            kind(found)
+                        )
+                    }
+                    ["alert", "to"] | ["alert", "to", _] => {
+                        format!(
+                            "`{path}` is {}, expected the table of a target: write [alert.to.NAME]",
                             kind(found)
                         )
                     }

@@ -70,6 +70,10 @@ pub enum Section {
     Directory,
     /// `[consent]`
     Consent,
+    /// `[alert]`
+    Alert,
+    /// `[alert.to.NAME]`
+    Target,
     /// `[company.NAME]`
     Company,
 }
@@ -108,6 +112,8 @@ impl Section {
         Self::Api,
         Self::Directory,
         Self::Consent,
+        Self::Alert,
+        Self::Target,
         Self::Company,
     ];
 
@@ -124,6 +130,8 @@ impl Section {
             Self::Api => "api",
             Self::Directory => "directory",
             Self::Consent => "consent",
+            Self::Alert => "alert",
+            Self::Target => "alert.to",
             Self::Company => "company",
         }
     }
@@ -155,16 +163,25 @@ impl Section {
                 "Whether external people agreed to being archived: asked for by `shiguan run` and `shiguan consent \
                  check`. Each key may be set for one company in `[company.NAME.consent]`."
             }
+            Self::Alert => {
+                "When people are told that something needs them. `shiguan run` looks by itself, `shiguan pull` when it \
+                 ends; told is whoever stands in `[alert.to.NAME]`."
+            }
+            Self::Target => {
+                "One table per target; NAME is yours to choose (a-z, 0-9, `-` and `_`). `shiguan alert test` sends each a \
+                 message."
+            }
             Self::Company => "One table per company; NAME is yours to choose (a-z, 0-9, `-` and `_`).",
         }
     }
 }
 
 impl Key {
-    /// `pull.limit`, or `company.NAME.corpid` with a name put in.
+    /// `pull.limit`, or `company.NAME.corpid` and `alert.to.NAME.kind` with a name put in.
     pub fn path(&self, company: &str) -> String {
         match self.section {
             Section::Company => format!("company.{company}.{}", self.name),
+            Section::Target => format!("alert.to.{company}.{}", self.name),
             _ => format!("{}.{}", self.section.as_str(), self.name),
         }
     }
@@ -172,7 +189,7 @@ impl Key {
     /// `company.NAME.pull.limit`, for a key that a company may override.
     pub fn company_path(&self, company: &str) -> String {
         match self.section {
-            Section::Company => self.path(company),
+            Section::Company | Section::Target => self.path(company),
             _ => format!("company.{company}.{}.{}", self.section.as_str(), self.name),
         }
     }
@@ -224,7 +241,9 @@ const fn from(min: i64, max: i64) -> Kind {
     Kind::Whole { min, max }
 }
 
-use Section::{Api, Archive, Callback, Company, Consent, Directory, Log, Pull, Sdk, Store, Unseal};
+use Section::{
+    Alert, Api, Archive, Callback, Company, Consent, Directory, Log, Pull, Sdk, Store, Target, Unseal,
+};
 
 /// The list.
 #[rustfmt::skip]
@@ -306,6 +325,9 @@ pub const KEYS: &[Key] = &[
     key(Callback, "window_seconds", from(60, 7200),
         "A request whose timestamp is further from this machine's clock is refused, and a repetition within that \
          time too.").whole(600, "seconds"),
+    key(Callback, "keep_days", from(1, 3650),
+        "Events are kept so long after they came last; then they go, with what nobody has read again because of them.")
+        .whole(90, "days"),
 
     key(Api, "host", Kind::Address,
         "Where WeCom's server API is; another one is a gateway of your own.")
@@ -349,6 +371,46 @@ pub const KEYS: &[Key] = &[
     key(Consent, "calls_per_pass", from(1, 100_000),
         "The most calls before the rest has to wait for the next minute; one call is about a hundred single chats, or one \
          room.").whole(200, "calls").per_company(),
+    key(Alert, "look_every_seconds", from(1, 3600),
+        "`shiguan run` looks at the conditions this often.").whole(60, "seconds"),
+    key(Alert, "calm_seconds", from(0, 86_400),
+        "A condition must be gone this long before the all-clear; when it comes back meanwhile it is the same incident.")
+        .whole(300, "seconds"),
+    key(Alert, "remind_after_seconds", from(1, 2_592_000),
+        "An incident that lasts is told again this often.").whole(86_400, "seconds"),
+    key(Alert, "most_per_hour", from(1, 600),
+        "Messages to one target within an hour; what is more is told together in a later one.").whole(20, "messages"),
+    key(Alert, "pull_failing_minutes", from(0, 1440),
+        "Tell when pulls have been failing for so long.").whole(30, "minutes"),
+    key(Alert, "window_hours_left", from(1, 119),
+        "Tell when so little is left of the five days after which WeCom deletes what the archive lacks.")
+        .whole(48, "hours"),
+    key(Alert, "waiting_above", from(0, 1_000_000_000),
+        "Tell when more records than this are kept and cannot be opened.").whole(100, "records"),
+
+    key(Target, "kind", Kind::OneOf(&["app", "robot", "webhook"]),
+        "A message of the company's own app to members, a robot in a group (群机器人), or a signed request to any HTTP \
+         server.").like("robot"),
+    key(Target, "company", Kind::Text,
+        "app: the company whose `app_secret_file` is used, when there are several.").like("acme"),
+    key(Target, "agentid", from(0, 2_147_483_647),
+        "app: AgentId of that app. 0 means none.").whole(0, ""),
+    key(Target, "to_user", Kind::Text, "app: members by userid, joined by `|`; `@all` is everybody.").like("zhangsan|lisi"),
+    key(Target, "to_party", Kind::Text, "app: departments by id, joined by `|`.").like("2"),
+    key(Target, "to_tag", Kind::Text, "app: tags by id, joined by `|`.").like("5"),
+    key(Target, "key_file", Kind::Path,
+        "robot: file with the key, which stands behind `key=` in the robot's address. Must be owner-only.")
+        .like("secrets/robot.key"),
+    key(Target, "key_env", Kind::Variable,
+        "robot: environment variable with that key, instead of a file.").like("WECOM_ROBOT_KEY"),
+    key(Target, "url", Kind::Address, "webhook: where to send, without parameters.").like("https://duty.example/wecom"),
+    key(Target, "secret_file", Kind::Path,
+        "webhook: file with the secret that requests are signed with (HMAC-SHA256). Must be owner-only.")
+        .like("secrets/webhook.secret"),
+    key(Target, "secret_env", Kind::Variable,
+        "webhook: environment variable with that secret, instead of a file.").like("WEBHOOK_SECRET"),
+    key(Target, "proxy", Kind::Proxy,
+        "webhook: proxy without credentials. Without it the connection is direct.").like("http://proxy.example:3128"),
 
     key(Company, "enabled", Kind::Switch,
         "Off: nothing is pulled for this company; what is stored stays readable.").switch(true),

@@ -66,6 +66,7 @@ pub(super) struct Given {
 /// A key found by its path.
 pub(super) struct Found {
     pub(super) key: &'static Key,
+    /// Of the company, or of the target.
     pub(super) company: Option<String>,
 }
 
@@ -74,6 +75,7 @@ pub(super) struct Found {
 pub(super) struct Layers {
     values: BTreeMap<String, Given>,
     companies: BTreeMap<String, Source>,
+    targets: BTreeMap<String, Source>,
     pub(super) problems: Vec<Problem>,
     /// `SHIGUAN_…` variables that no key claims; fine if a `*_env` key names them.
     pub(super) unclaimed: Vec<(String, Problem)>,
@@ -111,8 +113,12 @@ impl fmt::Display for Source {
 impl Layers {
     /// Notes a value that was found to be of the right kind, or the problem with it.
     pub(super) fn give(&mut self, path: &str, found: &Found, given: Given) {
-        if let Some(company) = &found.company {
-            self.mention(company, &given.source);
+        match &found.company {
+            Some(target) if found.key.section == Section::Target => {
+                self.mention_target(target, &given.source)
+            }
+            Some(company) => self.mention(company, &given.source),
+            None => {}
         }
         if let Err(why) = check::value(found.key, &given.value) {
             self.problems
@@ -131,6 +137,24 @@ impl Layers {
             }
             self.companies.insert(company.to_owned(), source.clone());
         }
+    }
+
+    /// Notes that a target of alerts exists.
+    pub(super) fn mention_target(&mut self, target: &str, source: &Source) {
+        if !self.targets.contains_key(target) {
+            if let Err(why) = check::target(target) {
+                self.problems.push(Problem::at(source, why));
+            }
+            self.targets.insert(target.to_owned(), source.clone());
+        }
+    }
+
+    /// Targets of alerts and where each was first mentioned.
+    pub(super) fn targets(&self) -> impl Iterator<Item = (&str, &Source)> {
+        self.targets
+            .iter()
+            .map(|(name, source)| (name.as_str(), source))
+            .filter(|(name, _)| check::target(name).is_ok())
     }
 
     /// Company names and where each was first mentioned.
@@ -160,8 +184,9 @@ impl Layers {
                 .and_then(|section| declared(section, name))
                 .filter(|key| key.per_company)
                 .map(|key| (key, Some(company))),
+            ["alert", "to", target, name] => declared(Section::Target, name).map(|key| (key, Some(target))),
             [section, name] => section_of(section)
-                .filter(|section| *section != Section::Company)
+                .filter(|section| !matches!(section, Section::Company | Section::Target))
                 .and_then(|section| declared(section, name))
                 .map(|key| (key, None)),
             _ => None,
@@ -186,6 +211,15 @@ impl Layers {
         }
         let mut paths = Vec::new();
         for key in KEYS {
+            if key.section == Section::Target {
+                let asked = match asked {
+                    ["alert", "to", name, ..] => Some(*name),
+                    _ => None,
+                };
+                let targets = self.targets.keys().map(String::as_str).chain(asked);
+                paths.extend(targets.map(|name| key.path(name)));
+                continue;
+            }
             if key.section != Section::Company {
                 paths.push(key.path(""));
             }

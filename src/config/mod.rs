@@ -7,6 +7,7 @@
 //!
 //! Must not know: any room it configures, the process environment, the terminal.
 
+mod alert;
 mod check;
 mod choose;
 mod cron;
@@ -25,6 +26,7 @@ mod words;
 use std::{collections::BTreeMap, path::Path};
 
 pub use self::{
+    alert::{Alert, Target, To},
     cron::Cron,
     error::{ConfigError, Problem},
     layers::{Layer, Source},

@@ -31,6 +31,7 @@ pub fn markdown() -> String {
     for &section in Section::ALL {
         let table = match section {
             Section::Company => "company.NAME",
+            Section::Target => "alert.to.NAME",
             other => other.as_str(),
         };
         let _ = write!(page, "\n## `[{table}]`\n\n{}\n\n", section.meaning());

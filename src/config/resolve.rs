@@ -19,7 +19,7 @@ use super::{
     choose::{Chosen, Values},
     cron::Cron,
     error::{ConfigError, Problem},
-    keys::{KEYS, Section},
+    keys::{KEYS, Key, Section},
     layers::{Layer, Layers, Source},
     secrets::SecretSource,
     sections::{
@@ -81,8 +81,8 @@ fn unclaimed(layers: &mut Layers) -> Vec<Problem> {
         .collect()
 }
 
-struct Resolver<'a> {
-    layers: &'a Layers,
+pub(super) struct Resolver<'a> {
+    pub(super) layers: &'a Layers,
     base: PathBuf,
     problems: Vec<Problem>,
     explained: Vec<Explained>,
@@ -98,7 +98,7 @@ impl Resolver<'_> {
             .companies()
             .map(|(name, source)| (name.to_owned(), source.clone()))
             .collect();
-        self.twins(&names);
+        self.twins("company", &names);
         let companies: Vec<Company> = names
             .iter()
             .map(|(name, source)| self.company(name, source, &timezone_name))
@@ -132,6 +132,7 @@ impl Resolver<'_> {
             api: self.api(&general),
             directory: directory(&general),
             callback: self.callback(&general, &companies),
+            alert: self.alert(&general, &companies),
             companies,
             file: file.to_owned(),
             explained: Vec::new(),
@@ -238,6 +239,7 @@ impl Resolver<'_> {
         Callback {
             listen,
             window_seconds: values.whole(Section::Callback, "window_seconds") as u32,
+            keep_days: values.whole(Section::Callback, "keep_days") as u32,
         }
     }
 
@@ -352,8 +354,20 @@ impl Resolver<'_> {
 
     /// `<what>_file` or `<what>_env`; the stronger layer wins, both in one layer are a mistake.
     fn secret(&mut self, values: &Values, company: &str, what: &str) -> Option<SecretSource> {
-        let key = |kind: &str| format!("company.{company}.{what}_{kind}");
-        let of = |kind: &str| values.claim(Section::Company, &format!("{what}_{kind}"));
+        self.secret_of("company", Section::Company, values, company, what)
+    }
+
+    /// The same in any table that has names.
+    pub(super) fn secret_of(
+        &mut self,
+        table: &str,
+        section: Section,
+        values: &Values,
+        name: &str,
+        what: &str,
+    ) -> Option<SecretSource> {
+        let key = |kind: &str| format!("{table}.{name}.{what}_{kind}");
+        let of = |kind: &str| values.claim(section, &format!("{what}_{kind}"));
         let file = |path: String| SecretSource::File {
             key: key("file"),
             file: self.base.join(path),
@@ -387,13 +401,13 @@ impl Resolver<'_> {
     }
 
     /// Names that one variable would mean both of.
-    fn twins(&mut self, names: &[(String, Source)]) {
+    pub(super) fn twins(&mut self, table: &str, names: &[(String, Source)]) {
         let mut seen: BTreeMap<String, &str> = BTreeMap::new();
         for (name, source) in names {
             if let Some(first) = seen.insert(name.replace('-', "_"), name) {
                 let text = format!(
-                    "`company.{name}` and `company.{first}` have the same variables ({}…); rename one",
-                    super::words::variable(&format!("company.{name}."))
+                    "`{table}.{name}` and `{table}.{first}` have the same variables ({}…); rename one",
+                    super::words::variable(&format!("{table}.{name}."))
                 );
                 self.tell(source.clone(), text);
             }
@@ -403,7 +417,7 @@ impl Resolver<'_> {
     /// Chooses a value for every key of a scope, and notes who said it.
     fn scope(&mut self, company: Option<&str>) -> Values {
         let mut values = Values::default();
-        for key in KEYS {
+        for key in KEYS.iter().filter(|key| key.section != Section::Target) {
             let general = (key.section != Section::Company).then(|| key.path(""));
             let own = company
                 .filter(|_| key.per_company || key.section == Section::Company)
@@ -427,6 +441,16 @@ impl Resolver<'_> {
         values
     }
 
+    /// Notes what is in force for a key that belongs to no company.
+    pub(super) fn explain(&mut self, path: String, key: &Key, chosen: &Chosen) {
+        self.explained.push(Explained {
+            key: path,
+            value: chosen.shown(key, None),
+            layer: chosen.layer,
+            source: chosen.source.to_string(),
+        });
+    }
+
     /// Says of a value that was given that another one put it out of force.
     fn overruled(&mut self, path: &str, by: &Source) {
         for one in self.explained.iter_mut().filter(|one| one.key == path) {
@@ -436,7 +460,7 @@ impl Resolver<'_> {
     }
 
     /// Once: a mistake in the general part would otherwise be told again for every company.
-    fn tell(&mut self, source: Source, text: String) {
+    pub(super) fn tell(&mut self, source: Source, text: String) {
         let problem = Problem { source, text };
         if !self.problems.contains(&problem) {
             self.problems.push(problem);

@@ -9,7 +9,7 @@ use std::{
 
 use jiff::tz::TimeZone;
 
-use super::{cron::Cron, layers::Layer, secrets::SecretSource};
+use super::{alert::Alert, cron::Cron, layers::Layer, secrets::SecretSource};
 
 /// Everything, checked and complete.
 #[derive(Debug, Clone)]
@@ -32,6 +32,8 @@ pub struct Config {
     pub api: Api,
     /// `[directory]`, for what belongs to no company.
     pub directory: Directory,
+    /// `[alert]` and `[alert.to.NAME]`
+    pub alert: Alert,
     /// `[company.NAME]`, by name.
     pub companies: Vec<Company>,
     pub(super) file: PathBuf,
@@ -143,6 +145,8 @@ pub struct Callback {
     pub listen: Option<SocketAddr>,
     /// Seconds that a timestamp may be off, and for which repetitions are refused.
     pub window_seconds: u32,
+    /// Days that events are kept.
+    pub keep_days: u32,
 }
 
 /// What a company's callbacks are signed and sealed with.

@@ -65,6 +65,14 @@ pub fn template(options: &TemplateOptions) -> String {
             company(&mut file, options.company.as_ref());
             continue;
         }
+        if section == Section::Target {
+            heading(&mut file, section.meaning());
+            line(&mut file, "# [alert.to.duty]");
+            for key in KEYS.iter().filter(|key| key.section == section) {
+                entry(&mut file, key, None, "duty");
+            }
+            continue;
+        }
         heading(&mut file, section.meaning());
         line(&mut file, &format!("[{}]", section.as_str()));
         for key in KEYS.iter().filter(|key| key.section == section) {
@@ -123,6 +131,7 @@ fn entry(file: &mut String, key: &Key, given: Option<&str>, company: &str) {
 fn about(key: &Key) -> String {
     match key.kind {
         Kind::OneOf(words) => format!("{} One of: {}.", key.meaning, words.join(", ")),
+        Kind::Whole { min, max } if key.unit.is_empty() => format!("{} From {min} to {max}.", key.meaning),
         Kind::Whole { min, max } => format!("{} In {}, {min} to {max}.", key.meaning, key.unit),
         _ => key.meaning.to_owned(),
     }

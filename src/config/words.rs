@@ -60,6 +60,17 @@ pub(super) fn environment(env: &BTreeMap<String, String>, layers: &mut Layers) {
         if let Some(known) = &known {
             parts[1] = known;
         }
+        let known = match parts[..] {
+            ["alert", "to", target, ..] => layers
+                .targets()
+                .map(|(name, _)| name)
+                .find(|name| name.replace('-', "_") == target)
+                .map(str::to_owned),
+            _ => None,
+        };
+        if let Some(known) = &known {
+            parts[2] = known;
+        }
         match layers.find(&parts) {
             Ok(found) => give(&parts.join("."), &found, word, Layer::Environment, source, layers),
             Err(why) => {
@@ -107,7 +118,7 @@ fn read(key: &Key, word: &str) -> Value {
 fn spelt_with_one_underscore(name: &str) -> Option<String> {
     let squeezed = |name: &str| name.replace("__", "_");
     KEYS.iter()
-        .filter(|key| key.section != Section::Company)
+        .filter(|key| !matches!(key.section, Section::Company | Section::Target))
         .map(|key| variable(&key.path("")))
         .find(|known| squeezed(known) == name)
 }

@@ -4,7 +4,7 @@
 
 use std::{fmt, future::Future, pin::Pin, sync::Arc};
 
-use super::row::TokenKind;
+use super::{row::TokenKind, ticket::SuiteTicket};
 use crate::secret::Secret;
 
 /// A token on its way.
@@ -29,8 +29,8 @@ pub enum Credential {
         suite_id: String,
         /// Its secret.
         secret: Secret,
-        /// The last ticket that was pushed.
-        ticket: Secret,
+        /// The last ticket that was pushed; a newer one can be put in its place.
+        ticket: SuiteTicket,
     },
     /// A company that authorised a suite: `get_corp_token` with the suite's token.
     Authorised {

@@ -5,7 +5,10 @@
 //!
 //! Must not know: what answers are used for.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use serde_json::{Map, Value};
 
@@ -39,6 +42,7 @@ pub(super) struct Inner {
     pub(super) access: Access,
     pub(super) tokens: Tokens,
     limiter: Limiter,
+    trouble: Mutex<Option<Refusal>>,
     pub(super) clock: Arc<dyn Clock>,
 }
 
@@ -75,6 +79,7 @@ impl Client {
             access,
             tokens,
             limiter: Limiter::default(),
+            trouble: Mutex::default(),
             clock,
         })))
     }
@@ -145,6 +150,20 @@ impl Client {
         }
     }
 
+    /// The last refusal that somebody has to set right, until a call with a token goes well again. That a token could not
+    /// be had is in [`Client::health`].
+    pub fn trouble(&self) -> Option<Refusal> {
+        self.0
+            .trouble
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    fn note(&self, trouble: Option<Refusal>) {
+        *self.0.trouble.lock().unwrap_or_else(PoisonError::into_inner) = trouble;
+    }
+
     pub(super) fn clock(&self) -> &dyn Clock {
         self.0.clock.as_ref()
     }
@@ -170,6 +189,9 @@ impl Client {
         }
         let repeatable = may_repeat(row, fields);
         let scope = self.scope(row, kind, fields);
+        let whom = row
+            .each
+            .map_or_else(Vec::new, |(field, _)| each_of(fields, field));
         let (mut tries, mut refreshed) = (0, false);
         loop {
             let token = match row.token_parameter() {
@@ -177,7 +199,9 @@ impl Client {
                 Some(_) => Some(self.token(row, kind).await?),
                 None => None,
             };
-            let pass = self.0.limiter.enter(&scope, row, self.clock()).await?;
+            let limiter = &self.0.limiter;
+            limiter.enter_for(&scope, row, &whom, self.clock()).await?;
+            let pass = limiter.enter(&scope, row, self.clock()).await?;
             let asking = Asking {
                 row,
                 fields,
@@ -189,12 +213,18 @@ impl Client {
             let error = match answered.and_then(|answered| judged(row, answered, fields, token.as_ref())) {
                 Ok(answered) => {
                     pass.went_well();
+                    if token.is_some() {
+                        self.note(None);
+                    }
                     return Ok(answered);
                 }
                 Err(error) => error,
             };
             let pause = match &error {
                 Error::Refused(refusal) => {
+                    if token.is_some() && refusal.class() == Class::Config {
+                        self.note(Some(refusal.clone()));
+                    }
                     let ended = refusal.class() == Class::Token || refusal.code == 40001;
                     match refusal.class() {
                         _ if ended && !refreshed && token.is_some() => {
@@ -252,6 +282,22 @@ impl Client {
             _ => self.0.access.corpid.clone(),
         }
     }
+}
+
+/// Each value of a field once: a text, ids joined by `|`, or a list of ids.
+fn each_of(fields: &Value, field: &str) -> Vec<String> {
+    let mut each: Vec<String> = match fields.get(field) {
+        Some(Value::String(text)) => text.split('|').map(str::to_lowercase).collect(),
+        Some(Value::Array(ids)) => ids
+            .iter()
+            .filter_map(|id| id.as_str().map(str::to_lowercase))
+            .collect(),
+        _ => Vec::new(),
+    };
+    each.retain(|id| !id.is_empty());
+    each.sort();
+    each.dedup();
+    each
 }
 
 fn misused(row: &'static Row, why: &'static str) -> Error {

@@ -60,6 +60,11 @@ impl Client {
             .await
     }
 
+    /// The kinds of tokens it can have.
+    pub fn kinds(&self) -> Vec<TokenKind> {
+        self.0.access.kinds().collect()
+    }
+
     /// What is known of the credential of that kind.
     pub fn health(&self, kind: TokenKind) -> Option<TokenHealth> {
         let credential = self.0.access.credential(kind)?;
@@ -150,7 +155,7 @@ impl Client {
                 secret,
                 ticket,
             } => {
-                let request = token_rows::GetSuiteToken::new(suite_id, secret, ticket);
+                let request = token_rows::GetSuiteToken::new(suite_id, secret, ticket.current());
                 tokens
                     .obtain(api, &key, || async move {
                         let made = self.call_for_token(&request).await?;

@@ -161,6 +161,14 @@ pub enum Error {
         /// What it said.
         why: String,
     },
+    /// A server that is not WeCom's did not take a request.
+    #[error("webhook at {host}: {why}; check that it runs and takes signed requests")]
+    Hook {
+        /// Host and port.
+        host: String,
+        /// What it said, or the connection.
+        why: String,
+    },
     /// Options that no client can be made of.
     #[error("{0}")]
     Options(String),
@@ -205,7 +213,9 @@ impl Error {
     pub fn actor(&self) -> Actor {
         match self {
             Self::Refused(refusal) => refusal.class().actor(),
-            Self::Unreachable { .. } | Self::Status { .. } | Self::Torn { .. } => Actor::Operator,
+            Self::Unreachable { .. } | Self::Status { .. } | Self::Torn { .. } | Self::Hook { .. } => {
+                Actor::Operator
+            }
             Self::Credential { .. } | Self::NoCredential { .. } | Self::Options(_) | Self::Source { .. } => {
                 Actor::Operator
             }
@@ -223,7 +233,9 @@ impl Error {
     pub fn retry_after(&self) -> Option<u64> {
         match self {
             Self::Resting { seconds, .. } | Self::Credential { seconds, .. } => Some(*seconds),
-            Self::Unreachable { .. } | Self::Status { .. } | Self::Torn { .. } => Some(10),
+            Self::Unreachable { .. } | Self::Status { .. } | Self::Torn { .. } | Self::Hook { .. } => {
+                Some(10)
+            }
             Self::Refused(refusal) => match refusal.class() {
                 Class::Busy | Class::Parallel => Some(5),
                 Class::Rate | Class::Later => Some(60),
@@ -248,7 +260,7 @@ impl Error {
             | Self::Misused { api, .. }
             | Self::Circle { api }
             | Self::Source { api, .. } => Some(api),
-            Self::Options(_) => None,
+            Self::Options(_) | Self::Hook { .. } => None,
         }
     }
 }

@@ -114,35 +114,7 @@ pub(super) struct Http {
 
 impl Http {
     pub(super) fn new(options: Options) -> Result<Self, Error> {
-        let mut builder = reqwest::Client::builder()
-            .tls_backend_preconfigured(tls(options.root_ca.as_deref())?)
-            .user_agent(&options.user_agent)
-            .connect_timeout(options.connect_timeout)
-            .redirect(reqwest::redirect::Policy::none())
-            // The route is what the configuration says, not what the environment holds.
-            .no_proxy();
-        if let Some(address) = &options.proxy {
-            let address = if address.contains("://") {
-                address.clone()
-            } else {
-                format!("http://{address}")
-            };
-            let mut proxy = reqwest::Proxy::all(address)
-                .map_err(|_| Error::Options("the proxy of the API is no address of one".to_owned()))?;
-            if let Some(credentials) = &options.proxy_credentials {
-                let (user, password) = credentials.expose().split_once(':').ok_or_else(|| {
-                    Error::Options("the proxy's credentials are not of the form user:password".to_owned())
-                })?;
-                proxy = proxy.basic_auth(&percent_decoded(user), &percent_decoded(password));
-            }
-            builder = builder.proxy(proxy);
-        }
-        let client = builder.build().map_err(|error| {
-            Error::Options(format!(
-                "cannot make an HTTP client: {}",
-                chain(&error.without_url())
-            ))
-        })?;
+        let client = client(&options)?;
         Ok(Self {
             client,
             host: base("api.host", &options.host)?,
@@ -344,6 +316,39 @@ impl Http {
     }
 }
 
+/// A client with the route, the roots and the name of these options.
+pub(super) fn client(options: &Options) -> Result<reqwest::Client, Error> {
+    let mut builder = reqwest::Client::builder()
+        .tls_backend_preconfigured(tls(options.root_ca.as_deref())?)
+        .user_agent(&options.user_agent)
+        .connect_timeout(options.connect_timeout)
+        .redirect(reqwest::redirect::Policy::none())
+        // The route is what the configuration says, not what the environment holds.
+        .no_proxy();
+    if let Some(address) = &options.proxy {
+        let address = if address.contains("://") {
+            address.clone()
+        } else {
+            format!("http://{address}")
+        };
+        let mut proxy = reqwest::Proxy::all(address)
+            .map_err(|_| Error::Options("the proxy of the API is no address of one".to_owned()))?;
+        if let Some(credentials) = &options.proxy_credentials {
+            let (user, password) = credentials.expose().split_once(':').ok_or_else(|| {
+                Error::Options("the proxy's credentials are not of the form user:password".to_owned())
+            })?;
+            proxy = proxy.basic_auth(&percent_decoded(user), &percent_decoded(password));
+        }
+        builder = builder.proxy(proxy);
+    }
+    builder.build().map_err(|error| {
+        Error::Options(format!(
+            "cannot make an HTTP client: {}",
+            chain(&error.without_url())
+        ))
+    })
+}
+
 /// Errors of the platform are JSON also where a file was asked for; the status is 200 all the same.
 fn is_text(response: &Response) -> bool {
     let kind = response
@@ -413,7 +418,7 @@ fn tls(root_ca: Option<&[u8]>) -> Result<rustls::ClientConfig, Error> {
 }
 
 /// An error and its causes in one line.
-fn chain(error: &dyn std::error::Error) -> String {
+pub(super) fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {

@@ -27,6 +27,8 @@ const BASE: [Limit; 2] = [per_minute(10_000), per_hour(150_000)];
 const PATIENCE_MS: f64 = 120_000.0;
 /// Calls that must go well before one more may run at once.
 const RECOVERY: u32 = 20;
+/// Receivers and tasks remembered before those at rest are forgotten.
+const REMEMBERED: usize = 10_000;
 /// Rests after a 45009, in milliseconds; after the last one it is until the next day.
 const RESTS: [i64; 2] = [60_000, 3_600_000];
 const DAY_MS: i64 = 86_400_000;
@@ -60,6 +62,10 @@ impl Bucket {
         self.filled = now;
     }
 
+    fn is_full(&self) -> bool {
+        self.tokens >= self.capacity
+    }
+
     /// Milliseconds until a token taken now is really there.
     fn wait(&self) -> f64 {
         ((1.0 - self.tokens) / self.rate).max(0.0)
@@ -89,10 +95,14 @@ impl Lane {
     }
 }
 
+/// Scope, row, and the receiver or task that is named.
+type Named = (String, &'static str, String);
+
 /// All lanes of a client.
 #[derive(Debug, Default)]
 pub(super) struct Limiter {
     lanes: Mutex<HashMap<(String, &'static str), Arc<Lane>>>,
+    each: Mutex<HashMap<Named, Vec<Bucket>>>,
 }
 
 /// The right to make one call; gives its place back when dropped.
@@ -128,6 +138,65 @@ impl Limiter {
             })
         });
         Arc::clone(lane)
+    }
+
+    #[cfg(test)]
+    pub(super) fn remembered(&self) -> usize {
+        self.each.lock().unwrap_or_else(PoisonError::into_inner).len()
+    }
+
+    /// Waits until each of these (receivers, tasks) may be named by one more call; says at once when that is long. What
+    /// is above such a limit the platform drops without a word, so nobody else would notice.
+    pub(super) async fn enter_for(
+        &self,
+        scope: &str,
+        row: &'static Row,
+        whom: &[String],
+        clock: &dyn Clock,
+    ) -> Result<(), Error> {
+        let Some((_, limits)) = row.each.filter(|_| !whom.is_empty()) else {
+            return Ok(());
+        };
+        let wait = {
+            let now = clock.now();
+            let mut each = self.each.lock().unwrap_or_else(PoisonError::into_inner);
+            if each.len() > REMEMBERED {
+                each.retain(|_, buckets| {
+                    buckets.iter_mut().for_each(|bucket| bucket.fill(now));
+                    !buckets.iter().all(Bucket::is_full)
+                });
+            }
+            let key = |who: &String| (scope.to_owned(), row.name, who.clone());
+            let mut wait = 0.0_f64;
+            for who in whom {
+                let buckets = each
+                    .entry(key(who))
+                    .or_insert_with(|| limits.iter().map(|limit| Bucket::of(*limit, now)).collect());
+                for bucket in buckets {
+                    bucket.fill(now);
+                    wait = wait.max(bucket.wait());
+                }
+            }
+            if wait > PATIENCE_MS {
+                let until = Millis(now.0 + wait as i64);
+                return Err(resting(
+                    row,
+                    until,
+                    now,
+                    "the limit of one receiver or task is used up",
+                ));
+            }
+            for who in whom {
+                if let Some(buckets) = each.get_mut(&key(who)) {
+                    buckets.iter_mut().for_each(|bucket| bucket.tokens -= 1.0);
+                }
+            }
+            wait
+        };
+        if wait > 0.0 {
+            clock.sleep(Duration::from_millis(wait.ceil() as u64)).await;
+        }
+        Ok(())
     }
 
     /// Waits for a place and for the buckets; says at once when the row rests or the wait would be long.

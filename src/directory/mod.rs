@@ -10,7 +10,8 @@
 //!        ──► limits       below the platform's limits
 //!        ──► http         the only place that calls out
 //!        ──► codes, error what an answer means, who must act
-//! pages, sweeps           questions of more than one call
+//! pages, sweeps, narrow   questions of more than one call
+//! hook                    a signed request to a server that is not WeCom's
 //! ```
 //!
 //! Must not know: messages, SQL, configuration, the terminal.
@@ -23,13 +24,16 @@ mod credentials;
 mod declare;
 mod download;
 mod error;
+mod hook;
 mod http;
 mod limits;
 mod masks;
+mod narrow;
 mod pages;
 mod row;
 pub mod rows;
 mod sweeps;
+mod ticket;
 mod tokens;
 mod wire;
 
@@ -40,11 +44,14 @@ pub use self::{
     codes::{Actor, Class},
     download::Download,
     error::{Error, Refusal},
+    hook::Hook,
     http::{HOST, Options, Range, Upload, WEIXIN_HOST},
     masks::masked,
+    narrow::Members,
     pages::{Pages, Partial, RowPages},
     row::{Body, Endpoint, Entry, Limit, Mark, Method, Paging, Row, TokenKind},
     sweeps::{Agreements, Groups},
+    ticket::{SuiteTicket, page_signature},
     tokens::{Kept, MemoryShelf, TokenHealth, TokenKey, TokenShelf},
     wire::{Flag, Piped, Wire, lost},
 };

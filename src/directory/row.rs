@@ -120,6 +120,8 @@ pub struct Row {
     pub upload: bool,
     /// The row's own limits per company; the base limits hold besides.
     pub limits: &'static [Limit],
+    /// Limits that hold for each value of a field apart: each receiver, each task.
+    pub each: Option<(&'static str, &'static [Limit])>,
     /// Calls at the same time, so that 45033 stays away.
     pub parallel: usize,
     /// Error codes that here mean "nothing there".
@@ -148,6 +150,7 @@ impl Row {
             body: Body::Json,
             upload: false,
             limits: &[],
+            each: None,
             parallel: 8,
             empty_codes: &[],
         }
@@ -197,6 +200,12 @@ impl Row {
 
     pub(super) const fn limits(mut self, limits: &'static [Limit]) -> Self {
         self.limits = limits;
+        self
+    }
+
+    /// Besides, for each value of that field (a text, ids joined by `|`, or a list).
+    pub(super) const fn each(mut self, field: &'static str, limits: &'static [Limit]) -> Self {
+        self.each = Some((field, limits));
         self
     }
 

@@ -155,6 +155,21 @@ pub fn callback_taken(company: &str, what: &str, known: bool, count: u64) {
     info!(name: "callback.event", event = "callback.event", company, what, known, count, "event taken");
 }
 
+/// An event came once more and was only counted.
+pub fn callback_repeated(company: &str, what: &str) {
+    debug!(name: "callback.repeated", event = "callback.repeated", company, what, "event was there already");
+}
+
+/// An event could not be kept. It was acknowledged; what follows from it comes about by the sweeps.
+pub fn callback_not_kept(company: &str, what: &str, cause: &dyn Display) {
+    error!(name: "callback.lost", event = "callback.lost", company, what, cause = %cause, "event could not be kept");
+}
+
+/// Old events were let go, as configured.
+pub fn callbacks_forgotten(count: u64) {
+    info!(name: "callback.forgot", event = "callback.forgot", count, "old events were let go");
+}
+
 /// Events came faster than their consumer took them. They were acknowledged, and are lost but for this count.
 pub fn callback_overflowed(company: &str, what: &str, count: u64) {
     warn!(
@@ -170,6 +185,47 @@ pub fn callback_overflowed(company: &str, what: &str, count: u64) {
 /// Requests were refused; told once in a while with their number.
 pub fn callback_refused(company: &str, cause: &str, count: u64) {
     warn!(name: "callback.refused", event = "callback.refused", company, cause, count, "callback refused");
+}
+
+/// A condition was seen that people are told of.
+pub fn alert_raised(company: &str, kind: &str, subject: &str) {
+    warn!(name: "alert.raised", event = "alert.raised", company, kind, subject, "something needs attention: {kind}");
+}
+
+/// It is over.
+pub fn alert_over(company: &str, kind: &str, subject: &str, lasted_ms: i64) {
+    info!(name: "alert.over", event = "alert.over", company, kind, subject, lasted_ms, "over: {kind}");
+}
+
+/// A target got a message with so many notices.
+pub fn alert_told(target: &str, notices: usize) {
+    info!(name: "alert.told", event = "alert.told", target, notices, "target was told");
+}
+
+/// A target could not be told.
+pub fn alert_not_told(target: &str, cause: &str, pause_s: i64) {
+    warn!(name: "alert.not_told", event = "alert.not_told", target, cause, pause_s, "target could not be told, trying again");
+}
+
+/// The server API cannot be called for a company; its records are pulled all the same.
+pub fn api_unusable(company: &str, cause: &dyn Display) {
+    error!(name: "api.unusable", event = "api.unusable", company, cause = %cause, "cannot call the server API");
+}
+
+/// A message reached some of its receivers only.
+pub fn alert_partly_told(target: &str, missed: usize) {
+    warn!(
+        name: "alert.partly",
+        event = "alert.partly",
+        target,
+        missed,
+        "some receivers are unknown or outside the app's visible range"
+    );
+}
+
+/// A look failed; the next may succeed.
+pub fn alert_not_looked(cause: &dyn Display) {
+    warn!(name: "alert.blind", event = "alert.blind", cause = %cause, "could not look for trouble this time");
 }
 
 /// Connections could not be accepted for a moment.

@@ -6,6 +6,7 @@ pub use consent::{
     Asked, AskingState, ClosedOn, Due, Gathered, HeldRoom, HeldSingle, InScope, Known, Learnt, Question,
     Silent, SubjectRow,
 };
+pub mod heard;
 
 use crate::{
     consent::Standing,

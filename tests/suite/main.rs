@@ -1,5 +1,6 @@
 //! Everything that is tested from outside, one file per subject.
 
+mod alerts;
 mod api;
 mod bench;
 mod callback;
@@ -7,6 +8,8 @@ mod canary;
 mod commands;
 mod config;
 mod consent;
+mod daemon;
+mod events;
 mod faults;
 mod fence;
 mod help;

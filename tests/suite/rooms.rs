@@ -22,7 +22,9 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("completeness", &["ids", "message", "directory"]),
     (
         "store",
-        &["ids", "words", "record", "message", "secret", "people", "consent"],
+        &[
+            "ids", "words", "record", "message", "secret", "people", "consent", "alert",
+        ],
     ),
     (
         "archive",
@@ -39,9 +41,12 @@ const ARROWS: &[(&str, &[&str])] = &[
             "people",
             "consent",
             "completeness",
+            "callback",
+            "alert",
         ],
     ),
     ("callback", &["ids", "secret", "events"]),
+    ("alert", &["ids", "message"]),
     ("search", &["ids", "words", "message", "store", "consent"]),
     ("events", &["ids", "record", "store"]),
     (
@@ -64,6 +69,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "people",
             "consent",
             "completeness",
+            "alert",
         ],
     ),
 ];

@@ -139,6 +139,33 @@ pub enum ContactChange {
     },
 }
 
+/// What of a customer and a member may be another now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ContactSubject {
+    /// Whether the customer agrees to being archived.
+    Consent,
+    /// Name, remark, tags, followers.
+    Names,
+    /// Both.
+    Both,
+    /// Neither.
+    Nobody,
+}
+
+impl ContactChange {
+    /// What of them it is about.
+    pub fn about(&self) -> ContactSubject {
+        match self {
+            Self::ArchiveApproved { .. } => ContactSubject::Consent,
+            Self::Edited { .. } => ContactSubject::Names,
+            Self::Added { .. } | Self::HalfAdded { .. } | Self::Removed { .. } | Self::Left => {
+                ContactSubject::Both
+            }
+            Self::TransferFailed { .. } => ContactSubject::Nobody,
+        }
+    }
+}
+
 /// A customer group.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ExternalChat {

@@ -3,6 +3,7 @@
 mod anything;
 mod crypto;
 mod events;
+mod keep;
 
 use std::path::{Path, PathBuf};
 

@@ -5,6 +5,7 @@
 use super::{
     super::{
         declare::{endpoints, shapes},
+        row::per_day,
         wire::Flag,
     },
     shapes::{Attachment, Done, Link, MediaRef, MiniProgram, Picture, Text},
@@ -193,7 +194,7 @@ endpoints! {
 
     /// Reminds members of a task; 3 times in 24 hours (41094).
     "GM-10" remind_groupmsg_send RemindGroupmsgSend C "97610" "提醒成员群发"
-    POST "/cgi-bin/externalcontact/remind_groupmsg_send" []
+    POST "/cgi-bin/externalcontact/remind_groupmsg_send" [each("msgid", &[per_day(3)])]
     { msgid: String }
     => Done
 

@@ -102,7 +102,7 @@ endpoints! {
     /// unreachable is 81013, none given 82001. A member gets 30 a minute and 1000 an hour, more are dropped silently.
     /// Never repeated, unless `enable_duplicate_check` is set.
     "MS-1" message_send MessageSend B "90236" "发送应用消息"
-    POST "/cgi-bin/message/send" []
+    POST "/cgi-bin/message/send" [each("touser", &[per_minute(30), per_hour(1000)])]
     {
         /// `text`, `image`, `voice`, `video`, `file`, `textcard`, `news`, `mpnews`, `markdown`, `miniprogram_notice`,
         /// `template_card`, and the field of that name.
@@ -177,7 +177,7 @@ endpoints! {
 
     /// Tells a chat something. A member gets 200 a minute, more are dropped.
     "MS-5" appchat_send AppchatSend B "90248" "应用推送消息"
-    POST "/cgi-bin/appchat/send" []
+    POST "/cgi-bin/appchat/send" [each("chatid", &[per_minute(200), per_day(10_000)])]
     {
         chatid: String,
         /// As [`MessageSend::msgtype`], without cards for programs.

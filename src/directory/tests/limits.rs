@@ -15,7 +15,11 @@ use crate::{
         Clock, Endpoint, Error, Row, Sleep,
         limits::Limiter,
         row::{Limit, Mark, Method},
-        rows::{messages::WebhookSend, msgaudit::CheckRoomAgree},
+        rows::{
+            group_send::RemindGroupmsgSend,
+            messages::{MessageSend, WebhookSend},
+            msgaudit::CheckRoomAgree,
+        },
     },
     ids::Millis,
 };
@@ -170,6 +174,59 @@ fn no_more_run_at_once_than_the_row_says() {
         assert!(!waiting.is_finished());
         held.pop();
         assert!(waiting.await.expect("no panic"));
+    });
+}
+
+#[test]
+fn each_receiver_has_limits_of_their_own() {
+    let (clock, limiter) = (Virtual::new(), Limiter::default());
+    let ids = |ids: &[&str]| -> Vec<String> { ids.iter().map(|id| (*id).to_owned()).collect() };
+    block_on(async {
+        let mut times = Vec::new();
+        for _ in 0..100 {
+            limiter
+                .enter_for("ww", MessageSend::ROW, &ids(&["a", "b"]), &clock)
+                .await
+                .expect("in time");
+            times.push(clock.now().0);
+        }
+        assert!(
+            busiest(&times, 60_000) <= 30,
+            "more than thirty are dropped without a word"
+        );
+        // Another receiver, and another company's of the same name, need not wait.
+        let now = clock.now();
+        limiter
+            .enter_for("ww", MessageSend::ROW, &ids(&["c"]), &clock)
+            .await
+            .expect("at once");
+        limiter
+            .enter_for("other", MessageSend::ROW, &ids(&["a"]), &clock)
+            .await
+            .expect("at once");
+        assert_eq!(clock.now(), now);
+        // Three a day cannot be waited for inside a call.
+        let task = ids(&["task"]);
+        limiter
+            .enter_for("ww", RemindGroupmsgSend::ROW, &task, &clock)
+            .await
+            .expect("the first");
+        let refused = limiter
+            .enter_for("ww", RemindGroupmsgSend::ROW, &task, &clock)
+            .await;
+        assert!(
+            matches!(refused, Err(Error::Resting { seconds: 3600.., .. })),
+            "{refused:?}"
+        );
+        // What is remembered does not grow for ever.
+        for number in 0..25_000 {
+            clock.pass(1000);
+            limiter
+                .enter_for("ww", MessageSend::ROW, &ids(&[&format!("u{number}")]), &clock)
+                .await
+                .expect("at once");
+        }
+        assert!(limiter.remembered() <= 10_001, "{}", limiter.remembered());
     });
 }
 

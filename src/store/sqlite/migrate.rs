@@ -54,6 +54,11 @@ pub(in crate::store) const ALL: &[Migration] = &[
         name: "consent",
         sql: include_str!("../../../migrations/sqlite/0005_consent.sql"),
     },
+    Migration {
+        number: 7,
+        name: "events",
+        sql: include_str!("../../../migrations/sqlite/0007_events.sql"),
+    },
 ];
 
 /// The first migration after which bodies are packed and the index is built by the program.

@@ -1,8 +1,8 @@
 //! The SQLite engine: one file, one writing connection, any number of readers.
 //!
 //! One file per concern, named as in every engine of the store: `open`, `migrate`, `lease`, `land`, `settle`,
-//! `again`, `books`, `waiting`, `read`, `search`, `stats`, `hash`, `forget`, `disk`; `codes`, `intern`, `derive`,
-//! `pack`, `index` and `row` are what they share.
+//! `again`, `books`, `waiting`, `read`, `search`, `stats`, `hash`, `forget`, `disk`, `heard`, `incidents`, `signs`;
+//! `codes`, `intern`, `derive`, `pack`, `index` and `row` are what they share.
 
 mod again;
 mod books;
@@ -12,6 +12,8 @@ mod derive;
 mod disk;
 mod forget;
 mod hash;
+mod heard;
+mod incidents;
 mod index;
 mod intern;
 mod land;
@@ -24,6 +26,7 @@ mod read;
 mod row;
 mod search;
 mod settle;
+mod signs;
 mod standing;
 mod stats;
 mod waiting;

@@ -4,6 +4,8 @@ mod brute;
 mod consent;
 mod golden;
 mod great;
+mod heard;
+mod incidents;
 mod land;
 mod lease;
 mod migrate;

@@ -120,6 +120,19 @@ fn tokens_are_covered_in_answers_errors_and_logs() {
         json!({"errcode": 0, "ticket": "CANARYticket", "expires_in": 7200}),
     );
     assert_eq!(bench.api(&["get_jsapi_ticket"]).json()["ticket"], "***");
+    let signed = bench.api(&["get_jsapi_ticket", "--sign", "https://a/b?c=d#e"]);
+    assert_eq!(signed.code, Some(0), "{}", signed.stderr);
+    let signed = signed.json();
+    let word = |name: &str| signed[name].as_str().expect("a text").to_owned();
+    let expected = shiguan::directory::page_signature(
+        &shiguan::secret::Secret::new("CANARYticket"),
+        &word("noncestr"),
+        signed["timestamp"].as_i64().expect("seconds"),
+        "https://a/b?c=d",
+    );
+    assert_eq!(word("signature"), expected);
+    let wrong = bench.api(&["get_token", "--sign", "https://a"]);
+    assert_eq!(wrong.code, Some(2), "{}", wrong.stderr);
     let user = "/cgi-bin/user/get";
     let zhang = r#"{"userid":"zhangsan"}"#;
     let troubles = [

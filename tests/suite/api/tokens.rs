@@ -5,8 +5,8 @@ use std::sync::Arc;
 use kit::{WeCom, wecom::Reaction};
 use serde_json::json;
 use shiguan::directory::{
-    Access, Client, Credential, Error, Kept, MemoryShelf, Supplying, TokenKey, TokenKind, TokenShelf,
-    TokenSource,
+    Access, Client, Credential, Error, Kept, MemoryShelf, SuiteTicket, Supplying, TokenKey, TokenKind,
+    TokenShelf, TokenSource,
     rows::{contacts::GetFollowUserList, members::UserGet, members::UserListId, msgaudit::GetPermitUserList},
 };
 use shiguan::secret::Secret;
@@ -351,6 +351,43 @@ fn a_missing_secret_says_which_key_to_set() {
 }
 
 #[test]
+fn a_newer_suite_ticket_is_used_for_the_next_token() {
+    use shiguan::directory::rows::ids::UnionidToExternalUserid3rd;
+    let server = WeCom::start();
+    let suite = "/cgi-bin/service/get_suite_token";
+    let call = "/cgi-bin/service/externalcontact/unionid_to_external_userid_3rd";
+    let token = |life: i64| Reaction::Json(json!({"suite_access_token": "SUITEtoken", "expires_in": life}));
+    server.script(suite, [token(7200), token(7200)]);
+    let fine = || Reaction::Json(json!({"external_userid_info": []}));
+    server.script(call, [fine(), Reaction::Code(42009), fine()]);
+    let ticket = SuiteTicket::from(Secret::new("first"));
+    let access = Access {
+        corpid: "ww1".to_owned(),
+        suite: Some(Credential::Suite {
+            suite_id: "s1".to_owned(),
+            secret: Secret::new("SUITEsecret"),
+            ticket: ticket.clone(),
+        }),
+        ..Access::default()
+    };
+    let client = Client::new(options(&server), access).expect("a client");
+    block_on(async {
+        let request = UnionidToExternalUserid3rd::new("u", "o");
+        client.call(&request).await.expect("an answer");
+        ticket.replace(Secret::new("second"));
+        client.call(&request).await.expect("an answer");
+    });
+    let tickets: Vec<_> = server
+        .asked()
+        .iter()
+        .filter(|asked| asked.path == suite)
+        .map(|asked| asked.json()["suite_ticket"].clone())
+        .collect();
+    assert_eq!(tickets, ["first", "second"]);
+    assert!(!format!("{ticket:?}").contains("second"));
+}
+
+#[test]
 fn suite_tokens_corp_tokens_tickets_and_stable_tokens_are_kept_like_the_others() {
     use shiguan::directory::rows::ids::UnionidToExternalUserid3rd;
     let server = WeCom::start();
@@ -386,12 +423,13 @@ fn suite_tokens_corp_tokens_tickets_and_stable_tokens_are_kept_like_the_others()
             json!({"access_token": "STABLEtoken", "expires_in": 345}),
         )],
     );
+    let ticket_of_suite = SuiteTicket::from(Secret::new("SUITEticket"));
     let access = Access {
         corpid: "ww1".to_owned(),
         suite: Some(Credential::Suite {
             suite_id: "s1".to_owned(),
             secret: Secret::new("SUITEsecret"),
-            ticket: Secret::new("SUITEticket"),
+            ticket: ticket_of_suite.clone(),
         }),
         app: Some(Credential::Authorised {
             permanent_code: Secret::new("PERMANENTcode"),

@@ -100,7 +100,8 @@ fn a_company_s_own_value_beats_the_general_one_within_a_layer_only() {
 
 #[test]
 fn every_declared_key_is_explained_for_every_company() {
-    let config = load(COMPANY, &[], &[]).unwrap();
+    let target = "[alert.to.acme]\nkind = \"robot\"\nkey_env = \"K\"\n";
+    let config = load(&format!("{COMPANY}{target}"), &[], &[]).unwrap();
     for key in shiguan::config::keys::KEYS {
         explained(&config, &key.path("acme"));
         if key.per_company {
@@ -108,6 +109,24 @@ fn every_declared_key_is_explained_for_every_company() {
         }
     }
     assert_eq!(explained(&config, "company.acme.keys").value, "keys/acme");
+}
+
+#[test]
+fn variables_and_flags_reach_targets_of_alerts() {
+    let text = format!("{COMPANY}[alert.to.on-duty]\nkind = \"robot\"\nkey_env = \"K\"\n");
+    let variables = [
+        ("SHIGUAN_ALERT__TO__ON_DUTY__KEY_ENV", "OTHER"),
+        ("SHIGUAN_ALERT__TO__NEW__KIND", "webhook"),
+        ("SHIGUAN_ALERT__TO__NEW__URL", "http://a"),
+    ];
+    let config = load(&text, &variables, &[("alert.to.new.secret_env", "S2")]).unwrap();
+    let targets = format!("{:?}", config.alert.targets);
+    assert_eq!(config.alert.targets.len(), 2, "{targets}");
+    for part in ["on-duty", "OTHER", "http://a", "S2"] {
+        assert!(targets.contains(part), "{part}: {targets}");
+    }
+    let told = mistakes(&text, &[], &[("alert.to.on-duty.key_fil", "x")]);
+    assert!(told.contains("key_file"), "{told}");
 }
 
 #[test]

@@ -8,7 +8,7 @@ use std::{
 use shiguan::{
     config::{
         CompanyTemplate, Config, Layer, TemplateOptions,
-        keys::{Default, KEYS, Kind},
+        keys::{Default, KEYS, Kind, Section},
         reference_markdown, template,
     },
     unseal::Implementation,
@@ -39,7 +39,7 @@ fn the_reference_file_sets_every_key_to_another_value_than_its_default() {
             Default::Switch(on) => on.to_string(),
             Default::None => String::new(),
         };
-        let places: BTreeSet<String> = ["acme", "made-up"]
+        let places: BTreeSet<String> = ["acme", "made-up", "robot", "other-robot", "duty", "other-duty"]
             .iter()
             .flat_map(|company| [key.path(company), key.company_path(company)])
             .collect();
@@ -121,7 +121,40 @@ fn the_reference_file_arrives_in_the_sections() {
     );
     assert_eq!(config.store.disk_headroom_mib, 4096);
     assert_eq!(config.callback.listen, Some("127.0.0.1:8090".parse().unwrap()));
-    assert_eq!(config.callback.window_seconds, 300);
+    assert_eq!(
+        (config.callback.window_seconds, config.callback.keep_days),
+        (300, 30)
+    );
+    let alert = &config.alert;
+    assert_eq!(
+        (
+            alert.look_every_seconds,
+            alert.calm_seconds,
+            alert.remind_after_seconds,
+            alert.most_per_hour,
+            alert.pull_failing_minutes,
+            alert.window_hours_left,
+            alert.waiting_above,
+        ),
+        (30, 60, 3600, 5, 10, 60, 7)
+    );
+    let targets: Vec<String> = alert.targets.iter().map(|target| format!("{target:?}")).collect();
+    for (target, parts) in targets.iter().zip([
+        &["acme", "App", "1000002", "zhangsan|lisi", "\"2\"", "\"5\""][..],
+        &[
+            "duty",
+            "Webhook",
+            "https://duty.example/wecom",
+            "webhook.secret",
+            "proxy.example",
+        ],
+        &["other-duty", "Webhook", "WEBHOOK_SECRET", "proxy: None"],
+        &["other-robot", "Robot", "ROBOT_KEY"],
+        &["robot", "Robot", "robot.key"],
+    ]) {
+        assert!(parts.iter().all(|part| target.contains(part)), "{target}");
+    }
+    assert_eq!(targets.len(), 5);
     assert!(acme.enabled && !made_up.enabled);
     assert_eq!(
         (acme.corpid.as_str(), acme.proxy.as_deref()),
@@ -235,9 +268,29 @@ fn every_commented_line_of_the_file_of_init_is_valid_and_shows_the_default() {
         });
         bare.unwrap_or(line).to_owned()
     };
-    let text: Vec<String> = text.lines().map(live).collect();
+    // A target is of one kind and has its keys only.
+    let mut in_target = false;
+    let text: Vec<String> = text
+        .lines()
+        .map(|line| {
+            in_target = if line.contains("[") && line.trim_end().ends_with(']') {
+                line.contains("[alert.to.")
+            } else {
+                in_target
+            };
+            let of_a_robot = ["# [alert", "# kind =", "# key_file ="]
+                .iter()
+                .any(|start| line.starts_with(start));
+            if in_target && !of_a_robot {
+                line.to_owned()
+            } else {
+                live(line)
+            }
+        })
+        .collect();
     let config = load(&text.join("\n"), &[], &[]).unwrap_or_else(|error| panic!("{error}"));
-    for key in KEYS {
+    assert_eq!(config.alert.targets.len(), 1);
+    for key in KEYS.iter().filter(|key| key.section != Section::Target) {
         let one = config
             .explain()
             .iter()
@@ -309,7 +362,8 @@ fn the_declared_list_is_in_order() {
             key.path("x")
         );
         assert_eq!(
-            matches!(key.kind, Kind::Whole { .. }),
+            // A number that is a name counts nothing.
+            matches!(key.kind, Kind::Whole { .. }) && key.name != "agentid",
             !key.unit.is_empty(),
             "{} needs a unit",
             key.path("x")

@@ -1,0 +1,197 @@
+//! What was seen at one look, and from when on it is worth telling.
+
+use super::{Alert, Kind, incident::Look};
+use crate::ids::Millis;
+
+/// Key versions told apart; a company has one a year, so more would mean that somebody makes them up.
+const VERSIONS: usize = 8;
+/// Characters of a cause that are told.
+const CAUSE: usize = 200;
+
+/// What a look at one condition brought.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Sign<T> {
+    /// Nobody looked, or it could not be told: an incident that is open stays as it is.
+    #[default]
+    Unknown,
+    /// All well.
+    Fine,
+    /// This was seen.
+    Seen(T),
+}
+
+impl<T> Sign<T> {
+    /// [`Sign::Seen`] or [`Sign::Fine`], of something that was looked at.
+    pub fn of(seen: Option<T>) -> Self {
+        seen.map_or(Self::Fine, Self::Seen)
+    }
+}
+
+/// What was seen of one company, or, with an empty name, of the archive as a whole. Fields left at their default were
+/// not looked at, so whoever fills in one more needs to touch nothing else.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Signs {
+    /// The company's name in the configuration; empty for the archive as a whole.
+    pub company: String,
+    /// Pulls that failed since the last that went well.
+    pub pulling: Sign<Failing>,
+    /// What is left of WeCom's five days.
+    pub window: Sign<WindowSign>,
+    /// Key versions without a private key here, and how many records wait for each.
+    pub keys: Sign<Vec<(u32, u64)>>,
+    /// Records that wait, for any reason.
+    pub waiting: Sign<u64>,
+    /// Records that took the SDK's process down.
+    pub poison: Sign<u64>,
+    /// Files not yet fetched that WeCom deletes soon.
+    pub media: Sign<Expiring>,
+    /// Pairs of a member and a customer where the customer lately said no.
+    pub consent: Sign<u64>,
+    /// Free space where the archive is.
+    pub disk: Sign<Disk>,
+    /// A refusal because of the address that calls.
+    pub address: Sign<Refused>,
+    /// A refusal because of the service itself, by its code.
+    pub service: Sign<i64>,
+}
+
+/// Pulls that fail.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failing {
+    /// When the first of them began.
+    pub since: Millis,
+    /// What the last of them ended with; without anything secret.
+    pub cause: String,
+}
+
+/// How much is left of the five days.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct WindowSign {
+    /// Milliseconds; negative when WeCom has begun to delete.
+    pub left_ms: i64,
+    /// Up to when nothing can be missing.
+    pub covered_until: Millis,
+}
+
+/// Files that will be gone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Expiring {
+    /// How many.
+    pub files: u64,
+    /// When the first of them is gone.
+    pub soonest: Option<Millis>,
+}
+
+/// The disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Disk {
+    /// MiB that are free.
+    pub free_mib: u64,
+    /// MiB that should be.
+    pub wanted_mib: u64,
+}
+
+/// A refusal of the platform.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refused {
+    /// Its code.
+    pub code: i64,
+    /// The address as the platform saw it.
+    pub address: Option<String>,
+}
+
+/// From when on a sign is worth telling.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rules {
+    /// Pulls may fail so long.
+    pub pull_failing_ms: i64,
+    /// So little of the window may be left.
+    pub window_left_ms: i64,
+    /// So many records may wait.
+    pub waiting_above: u64,
+}
+
+/// Which of the signs are alerts now. Kinds that nobody looked at are not in the answer.
+pub fn judge(signs: &Signs, rules: &Rules, now: Millis) -> Look {
+    let mut look = Look {
+        company: signs.company.clone(),
+        verdicts: Vec::new(),
+    };
+    look.add(Kind::PullFailing, &signs.pulling, |failing| {
+        (now.0 - failing.since.0 >= rules.pull_failing_ms).then(|| Alert::PullFailing {
+            since: failing.since,
+            cause: tame(&failing.cause),
+        })
+    });
+    look.add(Kind::WindowInDanger, &signs.window, |window| {
+        (window.left_ms <= rules.window_left_ms).then_some(Alert::WindowInDanger {
+            left_ms: window.left_ms,
+            covered_until: window.covered_until,
+        })
+    });
+    look.add(Kind::UnknownKeyVersion, &signs.keys, |keys| {
+        keys.iter()
+            .filter(|(_, records)| *records > 0)
+            .take(VERSIONS)
+            .map(|&(version, records)| Alert::UnknownKeyVersion { version, records })
+            .collect::<Vec<_>>()
+    });
+    look.add(Kind::RecordsWaiting, &signs.waiting, |&records| {
+        (records > rules.waiting_above).then_some(Alert::RecordsWaiting {
+            records,
+            threshold: rules.waiting_above,
+        })
+    });
+    look.add(Kind::PoisonRecord, &signs.poison, |&records| {
+        (records > 0).then_some(Alert::PoisonRecord { records })
+    });
+    look.add(Kind::MediaExpiring, &signs.media, |media| {
+        (media.files > 0).then_some(Alert::MediaExpiring {
+            files: media.files,
+            soonest: media.soonest,
+        })
+    });
+    look.add(Kind::ConsentRefused, &signs.consent, |&pairs| {
+        (pairs > 0).then_some(Alert::ConsentRefused { pairs })
+    });
+    look.add(Kind::DiskBelowHeadroom, &signs.disk, |disk| {
+        (disk.free_mib < disk.wanted_mib).then_some(Alert::DiskBelowHeadroom {
+            free_mib: disk.free_mib,
+            wanted_mib: disk.wanted_mib,
+        })
+    });
+    look.add(Kind::AddressNotTrusted, &signs.address, |refused| {
+        Some(Alert::AddressNotTrusted {
+            code: refused.code,
+            address: refused.address.as_deref().map(tame),
+        })
+    });
+    look.add(Kind::ServiceExpired, &signs.service, |&code| {
+        Some(Alert::ServiceExpired { code })
+    });
+    look
+}
+
+impl Look {
+    fn add<T, A: IntoIterator<Item = Alert>>(
+        &mut self,
+        kind: Kind,
+        sign: &Sign<T>,
+        judge: impl FnOnce(&T) -> A,
+    ) {
+        let alerts = match sign {
+            Sign::Unknown => return,
+            Sign::Fine => Vec::new(),
+            Sign::Seen(seen) => judge(seen).into_iter().collect(),
+        };
+        self.verdicts.push((kind, alerts));
+    }
+}
+
+/// One line, not too long: causes come from libraries and servers.
+fn tame(text: &str) -> String {
+    text.chars()
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .take(CAUSE)
+        .collect()
+}

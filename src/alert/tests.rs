@@ -1,0 +1,435 @@
+//! A year of looks in a second: whatever conditions, targets and clocks do, people are told once, reminded in time, told
+//! when it is over, and never flooded.
+
+use std::collections::BTreeMap;
+
+use jiff::tz::TimeZone;
+use proptest::prelude::*;
+
+use super::*;
+use crate::{ids::Millis, message::Language};
+
+const MINUTE: i64 = 60_000;
+const CALM: i64 = 5 * MINUTE;
+
+const PACE: Pace = Pace {
+    remind_after_ms: 60 * MINUTE,
+    most_per_hour: 3,
+};
+
+const RULES: Rules = Rules {
+    pull_failing_ms: 30 * MINUTE,
+    window_left_ms: 48 * 60 * MINUTE,
+    waiting_above: 10,
+};
+
+fn speech(language: Language) -> Speech {
+    Speech {
+        language,
+        zone: TimeZone::UTC,
+    }
+}
+
+/// What the store does, in memory.
+#[derive(Default)]
+struct Shelf {
+    incidents: Vec<Incident>,
+    tellings: BTreeMap<i64, Telling>,
+    state: TargetState,
+}
+
+impl Shelf {
+    fn look(&mut self, looks: &[Look], now: Millis) {
+        let open: Vec<Incident> = self
+            .incidents
+            .iter()
+            .filter(|one| one.ended.is_none())
+            .cloned()
+            .collect();
+        for mut changed in tend(&open, looks, &["acme".to_owned()], now, CALM) {
+            match changed.id {
+                Some(id) => self.incidents[id as usize] = changed,
+                None => {
+                    changed.id = Some(self.incidents.len() as i64);
+                    self.incidents.push(changed);
+                }
+            }
+        }
+    }
+
+    fn tell(&mut self, up: bool, now: Millis) -> Vec<Notice> {
+        let notices = due(&self.incidents, &self.tellings, &self.state, &PACE, now);
+        if notices.is_empty() {
+            return notices;
+        }
+        if !up {
+            self.state = self.state.failed(now, false, "down".into());
+            return Vec::new();
+        }
+        for notice in &notices {
+            let id = notice.incident.id.unwrap();
+            let known = self.tellings.get(&id).copied();
+            self.tellings.insert(id, Telling::after(known, notice.what, now));
+        }
+        self.state = self.state.told(now);
+        notices
+    }
+}
+
+fn poison(records: Sign<u64>) -> Look {
+    let signs = Signs {
+        company: "acme".into(),
+        poison: records,
+        ..Signs::default()
+    };
+    judge(&signs, &RULES, Millis(0))
+}
+
+fn whats(notices: &[Notice]) -> Vec<What> {
+    notices.iter().map(|notice| notice.what).collect()
+}
+
+#[test]
+fn each_sign_is_judged_by_its_rule() {
+    let now = Millis(100 * 60 * MINUTE);
+    let judged = |signs: Signs| -> Vec<Kind> {
+        let look = judge(&signs, &RULES, now);
+        look.verdicts
+            .into_iter()
+            .filter(|(_, alerts)| !alerts.is_empty())
+            .map(|(kind, _)| kind)
+            .collect()
+    };
+    let failing = |minutes: i64| {
+        Sign::Seen(Failing {
+            since: Millis(now.0 - minutes * MINUTE),
+            cause: "x".into(),
+        })
+    };
+    let window = |hours: i64| {
+        Sign::Seen(WindowSign {
+            left_ms: hours * 60 * MINUTE,
+            covered_until: Millis(0),
+        })
+    };
+    let quiet = Signs {
+        pulling: failing(29),
+        window: window(49),
+        keys: Sign::Seen(vec![(3, 0)]),
+        waiting: Sign::Seen(10),
+        poison: Sign::Seen(0),
+        media: Sign::Seen(Expiring {
+            files: 0,
+            soonest: None,
+        }),
+        consent: Sign::Seen(0),
+        disk: Sign::Seen(Disk {
+            free_mib: 5,
+            wanted_mib: 5,
+        }),
+        address: Sign::Fine,
+        service: Sign::Fine,
+        company: String::new(),
+    };
+    assert_eq!(judged(quiet.clone()), []);
+    assert_eq!(
+        judge(&quiet, &RULES, now).verdicts.len(),
+        Kind::ALL.len(),
+        "all were looked at"
+    );
+    assert_eq!(
+        judge(&Signs::default(), &RULES, now).verdicts,
+        [],
+        "nobody looked"
+    );
+    let loud = Signs {
+        pulling: failing(30),
+        window: window(48),
+        keys: Sign::Seen(vec![(3, 1)]),
+        waiting: Sign::Seen(11),
+        poison: Sign::Seen(1),
+        media: Sign::Seen(Expiring {
+            files: 1,
+            soonest: None,
+        }),
+        consent: Sign::Seen(1),
+        disk: Sign::Seen(Disk {
+            free_mib: 4,
+            wanted_mib: 5,
+        }),
+        address: Sign::Seen(Refused {
+            code: 60_020,
+            address: None,
+        }),
+        service: Sign::Seen(301_052),
+        company: String::new(),
+    };
+    assert_eq!(judged(loud.clone()), Kind::ALL);
+
+    // Each has its words in both languages, and none runs together with another.
+    for language in [Language::Chinese, Language::English] {
+        let mut shelf = Shelf::default();
+        shelf.look(&[judge(&loud, &RULES, now)], now);
+        for incident in &shelf.incidents {
+            let notice = Notice {
+                what: What::Raised,
+                incident: incident.clone(),
+                number: 0,
+            };
+            let composed = compose(&[notice], &speech(language), now);
+            assert_eq!(composed.text.lines().count(), 4, "{}", composed.text);
+            let facts = &composed.json["notices"][0]["facts"];
+            assert!(facts.is_object(), "{}", composed.json);
+        }
+    }
+    for kind in Kind::ALL {
+        assert_eq!(Kind::from_word(kind.as_str()), Some(*kind));
+    }
+}
+
+#[test]
+fn facts_survive_the_store() {
+    let alert = Alert::PullFailing {
+        since: Millis(i64::MAX),
+        cause: "因为 \"x\"".into(),
+    };
+    let text = serde_json::to_string(&alert).unwrap();
+    assert_eq!(serde_json::from_str::<Alert>(&text).unwrap(), alert);
+    let state = TargetState::default()
+        .told(Millis(7))
+        .failed(Millis(8), true, "x".into());
+    let text = serde_json::to_string(&state).unwrap();
+    assert_eq!(serde_json::from_str::<TargetState>(&text).unwrap(), state);
+    // Written by a later version, or by none.
+    assert_eq!(
+        serde_json::from_str::<TargetState>(r#"{"later":1}"#).unwrap(),
+        TargetState::default()
+    );
+}
+
+#[test]
+fn versions_are_told_apart_up_to_a_bound() {
+    let mut shelf = Shelf::default();
+    let keys = |versions: Vec<(u32, u64)>| Signs {
+        company: "acme".into(),
+        keys: Sign::Seen(versions),
+        ..Signs::default()
+    };
+    shelf.look(&[judge(&keys(vec![(3, 5)]), &RULES, Millis(0))], Millis(0));
+    shelf.look(
+        &[judge(&keys(vec![(4, 1), (3, 9)]), &RULES, Millis(1))],
+        Millis(1),
+    );
+    assert_eq!(shelf.incidents.len(), 2);
+    assert_eq!(
+        shelf.incidents[0].alert,
+        Alert::UnknownKeyVersion {
+            version: 3,
+            records: 9
+        }
+    );
+    shelf.look(
+        &[judge(
+            &keys((0..1000).map(|v| (v, 1)).collect()),
+            &RULES,
+            Millis(2),
+        )],
+        Millis(2),
+    );
+    assert!(shelf.incidents.len() <= 10, "{}", shelf.incidents.len());
+}
+
+#[test]
+fn raised_reminded_cleared_and_nothing_between() {
+    let mut shelf = Shelf::default();
+    let mut heard = Vec::new();
+    for minute in 0..200 {
+        let now = Millis(minute * MINUTE);
+        let seen = if minute < 130 {
+            Sign::Seen(3)
+        } else {
+            Sign::Seen(0)
+        };
+        shelf.look(&[poison(seen)], now);
+        heard.extend(
+            shelf
+                .tell(true, now)
+                .into_iter()
+                .map(|notice| (minute, notice.what, notice.number)),
+        );
+    }
+    assert_eq!(
+        heard,
+        [
+            (0, What::Raised, 0),
+            (60, What::Reminder, 1),
+            (120, What::Reminder, 2),
+            // Last seen at 129, and gone for five minutes.
+            (134, What::AllClear, 0),
+        ]
+    );
+}
+
+#[test]
+fn what_nobody_can_look_at_stays_as_it_is() {
+    let mut shelf = Shelf::default();
+    shelf.look(&[poison(Sign::Seen(1))], Millis(0));
+    for minute in 1..60 {
+        shelf.look(&[poison(Sign::Unknown)], Millis(minute * MINUTE));
+    }
+    assert_eq!(shelf.incidents[0].ended, None);
+    // A company that is no longer configured has nothing to remind of.
+    let open = shelf.incidents.clone();
+    let changed = tend(&open, &[], &["other".to_owned()], Millis(9), CALM);
+    assert!(changed[0].ended.is_some());
+}
+
+#[test]
+fn an_incident_that_no_target_could_be_told_of_is_not_cleared_to_it() {
+    let mut shelf = Shelf::default();
+    shelf.look(&[poison(Sign::Seen(1))], Millis(0));
+    assert!(shelf.tell(false, Millis(0)).is_empty());
+    shelf.look(&[poison(Sign::Fine)], Millis(CALM));
+    assert!(shelf.tell(true, Millis(60 * MINUTE)).is_empty());
+    assert_eq!(whats(&shelf.tell(true, Millis(61 * MINUTE))), []);
+}
+
+#[test]
+fn pauses_grow_to_a_quarter_of_an_hour_and_fatal_ones_are_long_at_once() {
+    let mut state = TargetState::default();
+    let mut pauses = Vec::new();
+    for _ in 0..12 {
+        state = state.failed(Millis(0), false, String::new());
+        pauses.push(state.next_try.0 / 1000);
+    }
+    assert_eq!(pauses[..5], [5, 10, 20, 40, 80]);
+    assert_eq!(pauses[9..], [900, 900, 900]);
+    assert_eq!(
+        TargetState::default()
+            .failed(Millis(0), true, String::new())
+            .next_try
+            .0,
+        600_000
+    );
+    assert_eq!(state.told(Millis(0)).failures, 0);
+    // A clock that was wrong for a moment silences nobody for a year.
+    assert!(!state.ready(&PACE, Millis(1)));
+    assert!(state.ready(&PACE, Millis(900_000)));
+    assert!(state.ready(&PACE, Millis(-86_400_000)));
+}
+
+#[test]
+fn a_flood_is_few_messages_and_loses_nothing() {
+    // A new incident every minute: the cap holds, and what waited comes together.
+    let mut shelf = Shelf::default();
+    let mut messages: Vec<(i64, usize)> = Vec::new();
+    for minute in 0..120 {
+        let now = Millis(minute * MINUTE);
+        for offset in 0..5 {
+            shelf.incidents.push(Incident {
+                id: Some(shelf.incidents.len() as i64),
+                company: "acme".into(),
+                kind: Kind::UnknownKeyVersion,
+                subject: format!("{minute}.{offset}"),
+                began: now,
+                seen: now,
+                ended: None,
+                alert: Alert::PoisonRecord { records: 1 },
+            });
+        }
+        let notices = shelf.tell(true, now);
+        if !notices.is_empty() {
+            let raised = notices
+                .iter()
+                .filter(|notice| notice.what == What::Raised)
+                .count();
+            messages.push((minute, raised));
+            let text = compose(&notices, &speech(Language::Chinese), now).text;
+            assert!(text.len() <= 2_000, "{}", text.len());
+            assert!(notices.len() < 20 || text.contains("另有"), "{text}");
+        }
+    }
+    assert!(messages.len() <= 6, "{messages:?}");
+    let told: usize = messages.iter().map(|(_, count)| count).sum();
+    let (last, _) = messages.last().unwrap();
+    assert_eq!(
+        told as i64,
+        (last + 1) * 5,
+        "everything up to the last message: {messages:?}"
+    );
+}
+
+proptest! {
+    /// One minute is a look: is the condition there (or unknown), is the target up, and how much time passes.
+    #[test]
+    fn nobody_is_told_twice_or_too_often_and_everybody_in_the_end(
+        minutes in prop::collection::vec((0..3_u8, any::<bool>(), 1..40_i64), 1..400)
+    ) {
+        let mut shelf = Shelf::default();
+        let mut now = Millis(0);
+        let mut heard: Vec<(Millis, i64, What)> = Vec::new();
+        let mut messages: Vec<Millis> = Vec::new();
+        for (condition, up, passed) in minutes {
+            now = Millis(now.0 + passed * MINUTE);
+            let sign = [Sign::Unknown, Sign::Fine, Sign::Seen(1)][usize::from(condition)].clone();
+            shelf.look(&[poison(sign.clone())], now);
+            let open = shelf.incidents.iter().filter(|one| one.ended.is_none()).count();
+            prop_assert!(open <= 1);
+            prop_assert!(sign != Sign::Seen(1) || open == 1);
+            let notices = shelf.tell(up, now);
+            if !notices.is_empty() {
+                messages.push(now);
+                heard.extend(notices.iter().map(|notice| (now, notice.incident.id.unwrap(), notice.what)));
+            }
+        }
+        for window in messages.windows(PACE.most_per_hour + 1) {
+            prop_assert!(window[PACE.most_per_hour].0 - window[0].0 >= 60 * MINUTE, "too often: {:?}", window);
+        }
+        for incident in &shelf.incidents {
+            let story: Vec<_> = heard.iter().filter(|(_, id, _)| Some(*id) == incident.id).collect();
+            for (index, (at, _, what)) in story.iter().enumerate() {
+                match what {
+                    What::Raised => prop_assert_eq!(index, 0),
+                    What::Reminder => {
+                        prop_assert!(index > 0 && at.0 - story[index - 1].0.0 >= PACE.remind_after_ms);
+                    }
+                    What::AllClear => {
+                        prop_assert!(index > 0 && index == story.len() - 1);
+                        prop_assert!(incident.ended.is_some());
+                    }
+                }
+            }
+        }
+        // Neighbours are apart by at least the calm.
+        for pair in shelf.incidents.windows(2) {
+            prop_assert!(pair[1].began.0 - pair[0].seen.0 >= CALM);
+        }
+        // In the end everybody hears: of what lasts, and that what was told is over.
+        let later = Millis(now.0 + 24 * 60 * MINUTE);
+        shelf.tell(true, later);
+        for incident in &shelf.incidents {
+            let telling = incident.id.and_then(|id| shelf.tellings.get(&id));
+            prop_assert!(incident.ended.is_some() || telling.is_some());
+            prop_assert!(incident.ended.is_none() || telling.is_none_or(|told| told.cleared.is_some()));
+        }
+    }
+
+    #[test]
+    fn texts_fit_whatever_is_in_them(cause in ".{0,400}", company in ".{0,200}", count in 1..60_usize) {
+        let incident = Incident {
+            id: Some(1),
+            company,
+            kind: Kind::PullFailing,
+            subject: String::new(),
+            began: Millis(0),
+            seen: Millis(0),
+            ended: None,
+            alert: Alert::PullFailing { since: Millis(0), cause },
+        };
+        let notice = Notice { what: What::Raised, incident, number: 0 };
+        for language in [Language::Chinese, Language::English] {
+            let text = compose(&vec![notice.clone(); count], &speech(language), Millis(1)).text;
+            prop_assert!(!text.is_empty() && text.len() <= 2_000, "{}", text.len());
+        }
+    }
+}

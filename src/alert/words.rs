@@ -1,0 +1,310 @@
+//! The texts: what happened, since when, what to do next. Chinese first, English on request.
+
+use jiff::{Timestamp, tz::TimeZone};
+use serde_json::{Value, json};
+
+use super::{Alert, Incident, Kind, Notice, What};
+use crate::{ids::Millis, message::Language};
+
+/// Bytes of a text message (wecom-api §3.1: longer ones are cut, in the middle of a character if need be).
+const LONGEST: usize = 2_000;
+
+/// How texts are spoken.
+#[derive(Debug, Clone)]
+pub struct Speech {
+    /// In which language.
+    pub language: Language,
+    /// In which zone times are told.
+    pub zone: TimeZone,
+}
+
+/// A message in the forms that targets take.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Composed {
+    /// For people, at most 2000 bytes.
+    pub text: String,
+    /// For programs.
+    pub json: Value,
+}
+
+/// One message of everything that is due. Notices must not be empty.
+pub fn compose(notices: &[Notice], speech: &Speech, now: Millis) -> Composed {
+    let texts: Vec<String> = notices.iter().map(|notice| speech.notice(notice, now)).collect();
+    let list: Vec<Value> = notices
+        .iter()
+        .zip(&texts)
+        .map(|(notice, text)| {
+            let incident = &notice.incident;
+            json!({
+                "what": notice.what.as_str(),
+                "incident": incident.id,
+                "company": incident.company,
+                "kind": incident.kind.as_str(),
+                "subject": incident.subject,
+                "since": speech.stamp(incident.since()),
+                "ended": incident.ended.map(|at| speech.stamp(at)),
+                "facts": serde_json::to_value(&incident.alert).ok().and_then(|facts| match facts {
+                    Value::Object(fields) => fields.into_iter().next().map(|(_, facts)| facts),
+                    _ => None,
+                }),
+                "text": text,
+            })
+        })
+        .collect();
+    Composed {
+        text: speech.join(&texts),
+        json: json!({"type": "alert", "sent": speech.stamp(now), "notices": list}),
+    }
+}
+
+/// What `shiguan alert test` sends.
+pub fn test_message(target: &str, speech: &Speech, now: Millis) -> Composed {
+    let at = speech.time(now);
+    let text = speech.say(
+        format!(
+            "【史官测试】这是一条测试消息，目标：{target}，时间：{at}。收到即表示告警可以送达，无需处理。"
+        ),
+        format!(
+            "[Shiguan test] A test message for target {target}, sent {at}. Alerts reach you; nothing to do."
+        ),
+    );
+    Composed {
+        json: json!({"type": "test", "sent": speech.stamp(now), "notices": [], "text": text}),
+        text,
+    }
+}
+
+impl Speech {
+    fn say<T>(&self, chinese: T, english: T) -> T {
+        match self.language {
+            Language::Chinese => chinese,
+            Language::English => english,
+        }
+    }
+
+    fn time(&self, at: Millis) -> String {
+        Timestamp::from_millisecond(at.0).map_or_else(
+            |_| "-".to_owned(),
+            |at| {
+                at.to_zoned(self.zone.clone())
+                    .strftime("%Y-%m-%d %H:%M:%S")
+                    .to_string()
+            },
+        )
+    }
+
+    /// RFC 3339.
+    fn stamp(&self, at: Millis) -> Option<String> {
+        let at = Timestamp::from_millisecond(at.0).ok()?;
+        Some(
+            at.to_zoned(self.zone.clone())
+                .strftime("%Y-%m-%dT%H:%M:%S%:z")
+                .to_string(),
+        )
+    }
+
+    fn span(&self, ms: i64) -> String {
+        let minutes = ms.max(0) / 60_000;
+        match (minutes / 60, minutes % 60) {
+            (0, 0) => self.say("不到 1 分钟", "less than a minute").to_owned(),
+            (0, minutes) => self.say(format!("{minutes} 分钟"), format!("{minutes} min")),
+            (hours, minutes) => self.say(
+                format!("{hours} 小时 {minutes} 分钟"),
+                format!("{hours} h {minutes} min"),
+            ),
+        }
+    }
+
+    /// All of them as far as they fit, and how many did not.
+    fn join(&self, texts: &[String]) -> String {
+        let rest = |count: usize| {
+            self.say(
+                format!("\n\n……另有 {count} 项，详见 shiguan alert list"),
+                format!("\n\n… and {count} more: shiguan alert list"),
+            )
+        };
+        let room = LONGEST - rest(usize::MAX).len();
+        let mut whole = String::new();
+        for (index, text) in texts.iter().enumerate() {
+            let text = if text.len() > room {
+                &text[..text.floor_char_boundary(room)]
+            } else {
+                text
+            };
+            if index > 0 && whole.len() + 2 + text.len() > room {
+                return whole + &rest(texts.len() - index);
+            }
+            if index > 0 {
+                whole += "\n\n";
+            }
+            whole += text;
+        }
+        whole
+    }
+
+    fn notice(&self, notice: &Notice, now: Millis) -> String {
+        let incident = &notice.incident;
+        let whose = match incident.company.as_str() {
+            "" => self.say("档案库", "archive"),
+            company => company,
+        };
+        let title = self.title(incident.kind);
+        let since = incident.since();
+        let at = self.time(since);
+        if notice.what == What::AllClear {
+            let lasted = self.span(incident.ended.unwrap_or(now).0 - since.0);
+            return self.say(
+                format!("【史官恢复】{whose}：{title}，已恢复正常\n起始：{at}，历时 {lasted}"),
+                format!("[Shiguan all-clear] {whose}: {title}: over\nsince {at}, it lasted {lasted}"),
+            );
+        }
+        let lasts = self.span(now.0 - since.0);
+        let head = match notice.what {
+            What::Reminder => self.say("【史官提醒】", "[Shiguan reminder] "),
+            _ => self.say("【史官告警】", "[Shiguan alert] "),
+        };
+        let (seen, next) = (self.seen(incident), self.next(&incident.alert));
+        self.say(
+            format!("{head}{whose}：{title}\n起始：{at}，已持续 {lasts}\n情况：{seen}\n处理：{next}"),
+            format!("{head}{whose}: {title}\nsince {at}, for {lasts}\nseen: {seen}\nnext: {next}"),
+        )
+    }
+
+    /// What kind of trouble, in a few words.
+    pub fn title(&self, kind: Kind) -> &'static str {
+        match kind {
+            Kind::PullFailing => self.say("拉取持续失败", "pulls keep failing"),
+            Kind::WindowInDanger => self.say("五天窗口即将用尽", "WeCom's five days run out"),
+            Kind::UnknownKeyVersion => {
+                self.say("有记录使用未知的密钥版本", "records of an unknown key version")
+            }
+            Kind::RecordsWaiting => self.say("未解密记录过多", "many records are not open"),
+            Kind::PoisonRecord => self.say("有记录使 SDK 崩溃", "records crash the SDK"),
+            Kind::MediaExpiring => self.say("媒体文件即将过期", "files are about to expire"),
+            Kind::ConsentRefused => self.say("有客户不同意会话存档", "customers refused to be archived"),
+            Kind::DiskBelowHeadroom => self.say("磁盘空间不足", "the disk is nearly full"),
+            Kind::AddressNotTrusted => self.say("本机 IP 不在可信名单", "this address is not trusted"),
+            Kind::ServiceExpired => self.say("会话内容存档服务已停止", "the archive service has ended"),
+        }
+    }
+
+    /// What exactly was seen.
+    pub fn seen(&self, incident: &Incident) -> String {
+        match &incident.alert {
+            Alert::PullFailing { cause, .. } => {
+                self.say(format!("最近一次：{cause}"), format!("the last one: {cause}"))
+            }
+            Alert::WindowInDanger {
+                left_ms,
+                covered_until,
+            } if *left_ms >= 0 => {
+                let (until, left) = (self.time(*covered_until), self.span(*left_ms));
+                self.say(
+                    format!("{until} 之后的记录尚未入库，{left}后企业微信开始删除"),
+                    format!("nothing after {until} is archived; WeCom begins to delete in {left}"),
+                )
+            }
+            Alert::WindowInDanger {
+                left_ms,
+                covered_until,
+            } => {
+                let (until, ago) = (self.time(*covered_until), self.span(-left_ms));
+                self.say(
+                    format!("{until} 之后的记录尚未入库，企业微信已从 {ago}前开始删除"),
+                    format!("nothing after {until} is archived; WeCom began to delete {ago} ago"),
+                )
+            }
+            Alert::UnknownKeyVersion { version, records } => self.say(
+                format!("密钥版本 {version} 没有私钥，{records} 条记录在等待"),
+                format!("no private key of version {version}; {records} records wait for it"),
+            ),
+            Alert::RecordsWaiting { records, threshold } => self.say(
+                format!("{records} 条记录已保存但未能解密（阈值 {threshold}）"),
+                format!("{records} records are kept and not open (threshold {threshold})"),
+            ),
+            Alert::PoisonRecord { records } => self.say(
+                format!("{records} 条记录已隔离，其他记录不受影响"),
+                format!("{records} records are set aside; the others are not affected"),
+            ),
+            Alert::MediaExpiring { files, soonest } => {
+                let soonest = soonest.map_or_else(|| "-".to_owned(), |at| self.time(at));
+                self.say(
+                    format!("{files} 个文件尚未下载，最早于 {soonest} 过期"),
+                    format!("{files} files are not fetched; the first is gone at {soonest}"),
+                )
+            }
+            Alert::ConsentRefused { pairs } => self.say(
+                format!("{pairs} 对员工与客户的会话不同意存档"),
+                format!("{pairs} pairs of a member and a customer"),
+            ),
+            Alert::DiskBelowHeadroom { free_mib, wanted_mib } => self.say(
+                format!("剩余 {free_mib} MiB，低于 store.disk_headroom_mib = {wanted_mib}"),
+                format!("{free_mib} MiB are free, below store.disk_headroom_mib = {wanted_mib}"),
+            ),
+            Alert::AddressNotTrusted { code, address } => {
+                let address = address.as_deref().unwrap_or("-");
+                self.say(
+                    format!("企业微信返回 {code}，调用来自 {address}"),
+                    format!("WeCom answered {code} to a call from {address}"),
+                )
+            }
+            Alert::ServiceExpired { code } => self.say(
+                format!("企业微信返回 {code}，在此期间的会话不会被记录"),
+                format!("WeCom answered {code}; nothing is recorded meanwhile"),
+            ),
+        }
+    }
+
+    fn next(&self, alert: &Alert) -> &'static str {
+        match alert {
+            Alert::PullFailing { .. } => self.say(
+                "运行 shiguan doctor 查看原因；五天内恢复即不会丢失记录",
+                "run shiguan doctor; within five days nothing is lost",
+            ),
+            Alert::WindowInDanger { .. } => self.say(
+                "立即运行 shiguan pull，并确认 shiguan run 持续运行",
+                "run shiguan pull now, then keep shiguan run going",
+            ),
+            Alert::UnknownKeyVersion { .. } => self.say(
+                "找到该版本的私钥：shiguan keys add 文件 --version 版本号，随后自动补解",
+                "find its private key: shiguan keys add FILE --version N; the records open by themselves",
+            ),
+            Alert::RecordsWaiting { .. } => self.say(
+                "运行 shiguan waiting 查看各类原因与办法",
+                "shiguan waiting tells the reasons and what helps",
+            ),
+            Alert::PoisonRecord { .. } => self.say(
+                "运行 shiguan waiting --reason poison；更换 SDK 版本后会自动重试",
+                "shiguan waiting --reason poison; another SDK build tries them again",
+            ),
+            Alert::MediaExpiring { .. } => self.say(
+                "确认媒体下载在运行且磁盘充足",
+                "see that media is being fetched and the disk has room",
+            ),
+            Alert::ConsentRefused { .. } => self.say(
+                "请按公司制度处理该客户的会话",
+                "treat these conversations as your rules demand",
+            ),
+            Alert::DiskBelowHeadroom { .. } => self.say(
+                "清理磁盘，或将 archive.folder 移到更大的磁盘",
+                "free space, or move archive.folder to a larger disk",
+            ),
+            Alert::AddressNotTrusted { code: 301_042, .. } => self.say(
+                "在管理后台 会话内容存档 → 可信IP 中添加该地址，约一分钟后生效",
+                "add this address on the page 会话内容存档 → 可信IP; it takes about a minute",
+            ),
+            Alert::AddressNotTrusted { .. } => self.say(
+                "在管理后台 应用管理 → 该应用 → 企业可信IP 中添加该地址，约一分钟后生效",
+                "add this address under 应用管理 → the app → 企业可信IP; it takes about a minute",
+            ),
+            Alert::ServiceExpired { code: 301_053 } => self.say(
+                "在管理后台开启会话内容存档",
+                "switch 会话内容存档 on in the admin console",
+            ),
+            Alert::ServiceExpired { .. } => self.say(
+                "立即续费会话内容存档",
+                "renew the licence of 会话内容存档 at once",
+            ),
+        }
+    }
+}

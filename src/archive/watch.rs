@@ -1,0 +1,188 @@
+//! Looking for trouble and keeping what was found: signs out of the books, incidents into the store, notices out of it.
+//!
+//! Sending is somebody else's: a target is claimed, told, and settled, and nothing here waits for a network.
+
+use super::{Desk, Error, Window};
+use crate::{
+    alert::{
+        Failing, Incident, Look, Notice, Pace, Refused, Sign, Signs, TargetState, WindowSign, due, tend,
+    },
+    events,
+    ids::Millis,
+    record::Reason,
+    store::{Reader, Result, StoreError},
+};
+
+/// Codes by which WeCom says that the address is not on a list; 10009 is the SDK's own.
+const ADDRESS: [i64; 3] = [60_020, 301_042, 10_009];
+/// Codes by which it says that the archive service has ended, or was never on.
+const SERVICE: [i64; 2] = [301_052, 301_053];
+/// For so long no other process tells a target that one has taken; longer than any sending takes.
+const HOLD_MS: i64 = 180_000;
+
+/// Is a code of the platform about the address that calls?
+pub fn is_about_address(code: i64) -> bool {
+    ADDRESS.contains(&code)
+}
+
+/// Is it about the archive service itself?
+pub fn is_about_service(code: i64) -> bool {
+    SERVICE.contains(&code)
+}
+
+/// What the books say about a company.
+pub async fn look(desk: &Desk, company: &str, now: Millis) -> Result<Signs, Error> {
+    let name = company.to_owned();
+    Ok(desk.ask(move |store| signs(store, name, now)).await??)
+}
+
+fn signs(reader: &Reader, company: String, now: Millis) -> Result<Signs> {
+    let mut signs = Signs {
+        company,
+        ..Signs::default()
+    };
+    let Some(id) = reader.company_id(&signs.company)? else {
+        return Ok(signs);
+    };
+    let failing = reader.pulls_failing(id)?;
+    let last = reader.calls(id, 1)?.pop();
+    // What a failing pull ended with may be told before any call is made.
+    let codes = last.iter().flat_map(|call| [call.errcode, i64::from(call.code)]);
+    let codes: Vec<i64> = codes.filter(|code| *code != 0).collect();
+    let of = |known: &[i64]| codes.iter().copied().find(|code| known.contains(code));
+    if last.is_some() || failing.is_none() {
+        let address = failing.as_ref().and_then(|(_, cause)| address_in(cause));
+        signs.address = Sign::of(of(&ADDRESS).map(|code| Refused { code, address }));
+        signs.service = Sign::of(of(&SERVICE));
+    }
+    signs.pulling = Sign::of(failing.map(|(since, cause)| Failing { since, cause }));
+    if let Some(covered_until) = reader.covered_until(id)? {
+        signs.window = Sign::Seen(WindowSign {
+            left_ms: Window::at(covered_until, now).left_ms,
+            covered_until,
+        });
+    }
+    let versions = reader.versions_without_key(id)?;
+    signs.keys = Sign::Seen(
+        versions
+            .into_iter()
+            .map(|(version, records)| (version.0, records))
+            .collect(),
+    );
+    let waiting = reader.waiting(Some(id))?;
+    let count = |wanted: Option<Reason>| -> u64 {
+        let chosen = waiting
+            .iter()
+            .filter(|(reason, _)| wanted.is_none_or(|wanted| wanted == *reason));
+        chosen.map(|(_, count)| count).sum()
+    };
+    // `media` and `consent` are filled in here too, by the tables of those rooms, once the archive has them.
+    signs.waiting = Sign::Seen(count(None));
+    signs.poison = Sign::Seen(count(Some(Reason::Poison)));
+    Ok(signs)
+}
+
+/// `… from ip: 203.0.113.7, …`
+fn address_in(text: &str) -> Option<String> {
+    let (_, rest) = text.split_once("from ip:")?;
+    let word = rest.trim_start().split([',', ' ', ')']).next()?;
+    word.parse::<std::net::IpAddr>()
+        .ok()
+        .map(|address| address.to_string())
+}
+
+/// Keeps what the looks change and tells it to the log.
+pub async fn keep(
+    desk: &Desk,
+    looks: Vec<Look>,
+    companies: Vec<String>,
+    now: Millis,
+    calm_ms: i64,
+) -> Result<(), Error> {
+    let changed = desk
+        .ask(move |store| store.tend_incidents(|open| tend(open, &looks, &companies, now, calm_ms)))
+        .await??;
+    for incident in changed {
+        let (company, kind, subject) = (&incident.company, incident.kind.as_str(), &incident.subject);
+        match incident.ended {
+            Some(ended) => events::alert_over(company, kind, subject, ended.0 - incident.began.0),
+            None if incident.began == incident.seen => events::alert_raised(company, kind, subject),
+            None => {}
+        }
+    }
+    Ok(())
+}
+
+/// What a target is to be told now; from here on it is this process's to tell.
+pub async fn claim(desk: &Desk, target: &str, pace: Pace, now: Millis) -> Result<Vec<Notice>, Error> {
+    let target = target.to_owned();
+    Ok(desk
+        .ask(move |store| {
+            store.claim_target(&target, now, HOLD_MS, |incidents, tellings, state| {
+                due(incidents, tellings, state, &pace, now)
+            })
+        })
+        .await??)
+}
+
+/// The target was told.
+pub async fn told(desk: &Desk, target: &str, notices: Vec<Notice>, now: Millis) -> Result<(), Error> {
+    events::alert_told(target, notices.len());
+    let target = target.to_owned();
+    Ok(desk
+        .ask(move |store| store.target_told(&target, &notices, now))
+        .await??)
+}
+
+/// The target could not be told; it will be tried again, what is due stays due.
+pub async fn failed(
+    desk: &Desk,
+    target: &str,
+    now: Millis,
+    fatal: bool,
+    cause: String,
+) -> Result<TargetState, Error> {
+    let (name, text) = (target.to_owned(), cause.clone());
+    let state = desk
+        .ask(move |store| store.target_failed(&name, now, fatal, &text))
+        .await??;
+    events::alert_not_told(target, &cause, (state.next_try.0 - now.0) / 1000);
+    Ok(state)
+}
+
+/// Incidents as they are listed, and who was told.
+pub type Listed = (
+    Incident,
+    std::collections::BTreeMap<String, crate::alert::Telling>,
+);
+
+/// The open incidents, and `over` of those that are over, latest first.
+pub fn list(reader: &Reader, over: usize) -> Result<Vec<Listed>, StoreError> {
+    reader
+        .incidents(over)?
+        .into_iter()
+        .map(|incident| {
+            let told = match incident.id {
+                Some(id) => reader.told_of(id)?,
+                None => Default::default(),
+            };
+            Ok((incident, told))
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::address_in;
+
+    #[test]
+    fn the_address_is_taken_out_of_a_refusal_and_out_of_nothing_else() {
+        assert_eq!(
+            address_in("WeCom answered 301042 (not allow, hint: [1], from ip: 203.0.113.7, more info)"),
+            Some("203.0.113.7".into())
+        );
+        assert_eq!(address_in("from ip: 2001:db8::1"), Some("2001:db8::1".into()));
+        assert_eq!(address_in("from ip: secret"), None);
+        assert_eq!(address_in("nothing"), None);
+    }
+}

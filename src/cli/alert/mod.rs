@@ -1,0 +1,232 @@
+//! `shiguan alert`: who is told when something needs attention, and what there was to tell.
+
+mod duty;
+mod sender;
+
+use std::io::Write;
+
+use serde_json::{Value, json};
+
+use super::{
+    Global,
+    context::{Context, Quiet},
+    outcome::{Exit, Failure},
+    render::{self, Table},
+    words::Words,
+};
+use crate::{
+    alert::{Incident, Telling, test_message},
+    archive::watch::{self, Listed},
+    config::Target,
+    ids::Millis,
+};
+
+pub(super) use duty::{Duty, Extra};
+
+/// Arguments of `alert`.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Action {
+    /// Send a test message to every target, or to one, and tell how each went
+    Test(Test),
+    /// List what needs attention now, and what did before
+    List(List),
+}
+
+#[derive(Debug, clap::Args)]
+struct Test {
+    /// Only this target, a NAME of `[alert.to.NAME]`
+    #[arg(long, value_name = "NAME")]
+    to: Option<String>,
+    /// One JSON object per target
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, clap::Args)]
+struct List {
+    /// How many of those that are over, latest first
+    #[arg(long, value_name = "N", default_value_t = 20)]
+    over: usize,
+    /// One JSON object per incident
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
+    let context = Context::load(global)?;
+    context.start_logging(global, Quiet::Warnings)?;
+    match &args.action {
+        Action::Test(args) => test(&context, args),
+        Action::List(args) => list(&context, args),
+    }
+}
+
+/// What `doctor` asks: can this target be sent to, as far as can be told without sending?
+pub(super) fn check(context: &Context, target: &Target) -> Result<(), Failure> {
+    sender::sender(context, target, &[]).map(drop)
+}
+
+fn test(context: &Context, args: &Test) -> Result<Exit, Failure> {
+    let all = &context.config.alert.targets;
+    let chosen: Vec<&Target> = all
+        .iter()
+        .filter(|target| args.to.as_ref().is_none_or(|name| *name == target.name))
+        .collect();
+    if chosen.is_empty() {
+        let names: Vec<&str> = all.iter().map(|target| target.name.as_str()).collect();
+        return Err(match &args.to {
+            Some(name) if !names.is_empty() => Failure::usage(format!(
+                "no target `{name}` in the configuration; it has: {}",
+                names.join(", ")
+            )),
+            _ => Failure::usage("nobody is configured to be told")
+                .hint("add a section [alert.to.NAME]; `shiguan config reference` tells its keys"),
+        });
+    }
+    let words = Words(context.language);
+    let mut all_well = true;
+    context.runtime()?.block_on(async {
+        for target in chosen {
+            let now = Millis::now();
+            let message = test_message(&target.name, &duty::speech(context), now);
+            let sent = match sender::sender(context, target, &[]) {
+                // Each test is a message of its own.
+                Ok(sender) => {
+                    sender
+                        .send(&target.name, &format!("test-{}", now.0), &message, now)
+                        .await
+                }
+                Err(failure) => Err(failure.into()),
+            };
+            let cause = sent.err().map(|trouble| trouble.cause);
+            all_well &= cause.is_none();
+            if args.json {
+                println!(
+                    "{}",
+                    json!({"target": target.name, "ok": cause.is_none(), "cause": cause})
+                );
+            } else {
+                match cause {
+                    None => println!(
+                        "{}",
+                        words.say(
+                            format!("{}：已送达", target.name),
+                            format!("{}: told", target.name)
+                        )
+                    ),
+                    Some(cause) => println!(
+                        "{}",
+                        words.say(
+                            format!("{}：未送达：{cause}", target.name),
+                            format!("{}: not told: {cause}", target.name)
+                        )
+                    ),
+                }
+            }
+        }
+    });
+    if all_well {
+        Ok(Exit::Well)
+    } else {
+        Err(Failure::told())
+    }
+}
+
+fn list(context: &Context, args: &List) -> Result<Exit, Failure> {
+    let mut out = std::io::stdout().lock();
+    let reader = context.reader()?;
+    let words = Words(context.language);
+    let listed = watch::list(&reader, args.over)?;
+    if args.json {
+        for one in &listed {
+            writeln!(out, "{}", incident_json(one, context))?;
+        }
+        return Ok(Exit::Well);
+    }
+    let mut table = Table::new(words.say(
+        ["状态", "起始", "结束", "企业", "事项", "情况", "已通知"],
+        ["state", "since", "ended", "company", "what", "seen", "told"],
+    ));
+    for (incident, told) in &listed {
+        table.row(row(context, words, incident, told.keys()));
+    }
+    if table.is_empty() {
+        eprintln!("{}", words.say("没有需要关注的事项", "nothing needs attention"));
+    } else {
+        write!(out, "{table}")?;
+    }
+    for target in &context.config.alert.targets {
+        let state = reader.target_state(&target.name)?;
+        if state.failures > 0 {
+            let (name, cause) = (&target.name, render::tame(&state.cause));
+            let times = state.failures;
+            eprintln!(
+                "{}",
+                words.say(
+                    format!("目标 {name} 连续 {times} 次未送达：{cause}"),
+                    format!("target {name} could not be told {times} times in a row: {cause}")
+                )
+            );
+        }
+    }
+    Ok(Exit::Well)
+}
+
+fn row<'a>(
+    context: &Context,
+    words: Words,
+    incident: &Incident,
+    told: impl Iterator<Item = &'a String>,
+) -> [String; 7] {
+    let told: Vec<&str> = told.map(String::as_str).collect();
+    [
+        match incident.ended {
+            None => words.say("未恢复", "open"),
+            Some(_) => words.say("已恢复", "over"),
+        }
+        .to_owned(),
+        render::time(Some(incident.since()), &context.zone),
+        render::time(incident.ended, &context.zone),
+        match incident.company.as_str() {
+            "" => "-".to_owned(),
+            company => company.to_owned(),
+        },
+        duty::title(context, incident.kind).to_owned(),
+        duty::speech(context).seen(incident),
+        told.join(", "),
+    ]
+}
+
+fn incident_json((incident, told): &Listed, context: &Context) -> Value {
+    let at = |at| render::time_json(at, &context.zone);
+    let told: serde_json::Map<String, Value> = told
+        .iter()
+        .map(|(target, telling): (&String, &Telling)| {
+            let about = json!({
+                "told": at(Some(telling.told)),
+                "last": at(Some(telling.last)),
+                "reminders": telling.reminders,
+                "cleared": at(telling.cleared),
+            });
+            (target.clone(), about)
+        })
+        .collect();
+    json!({
+        "id": incident.id,
+        "open": incident.ended.is_none(),
+        "company": incident.company,
+        "kind": incident.kind.as_str(),
+        "subject": incident.subject,
+        "since": at(Some(incident.since())),
+        "seen": at(Some(incident.seen)),
+        "ended": at(incident.ended),
+        "facts": incident.alert,
+        "told": told,
+    })
+}

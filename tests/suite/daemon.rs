@@ -1,0 +1,132 @@
+//! `shiguan run` in the background, its log read as it comes: what the tests of events and alerts share.
+
+use std::{
+    fs,
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    time::{Duration, Instant},
+};
+
+use kit::{Archive, callback::Caller};
+use serde_json::Value;
+
+pub(crate) const TOKEN: &str = "CANARYtokenZq91";
+/// Its last character has spare bits that are not zero, as real ones do.
+pub(crate) const KEY: &str = "CANARYkeyZq92xvVtzqrmh3Dm3QFCXe6f8SlHoMtMhP";
+
+/// Longer than anything here takes, on a machine with much else to do.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(90);
+
+/// Writes an owner-only file.
+pub(crate) fn private(path: &Path, text: &str) {
+    fs::write(path, text).expect("a file");
+    fs::set_permissions(path, fs::Permissions::from_mode(0o600)).expect("permissions");
+}
+
+/// Waits until something is so.
+pub(crate) fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+    let began = Instant::now();
+    loop {
+        if let Some(found) = look() {
+            return found;
+        }
+        assert!(began.elapsed() < PATIENCE, "never: {what}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// A running `shiguan run`, ended when dropped.
+pub(crate) struct Daemon {
+    child: Child,
+    log: PathBuf,
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        let _gone = self.child.kill();
+        let _gone = self.child.wait();
+    }
+}
+
+impl Daemon {
+    /// Starts at the most talkative level. `set` are `--set` values.
+    pub(crate) fn start(archive: &Archive, log: PathBuf, set: &[String]) -> Self {
+        let mut command = archive.command(["-vv", "run", "--set", "log.format=json"]);
+        for value in set {
+            command.args(["--set", value]);
+        }
+        let child = command
+            .stdout(Stdio::null())
+            .stderr(fs::File::create(&log).expect("a log"))
+            .spawn()
+            .expect("the program starts");
+        Self { child, log }
+    }
+
+    /// What makes it answer callbacks; writes the files that are named.
+    pub(crate) fn callbacks(scratch: &Path) -> Vec<String> {
+        private(&scratch.join("token"), TOKEN);
+        private(&scratch.join("key"), KEY);
+        vec![
+            "callback.listen=127.0.0.1:0".into(),
+            format!("company.mock.callback_token_file={}/token", scratch.display()),
+            format!("company.mock.callback_aes_key_file={}/key", scratch.display()),
+        ]
+    }
+
+    /// Who calls it as WeCom does.
+    pub(crate) fn caller(&self, archive: &Archive) -> Caller {
+        let listening = self.wait_for("callback.listening", 1);
+        Caller {
+            token: TOKEN.into(),
+            aes_key: KEY.into(),
+            receiver: corpid(archive),
+            path: "/callback/mock".into(),
+            address: listening["address"].as_str().expect("text").parse().expect("one"),
+        }
+    }
+
+    pub(crate) fn log(&self) -> String {
+        fs::read_to_string(&self.log).expect("a log")
+    }
+
+    /// Log lines of that event so far.
+    pub(crate) fn lines(&self, event: &str) -> Vec<Value> {
+        self.log()
+            .lines()
+            .filter_map(|line| serde_json::from_str::<Value>(line).ok())
+            .filter(|line| line["event"] == event)
+            .collect()
+    }
+
+    /// Waits for the `count`-th line of that event.
+    pub(crate) fn wait_for(&self, event: &str, count: usize) -> Value {
+        let began = Instant::now();
+        loop {
+            if let Some(line) = self.lines(event).into_iter().nth(count - 1) {
+                return line;
+            }
+            assert!(began.elapsed() < PATIENCE, "no {event}:\n{}", self.log());
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// Asks it to end, and waits.
+    pub(crate) fn terminate(mut self) -> Option<i32> {
+        let _sent = Command::new("kill").arg(self.child.id().to_string()).status();
+        self.child.wait().expect("an end").code()
+    }
+
+    /// Ends it as a power failure would.
+    pub(crate) fn kill(self) {}
+}
+
+pub(crate) fn corpid(archive: &Archive) -> String {
+    let text = fs::read_to_string(&archive.config).expect("the configuration");
+    let line = text
+        .lines()
+        .find(|line| line.starts_with("corpid = "))
+        .expect("a corpid");
+    line.split('"').nth(1).expect("a text").to_owned()
+}
