@@ -81,6 +81,9 @@ impl Needs {
 pub struct Round {
     /// From so many members or customers on, the whole list is read instead of one call each.
     pub sweep_from: usize,
+    /// Calls that the caller will make at most. Reading a list takes at most half of them, so that a list too long for one
+    /// round never keeps those from being asked about who stand at its end.
+    pub calls: u32,
 }
 
 /// A call that was refused to everybody, or an id's refusal worth a line in the log.
@@ -137,8 +140,10 @@ pub struct Inquiry {
     whole: bool,
     /// Outsiders that a reading of customers is for.
     outsiders: HashMap<String, Subject>,
-    /// Calls that reading may still cost: one each would cost as much.
+    /// Calls that reading them may still cost: one each would cost as much.
     pages: usize,
+    /// Calls that one reading may cost.
+    most: usize,
     /// follower → customers on the pages so far.
     rolls: HashMap<String, HashSet<String>>,
     lists: HashSet<List>,
@@ -158,6 +163,7 @@ impl Inquiry {
             whole: true,
             outsiders: HashMap::new(),
             pages: 0,
+            most: (round.calls / 2).max(1) as usize,
             rolls: HashMap::new(),
             lists: needs.lists.iter().copied().collect(),
             tags: 0,
@@ -194,7 +200,7 @@ impl Inquiry {
                 }));
             inquiry.steps.extend(want.robots.into_iter().map(Step::Robot));
         }
-        inquiry.pages = inquiry.outsiders.len();
+        inquiry.pages = inquiry.outsiders.len().min(inquiry.most);
         for list in lists {
             match list {
                 List::Departments if !sweep_members => inquiry.steps.push_back(Step::Departments),
@@ -226,6 +232,9 @@ impl Inquiry {
             let api = step.api();
             if self.blocked.contains_key(api) {
                 self.skip(step);
+                continue;
+            }
+            if matches!(step, Step::Members { deep: false, .. }) && self.members.is_empty() {
                 continue;
             }
             if matches!(step, Step::Customers { .. }) && (self.pages == 0 || self.outsiders.is_empty()) {
@@ -377,11 +386,11 @@ impl Inquiry {
         };
         // `fetch_child` is gone from newer documents: where it does nothing, nobody of a lower department shows.
         let lower = |user: &crate::directory::rows::shapes::User| !user.department.contains(&department);
-        if deep && !users.iter().any(lower) {
-            self.walk();
-        }
         for user in &users {
             self.members.remove(&*fold_id(&user.userid));
+        }
+        if deep && !users.iter().any(lower) && !self.departments.is_empty() {
+            self.walk();
         }
         Ok(Answer {
             news: users.iter().map(answers::user).collect(),
@@ -389,9 +398,17 @@ impl Inquiry {
         })
     }
 
-    /// Every other department on its own.
+    /// Every other department on its own, unless one call per member is cheaper.
     fn walk(&mut self) {
-        for id in mem::take(&mut self.departments).into_iter().rev() {
+        let mut departments = mem::take(&mut self.departments);
+        if departments.len() >= self.members.len() {
+            departments.clear();
+            self.whole = false;
+        } else if departments.len() > self.most {
+            departments.truncate(self.most);
+            self.whole = false;
+        }
+        for id in departments.into_iter().rev() {
             self.steps.push_front(Step::Members {
                 department: id,
                 deep: false,
