@@ -29,10 +29,8 @@ pub struct Directory {
     pub client: Client,
     /// When answers are old.
     pub ages: Ages,
-    /// When a list is read instead of asking one by one.
+    /// How much a pass may ask, and when a list is read instead of asking one by one.
     pub round: Round,
-    /// Calls a pass may make.
-    pub calls: u32,
 }
 
 /// What a pass did.
@@ -74,7 +72,7 @@ pub async fn refresh(
     let due_at = if all { Millis(i64::MAX - 1) } else { Millis::now() };
     let needs = look(desk, move |reader| reader.due(company, due_at, &ages, MOST_DUE)).await?;
     let mut inquiry = Inquiry::new(needs, directory.round);
-    while inquiry.calls() < u64::from(directory.calls) {
+    while inquiry.calls() < u64::from(directory.round.calls) {
         if *stop.borrow() {
             pass.stopped = true;
             break;

@@ -4,6 +4,8 @@
 //! two. A call that everybody is refused (no right, no secret, resting) is not made again in the same inquiry, and the ids
 //! behind it stay due; no network at all ends the inquiry.
 //!
+//! Longer than its neighbours on purpose: which call follows on which answer is one story, and reads best in one place.
+//!
 //! Must not know: where ids come from, what is written.
 
 use std::{
@@ -14,6 +16,7 @@ use std::{
 use super::{
     answers,
     known::{Answer, Aspect, Class, Kind, List, News, Refused, Roll, Subject},
+    needs::{Needs, Round, Trouble},
 };
 use crate::{
     directory::{
@@ -38,59 +41,6 @@ const FOLLOWERS: usize = 100;
 const PAGE: i64 = 100;
 /// Editions of the archive, as asked for and as kept.
 const EDITIONS: [(i64, &str); 3] = [(1, "office"), (2, "service"), (3, "enterprise")];
-
-/// Ids of one sort that are due.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Want {
-    /// Members.
-    pub members: Vec<Subject>,
-    /// Outsiders.
-    pub outsiders: Vec<Subject>,
-    /// Robots.
-    pub robots: Vec<Subject>,
-    /// Rooms; the kind says which call is tried first.
-    pub rooms: Vec<Subject>,
-}
-
-/// What an inquiry is to find out.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Needs {
-    /// Ids nobody has asked about yet; they come first.
-    pub unknown: Want,
-    /// Ids whose answer has grown old.
-    pub old: Want,
-    /// Lists that have grown old.
-    pub lists: Vec<List>,
-}
-
-impl Want {
-    fn count(&self) -> usize {
-        self.members.len() + self.outsiders.len() + self.robots.len() + self.rooms.len()
-    }
-}
-
-impl Needs {
-    /// Ids and lists.
-    pub fn count(&self) -> u64 {
-        (self.unknown.count() + self.old.count() + self.lists.len()) as u64
-    }
-}
-
-/// How to ask.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Round {
-    /// From so many members or customers on, the whole list is read instead of one call each.
-    pub sweep_from: usize,
-}
-
-/// A call that was refused to everybody, or an id's refusal worth a line in the log.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Trouble {
-    /// The call.
-    pub api: &'static str,
-    /// Why, with what to do.
-    pub why: String,
-}
 
 enum Step {
     Departments,
@@ -137,8 +87,10 @@ pub struct Inquiry {
     whole: bool,
     /// Outsiders that a reading of customers is for.
     outsiders: HashMap<String, Subject>,
-    /// Calls that reading may still cost: one each would cost as much.
+    /// Calls that reading them may still cost: one each would cost as much.
     pages: usize,
+    /// Calls that one reading may cost.
+    most: usize,
     /// follower → customers on the pages so far.
     rolls: HashMap<String, HashSet<String>>,
     lists: HashSet<List>,
@@ -158,6 +110,7 @@ impl Inquiry {
             whole: true,
             outsiders: HashMap::new(),
             pages: 0,
+            most: (round.calls / 2).max(1) as usize,
             rolls: HashMap::new(),
             lists: needs.lists.iter().copied().collect(),
             tags: 0,
@@ -194,7 +147,7 @@ impl Inquiry {
                 }));
             inquiry.steps.extend(want.robots.into_iter().map(Step::Robot));
         }
-        inquiry.pages = inquiry.outsiders.len();
+        inquiry.pages = inquiry.outsiders.len().min(inquiry.most);
         for list in lists {
             match list {
                 List::Departments if !sweep_members => inquiry.steps.push_back(Step::Departments),
@@ -226,6 +179,9 @@ impl Inquiry {
             let api = step.api();
             if self.blocked.contains_key(api) {
                 self.skip(step);
+                continue;
+            }
+            if matches!(step, Step::Members { deep: false, .. }) && self.members.is_empty() {
                 continue;
             }
             if matches!(step, Step::Customers { .. }) && (self.pages == 0 || self.outsiders.is_empty()) {
@@ -377,11 +333,11 @@ impl Inquiry {
         };
         // `fetch_child` is gone from newer documents: where it does nothing, nobody of a lower department shows.
         let lower = |user: &crate::directory::rows::shapes::User| !user.department.contains(&department);
-        if deep && !users.iter().any(lower) {
-            self.walk();
-        }
         for user in &users {
             self.members.remove(&*fold_id(&user.userid));
+        }
+        if deep && !users.iter().any(lower) && !self.departments.is_empty() {
+            self.walk();
         }
         Ok(Answer {
             news: users.iter().map(answers::user).collect(),
@@ -389,9 +345,17 @@ impl Inquiry {
         })
     }
 
-    /// Every other department on its own.
+    /// Every other department on its own, unless one call per member is cheaper.
     fn walk(&mut self) {
-        for id in mem::take(&mut self.departments).into_iter().rev() {
+        let mut departments = mem::take(&mut self.departments);
+        if departments.len() >= self.members.len() {
+            departments.clear();
+            self.whole = false;
+        } else if departments.len() > self.most {
+            departments.truncate(self.most);
+            self.whole = false;
+        }
+        for id in departments.into_iter().rev() {
             self.steps.push_front(Step::Members {
                 department: id,
                 deep: false,

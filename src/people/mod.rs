@@ -19,10 +19,12 @@ mod answers;
 mod history;
 mod inquiry;
 mod known;
+mod needs;
 
 pub use history::{Doubt, History, Span, Was};
-pub use inquiry::{Inquiry, Needs, Round, Trouble, Want};
+pub use inquiry::Inquiry;
 pub use known::{Answer, Aspect, Class, Kind, List, News, Refused, Roll, Said, Subject, Told};
+pub use needs::{Needs, Round, Trouble, Want};
 
 #[cfg(test)]
 mod tests;

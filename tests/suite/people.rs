@@ -615,6 +615,47 @@ fn a_list_that_is_too_large_is_read_department_by_department() {
 }
 
 #[test]
+fn lists_longer_than_a_pass_keep_nobody_from_being_asked_about() {
+    // As many departments as people, and `fetch_child` does nothing; the customers met are the last of many.
+    let mut company = small();
+    company.fetch_child = false;
+    let mut messages = Vec::new();
+    for nth in 0..40 {
+        let id = format!("staff{nth}");
+        company.departments.push(Department {
+            id: 10 + nth as i64,
+            name: format!("第{nth}组"),
+            parent: 1,
+        });
+        company.member(member(&id, &format!("员工{nth}"), 10 + nth as i64));
+        messages.push(text(nth, &id, &[&guest(900 + nth)], "", 1_750_000_000_000));
+    }
+    for nth in 0..940 {
+        company.customer(customer(&guest(nth), &format!("客户{nth}"), "ZhangSan"));
+    }
+    let house = House::new(company, &messages);
+    house.pull();
+    let few = house.good(&[
+        "directory",
+        "refresh",
+        "--json",
+        "--set",
+        "directory.calls_per_pass=12",
+    ]);
+    let told = few.json();
+    assert_eq!(
+        (&told["left"], &told["not_available"]),
+        (&json!(0), &json!(0)),
+        "{told}"
+    );
+    // One call each; each small pass begins a reading of each list and gives it up at half its calls.
+    assert!(house.calls() < 3 * 80 + 10, "{}", house.calls());
+    assert_eq!(house.search("from:员工39").len(), 1);
+    assert_eq!(house.search("to:客户939").len(), 1);
+    assert_eq!(house.search("department:第7组").len(), 1);
+}
+
+#[test]
 fn followers_beyond_one_page_are_all_read_before_any_is_taken_for_gone() {
     let mut company = small();
     company.customers.get_mut(&guest(1)).expect("there").follows = (0..7)

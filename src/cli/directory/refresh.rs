@@ -48,8 +48,8 @@ pub(in crate::cli) fn settings(context: &Context, company: &Company) -> Result<D
         },
         round: Round {
             sweep_from: wanted.sweep_from as usize,
+            calls: wanted.calls_per_pass,
         },
-        calls: wanted.calls_per_pass,
     })
 }
 
