@@ -8,14 +8,17 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use tokio::sync::Notify;
 
-use super::Desk;
+use super::{Desk, consent};
 use crate::{
     callback::{Arrived, ContactSubject, Counting, Event, EventSink},
     events,
     ids::Millis,
     store::{
         StoreError,
-        contract::heard::{Heard, Subject},
+        contract::{
+            Learnt,
+            heard::{Heard, Subject},
+        },
     },
 };
 
@@ -59,14 +62,25 @@ impl Hearing {
         Arc::clone(&self.bell)
     }
 
-    async fn keep(&self, name: &str, corpid: &str, heard: &Heard) -> Result<bool, super::Error> {
+    async fn keep(
+        &self,
+        name: &str,
+        corpid: &str,
+        heard: &Heard,
+        agreed: Option<Learnt>,
+    ) -> Result<bool, super::Error> {
         let mut pauses = AGAIN.iter();
         loop {
-            let (name, corpid, heard) = (name.to_owned(), corpid.to_owned(), heard.clone());
+            let (name, corpid, heard, agreed) =
+                (name.to_owned(), corpid.to_owned(), heard.clone(), agreed.clone());
             let kept = self
                 .desk
                 .ask(move |store| {
                     let company = store.company(&name, &corpid)?;
+                    // First, because it may be learnt any number of times, and an event is kept but once.
+                    if let Some(agreed) = agreed {
+                        store.consent_learn(company, &[agreed])?;
+                    }
                     store.keep_event(company, &heard)
                 })
                 .await?;
@@ -107,7 +121,10 @@ impl EventSink for Hearing {
         match self.companies.get(&arrived.company) {
             Some(corpid) => {
                 let heard = heard(&arrived);
-                match self.keep(&arrived.company, corpid, &heard).await {
+                match self
+                    .keep(&arrived.company, corpid, &heard, agreed(&arrived))
+                    .await
+                {
                     Ok(true) if !heard.stale.is_empty() => self.bell.notify_one(),
                     Ok(true) => {}
                     Ok(false) => events::callback_repeated(&arrived.company, &name),
@@ -137,6 +154,24 @@ fn heard(arrived: &Arrived) -> Heard {
         body: kept.body,
         stale: stale(&arrived.notice.event, arrived.received),
     }
+}
+
+/// The one event that says itself what is so now.
+fn agreed(arrived: &Arrived) -> Option<Learnt> {
+    let Event::ExternalContact(contact) = &arrived.notice.event else {
+        return None;
+    };
+    let at = arrived
+        .notice
+        .created
+        .and_then(|seconds| seconds.checked_mul(1000));
+    (contact.change.about() == ContactSubject::Consent).then(|| {
+        consent::approval(
+            &contact.user,
+            &contact.external,
+            at.map_or(arrived.received, Millis),
+        )
+    })
 }
 
 /// Who is to be read again, and not before when.

@@ -28,6 +28,7 @@ mod error;
 mod hearing;
 mod lease;
 mod load;
+mod marks;
 mod opening;
 mod people;
 mod progress;
@@ -38,12 +39,11 @@ mod window;
 
 pub use books::{Report, waiting_total};
 pub use completeness::{Completeness, CompletenessJob, completeness};
-pub use consent::{
-    ConsentOptions, ConsentPass, consent_event, consent_gather, consent_pass, tell_consent_pass,
-};
+pub use consent::{ConsentOptions, ConsentPass, consent_gather, consent_pass, tell_consent_pass};
 pub use desk::Desk;
 pub use error::Error;
 pub use hearing::Hearing;
+pub use marks::follow_marks;
 pub use people::{Directory, Pass, refresh};
 pub use progress::{Counts, Progress};
 pub use pulling::Pulling;

@@ -76,9 +76,9 @@ fn signs(reader: &Reader, company: String, now: Millis) -> Result<Signs> {
             .filter(|(reason, _)| wanted.is_none_or(|wanted| wanted == *reason));
         chosen.map(|(_, count)| count).sum()
     };
-    // `media` and `consent` are filled in here too, by the tables of those rooms, once the archive has them.
     signs.waiting = Sign::Seen(count(None));
     signs.poison = Sign::Seen(count(Some(Reason::Poison)));
+    signs.consent = Sign::Seen(reader.consent_refused(id, now)?);
     Ok(signs)
 }
 

@@ -60,17 +60,28 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
         }
         let companies = wakes.keys().cloned().collect();
         Duty::new(Arc::clone(&context), desk.clone(), companies, extra.clone()).keep(&mut tasks, &stop);
+        let mut askers = BTreeMap::new();
         for (company, wake) in wakes {
+            let (names, consents) = (Arc::<Notify>::default(), Arc::<Notify>::default());
+            if context
+                .config
+                .company(&company)
+                .is_some_and(|company| asking::wanted(company) || consent::task::is_enabled(company))
+            {
+                askers.insert(company.clone(), [Arc::clone(&names), Arc::clone(&consents)]);
+            }
             tasks.spawn(consent::task::stay(
                 Arc::clone(&context),
                 company.clone(),
                 desk.clone(),
+                consents,
                 stop.clone(),
             ));
             tasks.spawn(asking::stay(
                 Arc::clone(&context),
                 company.clone(),
                 desk.clone(),
+                names,
                 stop.clone(),
             ));
             tasks.spawn(stay(
@@ -83,11 +94,12 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
             ));
         }
         if let Some((listener, events)) = listener {
-            let stop = stop.clone();
-            tasks.spawn_blocking(move || listen(listener, stop));
+            let listening = stop.clone();
+            tasks.spawn_blocking(move || listen(listener, listening));
             let companies = context.config.companies.iter();
             let companies = companies.map(|company| (company.name.clone(), company.corpid.clone()));
             let hearing = Hearing::new(desk.clone(), companies, context.config.callback.keep_days);
+            tasks.spawn(follow(desk.clone(), hearing.bell(), askers, stop.clone()));
             tasks.spawn(async {
                 callback::drain(events, hearing).await;
                 Ok(())
@@ -159,6 +171,53 @@ fn listener(
             .hint("set `callback.listen` to an address of this machine and a port that nobody has taken")
     })?;
     Ok(Some((listener, events)))
+}
+
+/// Once a group's event is there, it takes some seconds until the group can be read in its new state.
+const SOON: Duration = Duration::from_secs(2);
+/// Marks that another process left.
+const SELDOM: Duration = Duration::from_secs(60);
+
+/// What events marked becomes due at once, and who asks about it is woken. Marks of companies about which nobody asks stay.
+async fn follow(
+    desk: Desk,
+    bell: Arc<Notify>,
+    askers: BTreeMap<String, [Arc<Notify>; 2]>,
+    mut stop: watch::Receiver<bool>,
+) -> Result<(), Failure> {
+    let mut pause = Duration::ZERO;
+    loop {
+        tokio::select! {
+            () = time::sleep(pause) => {}
+            () = bell.notified() => {}
+            _ = stop.wait_for(|stop| *stop) => return Ok(()),
+        }
+        pause = SELDOM;
+        for (company, askers) in &askers {
+            match followed(&desk, company).await {
+                Ok((some, left)) => {
+                    if some {
+                        askers.iter().for_each(|asker| asker.notify_one());
+                    }
+                    if left {
+                        pause = SOON;
+                    }
+                }
+                Err(error) => {
+                    tracing::warn!(event = "callback.not_followed", company, cause = %error, "what events ask for is not read again yet");
+                }
+            }
+        }
+    }
+}
+
+/// Whether anything became due, and whether marks are left.
+async fn followed(desk: &Desk, company: &str) -> Result<(bool, bool), Error> {
+    let name = company.to_owned();
+    let Some(id) = desk.ask(move |store| store.company_id(&name)).await?? else {
+        return Ok((false, false));
+    };
+    archive::follow_marks(desk, id, Millis::now()).await
 }
 
 /// A thread and a runtime of its own: answers are in time also while everything else is busy opening records.

@@ -16,7 +16,8 @@ use kit::{Archive, Corpus, Finished, Program, Truth, WeCom, wecom::Reaction};
 use sdk_mock::faults::{Fault, Faults, Rule};
 use serde_json::{Value, json};
 use shiguan::{
-    archive::{Desk, consent_event},
+    archive::{Desk, Hearing},
+    callback::{Arrived, EventSink, Notice},
     ids::Millis,
     store::Store,
 };
@@ -124,20 +125,26 @@ impl House {
         self.well(&["consent", "check", "--json"]).json()
     }
 
-    /// An event as the callback's consumer hands it on.
-    fn event(&self, userid: &str, external: &str, at: i64) -> bool {
+    /// An event as the listener hands it on.
+    fn event(&self, userid: &str, external: &str, at: i64) {
         let store = Store::open(&self.archive.dir.join("data/archive.db")).expect("an archive");
         let desk = Desk::open(store).expect("a desk");
-        let fresh = block_on(async {
-            let company = desk
-                .ask(|store| store.company("mock", CORP))
-                .await
-                .expect("asked")
-                .expect("a company");
-            consent_event(&desk, company, userid, external, Millis(at)).await
+        let text = format!(
+            "<xml><MsgType>event</MsgType><CreateTime>{}</CreateTime><Event>change_external_contact</Event>\
+             <ChangeType>msg_audit_approved</ChangeType><UserID>{userid}</UserID>\
+             <ExternalUserID>{external}</ExternalUserID></xml>",
+            at / 1000
+        );
+        let arrived = Arrived {
+            company: "mock".to_owned(),
+            received: Millis::now(),
+            notice: Notice::read(text.into_bytes().into()),
+        };
+        block_on(async {
+            let mut hearing = Hearing::new(desk.clone(), [("mock".to_owned(), CORP.to_owned())], 90);
+            hearing.take(arrived).await;
         });
         desk.close();
-        fresh.expect("kept")
     }
 
     /// State by msgid, as search tells it.
@@ -241,7 +248,7 @@ fn agree_disagree_agree_gives_three_spans_and_each_message_shows_the_right_one()
         });
         for step in order.split(' ') {
             match step {
-                "event" => assert!(house.event("KenShin", ANNA, at(30))),
+                "event" => house.event("KenShin", ANNA, at(30)),
                 "pull" => {
                     house.archive.pull(&[0]);
                 }
@@ -304,7 +311,7 @@ fn agree_disagree_agree_gives_three_spans_and_each_message_shows_the_right_one()
         wanted.sort();
         assert_eq!(states, wanted, "{order}");
         // Once more, all of it: nothing changes.
-        assert!(!house.event("KENSHIN", ANNA, at(30)));
+        house.event("KENSHIN", ANNA, at(30));
         house.archive.pull(&[0]);
         house.check();
         assert_eq!(spans(&house), three);

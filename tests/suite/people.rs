@@ -11,6 +11,7 @@ use std::{
 
 use kit::{
     Archive, Corpus, Finished, PULL, Program, WeCom,
+    callback::{event, seconds},
     wecom::{
         Reaction, Town,
         town::{Company, Customer, CustomerTag, Department, Follow, Member, Room},
@@ -18,6 +19,8 @@ use kit::{
 };
 use sdk_mock::generate::Plan;
 use serde_json::{Value, json};
+
+use super::daemon::{Daemon, until};
 
 const CORP: &str = "ww0000000000000000";
 const ARCHIVE: &str = "CANARYsecretArchiveP1";
@@ -813,6 +816,93 @@ fn wait(what: &str, until: impl Fn() -> bool) {
         );
         std::thread::sleep(Duration::from_millis(200));
     }
+}
+
+#[test]
+fn an_event_has_whom_it_is_about_asked_again_at_once() {
+    let mut company = small();
+    let customer_id = guest(1);
+    company.customer(customer(&customer_id, "王先生", "ZhangSan"));
+    let house = House::new(
+        company,
+        &[text(1, &customer_id, &["ZhangSan"], "", 1_750_000_000_000)],
+    );
+    house.server.on("/cgi-bin/msgaudit/check_single_agree", |_| {
+        Reaction::Json(json!({"errcode": 0, "agreeinfo": []}))
+    });
+    let mut set = Daemon::callbacks(house.scratch.path());
+    // Nothing comes about by waiting.
+    for value in [
+        "pull.interval_seconds=86400",
+        "directory.interval_seconds=86400",
+        "consent.refresh_hours=8760",
+    ] {
+        set.push(value.to_owned());
+    }
+    let with = house
+        .with(&[])
+        .into_iter()
+        .map(|word| word.into_string().expect("text"));
+    set.extend(with.filter(|word| word != "--set"));
+    let daemon = Daemon::start(&house.archive, house.scratch.path().join("log"), &set);
+    let caller = daemon.caller(&house.archive);
+    let called = |name: &str| {
+        let shown = house
+            .run(&["directory", "show", &customer_id, "--json"])
+            .json_lines();
+        let history = shown.first()?["history"].as_array()?.clone();
+        history.iter().any(|span| span["value"] == name).then_some(())
+    };
+    until("the first name", || called("王先生"));
+
+    house
+        .town
+        .company()
+        .customer(customer(&customer_id, "王总", "ZhangSan"));
+    let about = |change: &str| {
+        event(
+            "change_external_contact",
+            &format!(
+                "<ChangeType>{change}</ChangeType><UserID>ZhangSan</UserID>\
+                 <ExternalUserID>{customer_id}</ExternalUserID>"
+            ),
+        )
+    };
+    assert_eq!(
+        caller
+            .tell(&about("edit_external_contact"), seconds(), "n1")
+            .status,
+        200
+    );
+    until("the new name", || called("王总"));
+
+    let standing = || {
+        let shown = house.run(&["consent", "show", &customer_id, "--json"]);
+        shown
+            .json_lines()
+            .last()
+            .map(|span| (span["state"].clone(), span["told"][0]["how"].clone()))
+    };
+    assert_eq!(standing(), None, "nobody has agreed to anything yet");
+    assert_eq!(
+        caller.tell(&about("msg_audit_approved"), seconds(), "n2").status,
+        200
+    );
+    until("the approval", || {
+        standing().filter(|known| *known == (json!("agreed"), json!("event")))
+    });
+    // What was marked is asked about, and the marks are gone.
+    until("no marks", || {
+        let stale = house.run(&["events", "stale", "--json"]);
+        stale.stdout.is_empty().then_some(())
+    });
+    let events = house.run(&["events", "list", "--json"]).json_lines();
+    assert_eq!(events.len(), 2);
+    assert!(
+        events.iter().all(|event| event["handled"] == "done"),
+        "{events:?}"
+    );
+    assert_eq!(daemon.terminate(), Some(0));
 }
 
 /// Everything written here again: the corpus as text, the town as values.

@@ -66,30 +66,24 @@ pub async fn consent_gather(desk: &Desk, company: CompanyId) -> Result<(u64, u64
     }
 }
 
-/// An external person agreed towards a member, as an event of WeCom says (`msg_audit_approved`); `at` is the event's
-/// time. Twice is as good as once. True when it was not known.
-pub async fn consent_event(
-    desk: &Desk,
-    company: CompanyId,
-    userid: &str,
-    external: &str,
-    at: Millis,
-) -> Result<bool, Error> {
-    let learnt = Learnt {
-        subject: Subject {
-            talk: Talk::With(fold_id(userid).into_owned()),
-            external: external.to_owned(),
-        },
+/// What an event of WeCom says (`msg_audit_approved`): an external person agreed towards a member. `at` is the event's time.
+pub(super) fn approval(userid: &str, external: &str, at: Millis) -> Learnt {
+    Learnt {
+        subject: pair(userid, external),
         state: State::Agreed,
         since: Some(at),
         how: How::Event,
         at: Millis::now(),
         record: None,
-    };
-    let fresh = desk
-        .ask(move |store| store.consent_learn(company, &[learnt]))
-        .await??;
-    Ok(fresh > 0)
+    }
+}
+
+/// A member and an external person, as consent knows them.
+pub(super) fn pair(userid: &str, external: &str) -> Subject {
+    Subject {
+        talk: Talk::With(fold_id(userid).into_owned()),
+        external: external.to_owned(),
+    }
 }
 
 /// Tells the log what a pass did.

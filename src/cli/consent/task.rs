@@ -5,7 +5,7 @@
 use std::{sync::Arc, time::Duration};
 
 use tokio::{
-    sync::watch,
+    sync::{Notify, watch},
     time::{self, Instant},
 };
 
@@ -22,11 +22,12 @@ const PAUSE: Duration = Duration::from_secs(60);
 /// The longest time without asking after a failure.
 const LONGEST: Duration = Duration::from_secs(3600);
 
-/// One company's loop.
+/// One company's loop; `wake` ends a pause between two looks.
 pub(in crate::cli) async fn stay(
     context: Arc<Context>,
     company: String,
     desk: Desk,
+    wake: Arc<Notify>,
     mut stop: watch::Receiver<bool>,
 ) -> Result<(), Failure> {
     let mut failures = 0;
@@ -57,6 +58,7 @@ pub(in crate::cli) async fn stay(
         }
         tokio::select! {
             () = time::sleep(PAUSE) => {}
+            () = wake.notified() => {}
             _ = stop.wait_for(|stop| *stop) => {}
         }
     }
@@ -95,7 +97,7 @@ async fn once(
 
 /// Where WeCom can be asked, and is the right one to ask: a made-up corpus has nobody whom WeCom knows, unless a server of
 /// its own answers for it.
-fn is_enabled(company: &Company) -> bool {
+pub(in crate::cli) fn is_enabled(company: &Company) -> bool {
     company.consent.enabled.unwrap_or(
         company.secret.is_some() && (company.mock_corpus.is_none() || company.api.host != directory::HOST),
     )

@@ -8,7 +8,10 @@ mod stay;
 use clap::Subcommand;
 use serde_json::{Map, Value, json};
 
-pub(super) use self::{refresh::settings, stay::stay};
+pub(super) use self::{
+    refresh::settings,
+    stay::{stay, wanted},
+};
 use super::{
     Global,
     outcome::{Exit, Failure},

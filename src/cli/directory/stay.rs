@@ -2,7 +2,10 @@
 
 use std::{sync::Arc, time::Duration};
 
-use tokio::{sync::watch, time};
+use tokio::{
+    sync::{Notify, watch},
+    time,
+};
 
 use super::super::{context::Context, outcome::Failure};
 use crate::{
@@ -20,11 +23,13 @@ pub(in crate::cli) fn wanted(company: &Company) -> bool {
     company.directory.enabled && (company.app_secret.is_some() || secret)
 }
 
-/// One company's loop. Whatever fails is told in the log and tried again; only a stop ends it.
+/// One company's loop. Whatever fails is told in the log and tried again; only a stop ends it. `wake` ends a pause
+/// between two passes, unless WeCom refused the last one: then asking at once helps nobody.
 pub(in crate::cli) async fn stay(
     context: Arc<Context>,
     company: String,
     desk: Desk,
+    wake: Arc<Notify>,
     mut stop: watch::Receiver<bool>,
 ) -> Result<(), Failure> {
     let company = context.companies(Some(&company))?[0].clone();
@@ -36,6 +41,7 @@ pub(in crate::cli) async fn stay(
     loop {
         tokio::select! {
             () = time::sleep(pause) => {}
+            () = wake.notified(), if pause <= interval => {}
             _ = stop.wait_for(|stop| *stop) => return Ok(()),
         }
         // Secrets are read afresh each time; a stop drops a call that hangs.

@@ -1,13 +1,11 @@
 //! Events as the store keeps them, and what is to be read again because of them.
 //!
-//! The pattern of a pass that reads again (names, rooms, consent), safe against a kill at any instant:
+//! Marks are handed on to the rooms that ask WeCom, safe against a kill at any instant (`archive::follow_marks`):
 //!
 //! ```text
 //! let due = store.take_stale(company, SubjectKind::Room, now, 100)?;    takes nothing away
-//! … ask WeCom about each …
-//! … write the answers …
-//! store.stale_done(company, &asked, now)?;                              what came meanwhile stays
-//! store.stale_again(company, &failed, now + pause)?;                    what could not be asked
+//! … make due what they ask for, in the tables of names and of consent …
+//! store.stale_done(company, &due, now)?;                                what came meanwhile stays
 //! ```
 
 use crate::ids::{CompanyId, Millis};
@@ -125,7 +123,7 @@ pub enum Handled {
     Kept,
     /// Something is still to be read again because of it.
     Waiting,
-    /// Everything was read again.
+    /// Everything that follows from it is done, or due.
     Done,
 }
 

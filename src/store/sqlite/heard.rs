@@ -115,21 +115,6 @@ impl Store {
         Ok(())
     }
 
-    /// These could not be read; they are not handed out before `due`.
-    pub fn stale_again(&mut self, company: CompanyId, failed: &[Stale], due: Millis) -> Result<()> {
-        let tx = self.begin()?;
-        for stale in failed {
-            let (kind, who, whom) = columns(&stale.subject);
-            tx.prepare_cached(
-                "UPDATE stale SET due = max(due, ?)
-                 WHERE company = ? AND kind = ? AND who = ? AND whom = ? AND id <= ?",
-            )?
-            .execute(params![due.0, company.0, kind, who, whom, stale.upto])?;
-        }
-        tx.commit()?;
-        Ok(())
-    }
-
     /// Lets events go that came last before then, with marks that nobody took in all that time: the sweeps have long
     /// read those again. Returns how many went.
     pub fn forget_events(&mut self, before: Millis) -> Result<u64> {

@@ -105,10 +105,6 @@ fn what_comes_while_a_subject_is_read_has_it_read_once_more() {
     assert!(due(&scratch, 103).is_empty());
     let late = due(&scratch, 104);
     assert_eq!(late.len(), 1);
-
-    scratch.store.stale_again(company, &late, Millis(500)).unwrap();
-    assert!(due(&scratch, 499).is_empty());
-    assert_eq!(due(&scratch, 500), late);
 }
 
 #[test]

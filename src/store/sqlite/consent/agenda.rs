@@ -49,6 +49,29 @@ impl Store {
         tx.commit()?;
         Ok(fresh)
     }
+
+    /// Makes questions due now, because an event said that the answer may be another. Those that nobody asks are left out:
+    /// a message puts them on the agenda. Returns how many are due.
+    pub fn consent_ask_again(
+        &mut self,
+        company: CompanyId,
+        questions: &[Question],
+        now: Millis,
+    ) -> Result<u64> {
+        let tx = self.begin()?;
+        let mut count = 0;
+        for question in questions {
+            let (kind, who, external) = columns(question);
+            count += tx
+                .prepare_cached(
+                    "UPDATE consent_ask SET due = min(due, ?5)
+                     WHERE company = ?1 AND kind = ?2 AND who = ?3 AND external = ?4",
+                )?
+                .execute(params![company.0, kind, who, external, now.0])? as u64;
+        }
+        tx.commit()?;
+        Ok(count)
+    }
 }
 
 impl Reader {

@@ -2,14 +2,14 @@
 
 use std::collections::HashMap;
 
-use rusqlite::OptionalExtension;
+use rusqlite::{OptionalExtension, params};
 
 use super::{
-    agenda,
+    COLUMNS, agenda, known,
     states::{Ledger, sweep},
 };
 use crate::{
-    consent::{Span, Standing, Subject, span_at},
+    consent::{Change, Span, Standing, State, Subject, span_at, spans},
     ids::{CompanyId, Millis},
     store::{
         Result,
@@ -100,6 +100,24 @@ impl Reader {
                 .then_with(|| (a.company, &a.subject).cmp(&(b.company, &b.subject)))
         });
         Ok(rows)
+    }
+
+    /// How many external people refuse now, each in each conversation. Looks only at those who ever did.
+    pub fn consent_refused(&self, company: CompanyId, now: Millis) -> Result<u64> {
+        let mut statement = self.conn.prepare_cached(&format!(
+            "SELECT {COLUMNS} FROM consent_change c WHERE company = ?1 AND EXISTS (SELECT 1 FROM consent_change d
+               WHERE d.company = ?1 AND d.kind = c.kind AND d.who = c.who AND d.external = c.external AND d.status = ?2)"
+        ))?;
+        let mut rows = statement.query(params![company.0, State::Refused.as_word()])?;
+        let mut subjects: HashMap<Subject, Vec<Change>> = HashMap::new();
+        while let Some(row) = rows.next()? {
+            let known = known(row)?;
+            subjects.entry(known.subject).or_default().push(known.change);
+        }
+        let refuse = |changes: &&Vec<Change>| {
+            span_at(&spans(changes), now).is_some_and(|span| span.state.standing() == Standing::Refused)
+        };
+        Ok(subjects.values().filter(refuse).count() as u64)
     }
 
     /// Members on WeCom's list of the recorded who sent nothing since `since`, or nothing at all, by member.
