@@ -8,6 +8,7 @@
 //!        callback ───┘   wakes it when WeCom calls
 //!
 //! directory   WeCom's server API: names, rooms, consent
+//! media       the files they sent: fetched in chunks, checked, kept by SHA-256
 //! ```
 
 pub mod archive;
@@ -17,6 +18,7 @@ pub mod config;
 pub mod directory;
 pub mod events;
 pub mod ids;
+pub mod media;
 pub mod message;
 pub mod record;
 pub mod search;

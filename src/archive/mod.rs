@@ -13,6 +13,8 @@
 //! Landing never depends on opening (promise 1): when opening fails as a whole, pages still land and wait
 //! as `sealed` for the next run.
 //!
+//! Beside it runs [`fetch`], the pass over files that hang on messages: own children, never in the conveyor's way.
+//!
 //! Must not know: terminals, configuration files, query syntax.
 
 mod books;
@@ -21,6 +23,7 @@ mod desk;
 mod error;
 mod lease;
 mod load;
+mod media;
 mod opening;
 mod progress;
 mod pulling;
@@ -30,6 +33,7 @@ mod window;
 pub use books::{Report, waiting_total};
 pub use desk::Desk;
 pub use error::Error;
+pub use media::{Fetches, Fetching, discover, fetch, fetch_again};
 pub use progress::{Counts, Progress};
 pub use pulling::Pulling;
 pub use run::{Job, Setup, execute};

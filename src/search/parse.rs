@@ -10,11 +10,11 @@ use super::{
 use crate::{
     ids::{Millis, Seq},
     message::Place,
-    store::contract::Filter,
+    store::contract::{Filter, MediaAsk, MediaState},
 };
 
 /// Every key of the language.
-const KEYS: [&str; 14] = [
+const KEYS: [&str; 15] = [
     "from",
     "to",
     "with",
@@ -25,6 +25,7 @@ const KEYS: [&str; 14] = [
     "before",
     "on",
     "has",
+    "media",
     "in",
     "recalled-within",
     "seq",
@@ -32,6 +33,9 @@ const KEYS: [&str; 14] = [
 ];
 const IS: [&str; 5] = ["recalled", "external", "internal", "group", "single"];
 const HAS: [&str; 3] = ["media", "link", "file"];
+const MEDIA: [&str; 8] = [
+    "missing", "pending", "partial", "kept", "differs", "expired", "refused", "gone",
+];
 /// Bounds that no question of a person reaches and the store can answer.
 const MAX_TERMS: usize = 150;
 const MAX_DEPTH: usize = 20;
@@ -286,6 +290,11 @@ impl Parser<'_> {
                 "link" => Filter::HasLink,
                 "file" => Filter::HasFile,
                 _ => return Err(unknown(&HAS)),
+            },
+            "media" => match (lower.as_str(), MediaState::from_word(&lower)) {
+                ("missing", _) => Filter::Media(MediaAsk::Missing),
+                (_, Some(state)) => Filter::Media(MediaAsk::In(state)),
+                _ => return Err(unknown(&MEDIA)),
             },
             "in" => {
                 return match Place::from_word(&lower) {

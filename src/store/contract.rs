@@ -1,5 +1,11 @@
 //! The values that cross the store's door, and nothing about the engine behind it.
 
+mod media;
+
+pub use media::{
+    Again, Content, Fetched, FileId, Later, MediaAsk, MediaFile, MediaList, MediaState, MediaTask,
+};
+
 use crate::{
     ids::{CompanyId, KeyVersion, Millis, RecordId, RunId, Seq},
     message::{Direction, Flaws, Message, Place, Scope},
@@ -203,6 +209,8 @@ pub enum Filter {
     HasFile,
     /// Carries a link.
     HasLink,
+    /// Carries a file of which this is true.
+    Media(MediaAsk),
     /// This position (inclusive range).
     Seq(Seq, Seq),
     /// This msgid (inner or outer).

@@ -7,7 +7,7 @@ use std::{
 };
 
 /// What each room of `src` may use of the others; drawn as a picture in `src/lib.rs`. A room may always use itself.
-const ARROWS: [(&str, &[&str]); 15] = [
+const ARROWS: [(&str, &[&str]); 16] = [
     ("ids", &[]),
     ("secret", &[]),
     ("record", &["ids"]),
@@ -16,12 +16,13 @@ const ARROWS: [(&str, &[&str]); 15] = [
     ("unseal", &["ids", "secret", "record"]),
     ("source", &["ids", "secret", "record"]),
     ("directory", &["ids", "secret"]),
+    ("media", &["secret", "source"]),
     ("config", &["ids", "secret", "message", "unseal"]),
     ("store", &["ids", "words", "record", "message", "secret"]),
     (
         "archive",
         &[
-            "ids", "secret", "record", "message", "unseal", "source", "store", "events",
+            "ids", "secret", "record", "message", "unseal", "source", "store", "events", "media",
         ],
     ),
     ("callback", &["ids", "secret", "events"]),
@@ -44,6 +45,7 @@ const ARROWS: [(&str, &[&str]); 15] = [
             "events",
             "callback",
             "directory",
+            "media",
         ],
     ),
 ];

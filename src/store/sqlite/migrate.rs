@@ -44,6 +44,11 @@ pub(in crate::store) const ALL: &[Migration] = &[
         name: "calls",
         sql: include_str!("../../../migrations/sqlite/0003_calls.sql"),
     },
+    Migration {
+        number: 6,
+        name: "media",
+        sql: include_str!("../../../migrations/sqlite/0006_media.sql"),
+    },
 ];
 
 /// The first migration after which bodies are packed and the index is built by the program.
