@@ -246,7 +246,7 @@ impl Context {
         }
     }
 
-    fn read(&self, source: &SecretSource) -> Result<Secret, ConfigError> {
+    pub(super) fn read(&self, source: &SecretSource) -> Result<Secret, ConfigError> {
         source.read(&self.environment)
     }
 

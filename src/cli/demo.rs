@@ -15,7 +15,7 @@ use sdk_mock::{
 use super::{
     Global,
     context::{Context, Quiet},
-    init,
+    init, media,
     outcome::{Exit, Failure},
     progress, render, signals,
 };
@@ -88,6 +88,7 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
     if let Some(failure) = report.failure {
         return Err(failure.into());
     }
+    files(&context)?;
     summary(&reader, &context)?;
     questions(&reader, &context, &global)?;
     println!(
@@ -170,6 +171,34 @@ fn pull(context: &Context, screen: bool, messages: u64) -> Result<Report, Failur
     drop(bar);
     desk.close();
     report
+}
+
+/// The files that hang on the messages, fetched through children of their own.
+fn files(context: &Context) -> Result<(), Failure> {
+    println!("\n   files, in chunks of 512 KiB, kept by their SHA-256:");
+    let desk = context.desk()?;
+    let done = context.runtime()?.block_on(async {
+        let stop = signals::stop()?;
+        media::everything(context, &desk, None, stop).await
+    })?;
+    desk.close();
+    for (_, done) in done {
+        let counts: Vec<String> = done
+            .now
+            .iter()
+            .map(|(state, count)| format!("{state} {}", render::number(*count)))
+            .collect();
+        println!(
+            "   media    {}   fetched {} in {:.1} s",
+            counts.join("  "),
+            render::bytes(done.bytes),
+            done.took.as_secs_f64()
+        );
+        if let Some(failure) = done.failure {
+            return Err(failure.into());
+        }
+    }
+    Ok(())
 }
 
 /// Records by type, chats, people, recalls, waiting by reason.

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use super::{
-    Cli, Verb, api, bench, chat, completions, config, demo, digest, doctor, init, keys, mock,
+    Cli, Verb, api, bench, chat, completions, config, demo, digest, doctor, init, keys, media, mock,
     outcome::{Exit, Failure},
     pull, retry, run, search, show, stats, waiting,
 };
@@ -34,6 +34,7 @@ fn dispatch(cli: &Cli) -> Result<Exit, Failure> {
         Verb::Stats(args) => stats::run(global, args),
         Verb::Waiting(args) => waiting::run(global, args),
         Verb::Retry(args) => retry::run(global, args),
+        Verb::Media(args) => media::run(global, args),
         Verb::Keys(args) => keys::run(global, args),
         Verb::Config(args) => config::run(global, args),
         Verb::Api(args) => api::run(global, args),

@@ -16,6 +16,7 @@ mod doctor;
 mod door;
 mod init;
 mod keys;
+mod media;
 mod mock;
 mod outcome;
 mod progress;
@@ -118,6 +119,8 @@ enum Verb {
     Waiting(waiting::Args),
     /// Try waiting records again
     Retry(retry::Args),
+    /// List, fetch and take out the files that hang on messages
+    Media(media::Args),
     /// Make, add, list and check the private keys
     Keys(keys::Args),
     /// Show what is configured and where each value comes from

@@ -11,6 +11,7 @@ use tokio::{
 use super::{
     Global,
     context::{Context, Quiet},
+    media,
     outcome::{Exit, Failure},
     signals,
 };
@@ -51,6 +52,14 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
         let stop = signals::stop()?;
         let mut tasks = tokio::task::JoinSet::new();
         for (company, wake) in wakes {
+            if context.config.media.enabled {
+                tasks.spawn(media::stay(
+                    Arc::clone(&context),
+                    company.clone(),
+                    desk.clone(),
+                    stop.clone(),
+                ));
+            }
             tasks.spawn(stay(
                 Arc::clone(&context),
                 company,

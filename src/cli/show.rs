@@ -59,7 +59,7 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
             wide => reader.context(stored.id, wide, wide)?,
         };
         if args.json {
-            let mut shown = record_json(&view, stored);
+            let mut shown = record_json(&view, stored)?;
             if args.context > 0 {
                 shown["context"] = around.iter().map(|near| view.hit_json(near)).collect();
             }
@@ -110,7 +110,7 @@ fn whole(out: &mut dyn Write, view: &View<'_>, stored: &Stored, raw: bool) -> Re
         view.line(out, &segment.text, opened.recalled.is_some())?;
     }
     view.recall(out, stored)?;
-    for (chinese, english, value) in details(stored, &message) {
+    for (chinese, english, value) in details(view, stored, &message)? {
         let label = words.say(chinese, english);
         writeln!(out, "    {rule}{label}{rule:#} {}", render::tame(&value))?;
     }
@@ -123,7 +123,9 @@ fn whole(out: &mut dyn Write, view: &View<'_>, stored: &Stored, raw: bool) -> Re
     Ok(())
 }
 
-fn details(stored: &Stored, message: &Message) -> Vec<(&'static str, &'static str, String)> {
+type Lines = Vec<(&'static str, &'static str, String)>;
+
+fn details(view: &View<'_>, stored: &Stored, message: &Message) -> Result<Lines, Failure> {
     let mut lines = vec![
         ("类型", "type", message.msgtype.clone()),
         ("公钥版本", "key version", stored.key_version.to_string()),
@@ -131,7 +133,15 @@ fn details(stored: &Stored, message: &Message) -> Vec<(&'static str, &'static st
     if !message.to.is_empty() {
         lines.push(("接收人", "to", message.to.join("、")));
     }
-    for file in &message.media {
+    let files = view.reader.media_files(stored.id)?;
+    for file in &files {
+        lines.push((
+            "附件",
+            "file",
+            super::media::file_line(Words(view.context.language), file),
+        ));
+    }
+    for file in message.media.iter().filter(|_| files.is_empty()) {
         let name = file.filename.as_deref().unwrap_or("-");
         let size = file
             .size
@@ -161,11 +171,11 @@ fn details(stored: &Stored, message: &Message) -> Vec<(&'static str, &'static st
     if !flaws.is_empty() {
         lines.push(("注意", "note", flaws.join(", ")));
     }
-    lines
+    Ok(lines)
 }
 
 /// The whole record: what a hit says, the typed view, and the bytes as they were opened.
-fn record_json(view: &View<'_>, stored: &Stored) -> Value {
+fn record_json(view: &View<'_>, stored: &Stored) -> Result<Value, Failure> {
     let mut shown = view.hit_json(stored);
     shown["state"] = json!(stored.state.as_str());
     shown["detail"] = json!(stored.detail);
@@ -186,5 +196,10 @@ fn record_json(view: &View<'_>, stored: &Stored) -> Value {
             Err(_) => shown["plaintext_base64"] = json!(STANDARD.encode(&opened.plaintext)),
         }
     }
-    shown
+    let files = view.reader.media_files(stored.id)?;
+    if !files.is_empty() {
+        let file = |file| super::media::file_json(view.context, None, file);
+        shown["files"] = files.iter().map(file).collect();
+    }
+    Ok(shown)
 }

@@ -32,7 +32,7 @@ pub use self::{
     secrets::SecretSource,
     sections::{
         Api, Archive, Callback, CallbackSecrets, Company, Config, Explained, KeepSealed, Language, Log,
-        LogFormat, LogLevel, Pull, Schedule, Sdk, Store, Unseal,
+        LogFormat, LogLevel, Media, MediaBucket, Pull, Schedule, Sdk, Store, Unseal,
     },
     template::{CompanyTemplate, TemplateOptions, template},
 };

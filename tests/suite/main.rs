@@ -11,6 +11,7 @@ mod fence;
 mod help;
 mod keys;
 mod kill;
+mod media;
 mod official;
 mod reading;
 mod rooms;

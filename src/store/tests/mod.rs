@@ -5,6 +5,7 @@ mod golden;
 mod great;
 mod land;
 mod lease;
+mod media;
 mod migrate;
 mod old;
 mod read;

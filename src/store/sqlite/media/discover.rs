@@ -4,7 +4,7 @@ use rusqlite::{Connection, OptionalExtension, Transaction, params};
 use sha2::{Digest, Sha256};
 
 use super::super::{
-    Store,
+    Reader, Store,
     codes::{HAS_MEDIA, OPENED},
 };
 use crate::{message, store::Result};
@@ -19,6 +19,20 @@ pub(super) fn watermark(conn: &Connection) -> Result<i64> {
         .query_row([WATERMARK], |row| row.get(0))
         .optional()?;
     Ok(text.and_then(|text| text.parse().ok()).unwrap_or(0))
+}
+
+impl Reader {
+    /// Messages with files that were not looked at yet.
+    pub fn media_unseen(&self) -> Result<u64> {
+        let view = self.view()?;
+        let count: i64 = view
+            .prepare_cached(
+                "SELECT (SELECT count(*) FROM message WHERE record > ?1 AND flags & ?2)
+                   + (SELECT count(*) FROM media_unread u JOIN message m ON m.record = u.record WHERE m.flags & ?2)",
+            )?
+            .query_row(params![watermark(&view)?, HAS_MEDIA], |row| row.get(0))?;
+        Ok(count.unsigned_abs())
+    }
 }
 
 impl Store {
