@@ -109,8 +109,6 @@ fn vault(archive: &Archive) -> BTreeMap<PathBuf, Vec<u8>> {
 }
 
 fn media_folder(archive: &Archive) -> PathBuf {
-    let shown = archive.run(["config", "show", "--json"]);
-    let _whatever_it_says = shown;
     archive.dir.join("data").join("media")
 }
 

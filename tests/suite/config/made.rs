@@ -229,7 +229,10 @@ fn every_commented_line_of_the_file_of_init_is_valid_and_shows_the_default() {
     let live = |line: &str| {
         let bare = line.strip_prefix("# ").filter(|bare| {
             let key = bare.split(" = ").next().unwrap_or_default();
-            let word = !key.is_empty() && key.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
+            let word = !key.is_empty()
+                && key
+                    .bytes()
+                    .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_');
             (bare.contains(" = ") && word || bare.starts_with('['))
                 && ![
                     "cron",
