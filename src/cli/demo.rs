@@ -4,7 +4,7 @@ use std::{
     fs,
     path::{Path, PathBuf},
     sync::Arc,
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use sdk_mock::{
@@ -45,6 +45,9 @@ pub struct Args {
     #[arg(long)]
     no_serve: bool,
 }
+
+/// How long the demo fetches files: thousands of them take longer than anybody wants to watch.
+const FILES_TIME: Duration = Duration::from_secs(10);
 
 /// Only a folder with this file in it is ever emptied.
 const MARK: &str = ".made-by-shiguan-demo";
@@ -178,7 +181,15 @@ fn files(context: &Context) -> Result<(), Failure> {
     println!("\n   files, in chunks of 512 KiB, kept by their SHA-256:");
     let desk = context.desk()?;
     let done = context.runtime()?.block_on(async {
-        let stop = signals::stop()?;
+        let (enough, stop) = tokio::sync::watch::channel(false);
+        let mut asked = signals::stop()?;
+        tokio::spawn(async move {
+            tokio::select! {
+                () = tokio::time::sleep(FILES_TIME) => {}
+                _ = asked.wait_for(|asked| *asked) => {}
+            }
+            enough.send_replace(true);
+        });
         media::everything(context, &desk, None, stop).await
     })?;
     desk.close();
@@ -194,6 +205,12 @@ fn files(context: &Context) -> Result<(), Failure> {
             render::bytes(done.bytes),
             done.took.as_secs_f64()
         );
+        if done.stopped {
+            println!(
+                "            that is what {} s bring; `media get` goes on from there",
+                FILES_TIME.as_secs()
+            );
+        }
         if let Some(failure) = done.failure {
             return Err(failure.into());
         }
