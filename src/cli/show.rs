@@ -198,7 +198,8 @@ fn record_json(view: &View<'_>, stored: &Stored) -> Result<Value, Failure> {
     }
     let files = view.reader.media_files(stored.id)?;
     if !files.is_empty() {
-        let file = |file| super::media::file_json(view.context, None, file);
+        let company = view.reader.company_name(stored.company)?;
+        let file = |file| super::media::file_json(view.context, company.clone(), file);
         shown["files"] = files.iter().map(file).collect();
     }
     Ok(shown)

@@ -44,7 +44,7 @@ fn handles(corpus: &Corpus) -> BTreeMap<u64, Vec<FileId>> {
             rest = &rest[at + "sdkfileid".len()..];
             let value = rest.trim_start_matches(['\\', '"', ':', ' ']);
             let end = value.find(['\\', '"']).unwrap_or(value.len());
-            found.extend(FileId::parse(value[..end].as_bytes()));
+            found.extend(FileId::parse(&value.as_bytes()[..end]));
         }
         if !found.is_empty() {
             all.insert(truth.seq, found);
