@@ -2,7 +2,7 @@
 //!
 //! The original is what counts and is never touched; this is a second content beside it. What the decoder is fed comes
 //! from strangers, so a panic of it is caught and the voice then has no such form. SILK is recognised and not decoded:
-//! there is no memory-safe decoder of it.
+//! no memory-safe decoder of it was found.
 
 use std::{
     fs::{self, File},
