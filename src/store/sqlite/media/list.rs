@@ -92,17 +92,6 @@ impl Reader {
         Ok(ids.map(|id| id.map(FileId)).collect::<Result<_, _>>()?)
     }
 
-    /// When the next waiting file may be tried again; `None` when none waits.
-    pub fn media_next_try(&self, company: CompanyId) -> Result<Option<Millis>> {
-        let view = self.view()?;
-        let next: Option<i64> = view
-            .prepare_cached(
-                "SELECT min(next_try) FROM media_file INDEXED BY media_file_due WHERE company = ? AND state < 2",
-            )?
-            .query_row([company.0], |row| row.get(0))?;
-        Ok(next.map(Millis))
-    }
-
     /// How many files are in which state; states without files are left out.
     pub fn media_counts(&self, company: Option<CompanyId>) -> Result<Vec<(MediaState, u64)>> {
         let view = self.view()?;
@@ -135,14 +124,6 @@ impl Reader {
     /// The files of a record that have been found out, in reading order.
     pub fn media_files(&self, record: RecordId) -> Result<Vec<MediaFile>> {
         files(&*self.view()?, "f.record = ?1 ORDER BY f.ord", params![record.0])
-    }
-
-    /// All SHA-256 that the vault must hold.
-    pub fn media_contents(&self) -> Result<Vec<[u8; 32]>> {
-        let view = self.view()?;
-        let mut statement = view.prepare("SELECT sha256 FROM media_content ORDER BY sha256")?;
-        let rows = statement.query_map([], |row| row.get(0))?;
-        Ok(rows.collect::<Result<_, _>>()?)
     }
 }
 
