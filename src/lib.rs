@@ -12,6 +12,7 @@
 //! consent     who agreed, since when, and what that means for a message
 //! completeness   WeCom's own counts beside the archive's
 //! alert       when people are told, what, and how often; `archive` keeps it, `cli` sends it
+//! media       the files they sent: fetched in chunks, checked, kept by SHA-256
 //! ```
 
 pub mod alert;
@@ -24,6 +25,7 @@ pub mod consent;
 pub mod directory;
 pub mod events;
 pub mod ids;
+pub mod media;
 pub mod message;
 pub mod people;
 pub mod record;

@@ -40,6 +40,12 @@ pub enum Error {
         /// The answers were cut off before their first whole record.
         torn: bool,
     },
+    /// The vault said no.
+    #[error(transparent)]
+    Vault(#[from] crate::media::VaultError),
+    /// Files cannot be fetched at the moment.
+    #[error("{0}")]
+    Media(String),
     /// Something of this program broke.
     #[error("{0}")]
     Worker(String),
@@ -50,6 +56,13 @@ impl Error {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Store(_) => None,
+            Self::Vault(crate::media::VaultError::Busy { .. }) => {
+                Some("wait for it to end; `shiguan run` fetches files by itself".to_owned())
+            }
+            Self::Vault(_) | Self::Media(_) => Some(
+                "nothing is lost: what came stays, and the next `shiguan media get` goes on from there"
+                    .to_owned(),
+            ),
             Self::Source(error) => Some(error.hint().to_owned()),
             Self::Busy { .. } => {
                 Some("wait for it to end, or stop it; one puller per company is all WeCom needs".to_owned())

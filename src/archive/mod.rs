@@ -16,6 +16,7 @@
 //! Beside the conveyor, [`Hearing`] keeps what WeCom tells by itself and marks what is to be read again.
 //!
 //! [`watch`] looks for trouble in the books and keeps incidents for people to be told.
+//! Beside it runs [`fetch`], the pass over files that hang on messages: own children, never in the conveyor's way.
 //!
 //! Must not know: terminals, configuration files, query syntax.
 
@@ -29,6 +30,7 @@ mod hearing;
 mod lease;
 mod load;
 mod marks;
+mod media;
 mod opening;
 mod people;
 mod progress;
@@ -44,6 +46,7 @@ pub use desk::Desk;
 pub use error::Error;
 pub use hearing::Hearing;
 pub use marks::follow_marks;
+pub use media::{Fetches, Fetching, discover, fetch, fetch_again};
 pub use people::{Directory, Pass, refresh};
 pub use progress::{Counts, Progress};
 pub use pulling::Pulling;

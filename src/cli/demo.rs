@@ -4,7 +4,7 @@ use std::{
     fs,
     path::{Path, PathBuf},
     sync::Arc,
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use sdk_mock::{
@@ -17,7 +17,7 @@ mod people;
 use super::{
     Global,
     context::{Context, Quiet},
-    init,
+    init, media,
     outcome::{Exit, Failure},
     progress, render, signals,
 };
@@ -47,6 +47,9 @@ pub struct Args {
     #[arg(long)]
     no_serve: bool,
 }
+
+/// How long the demo fetches files: thousands of them take longer than anybody wants to watch.
+const FILES_TIME: Duration = Duration::from_secs(10);
 
 /// Only a folder with this file in it is ever emptied.
 const MARK: &str = ".made-by-shiguan-demo";
@@ -93,6 +96,7 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
     }
     drop(reader);
     let pass = people::ask(&context, &plan)?;
+    files(&context)?;
     let reader = context.reader()?;
     summary(&reader, &context)?;
     people::summary(&reader, &context, &pass)?;
@@ -180,6 +184,48 @@ fn pull(context: &Context, screen: bool, messages: u64) -> Result<Report, Failur
     drop(bar);
     desk.close();
     report
+}
+
+/// The files that hang on the messages, fetched through children of their own.
+fn files(context: &Context) -> Result<(), Failure> {
+    println!("\n   files, in chunks of 512 KiB, kept by their SHA-256:");
+    let desk = context.desk()?;
+    let done = context.runtime()?.block_on(async {
+        let (enough, stop) = tokio::sync::watch::channel(false);
+        let mut asked = signals::stop()?;
+        tokio::spawn(async move {
+            tokio::select! {
+                () = tokio::time::sleep(FILES_TIME) => {}
+                _ = asked.wait_for(|asked| *asked) => {}
+            }
+            enough.send_replace(true);
+        });
+        media::everything(context, &desk, None, stop).await
+    })?;
+    desk.close();
+    for (_, done) in done {
+        let counts: Vec<String> = done
+            .now
+            .iter()
+            .map(|(state, count)| format!("{state} {}", render::number(*count)))
+            .collect();
+        println!(
+            "   media    {}   fetched {} in {:.1} s",
+            counts.join("  "),
+            render::bytes(done.bytes),
+            done.took.as_secs_f64()
+        );
+        if done.stopped {
+            println!(
+                "            that is what {} s bring; `media get` goes on from there",
+                FILES_TIME.as_secs()
+            );
+        }
+        if let Some(failure) = done.failure {
+            return Err(failure.into());
+        }
+    }
+    Ok(())
 }
 
 /// Records by type, chats, people, recalls, waiting by reason.

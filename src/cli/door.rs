@@ -6,7 +6,7 @@ use clap::Parser;
 
 use super::{
     Cli, Verb, alert, api, bench, chat, completeness, completions, config, consent, demo, digest, directory,
-    doctor, heard, init, keys, mock,
+    doctor, heard, init, keys, media, mock,
     outcome::{Exit, Failure},
     pull, retry, run, search, show, stats, waiting,
 };
@@ -39,6 +39,7 @@ fn dispatch(cli: &Cli) -> Result<Exit, Failure> {
         Verb::Completeness(args) => completeness::run(global, args),
         Verb::Events(args) => heard::run(global, args),
         Verb::Alert(args) => alert::run(global, args),
+        Verb::Media(args) => media::run(global, args),
         Verb::Keys(args) => keys::run(global, args),
         Verb::Config(args) => config::run(global, args),
         Verb::Directory(args) => directory::run(global, args),

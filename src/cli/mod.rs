@@ -21,6 +21,7 @@ mod door;
 mod heard;
 mod init;
 mod keys;
+mod media;
 mod mock;
 mod names;
 mod outcome;
@@ -133,6 +134,8 @@ enum Verb {
     Events(heard::Args),
     /// Try out who is told when something needs attention, and list what there was to tell
     Alert(alert::Args),
+    /// List, fetch and take out the files that hang on messages
+    Media(media::Args),
     /// Make, add, list and check the private keys
     Keys(keys::Args),
     /// Show what is configured and where each value comes from

@@ -53,6 +53,21 @@ pub(super) fn number(value: u64) -> String {
     text
 }
 
+/// `1.4 MiB`.
+pub(super) fn bytes(value: u64) -> String {
+    let mut size = value as f64;
+    for unit in ["B", "KiB", "MiB", "GiB"] {
+        if size < 1024.0 {
+            return match unit {
+                "B" => format!("{value} B"),
+                _ => format!("{size:.1} {unit}"),
+            };
+        }
+        size /= 1024.0;
+    }
+    format!("{size:.1} TiB")
+}
+
 /// Control characters of a message must not steer the reader's terminal.
 pub(super) fn tame(text: &str) -> String {
     text.chars()

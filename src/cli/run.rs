@@ -13,7 +13,7 @@ use super::{
     alert::{Duty, Extra},
     consent,
     context::{Context, Quiet},
-    directory as asking,
+    directory as asking, media,
     outcome::{Exit, Failure},
     signals,
 };
@@ -62,6 +62,14 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
         Duty::new(Arc::clone(&context), desk.clone(), companies, extra.clone()).keep(&mut tasks, &stop);
         let mut askers = BTreeMap::new();
         for (company, wake) in wakes {
+            if context.config.media.enabled {
+                tasks.spawn(media::stay(
+                    Arc::clone(&context),
+                    company.clone(),
+                    desk.clone(),
+                    stop.clone(),
+                ));
+            }
             let (names, consents) = (Arc::<Notify>::default(), Arc::<Notify>::default());
             if context
                 .config

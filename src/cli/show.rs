@@ -115,7 +115,7 @@ fn whole(out: &mut dyn Write, view: &View<'_>, stored: &Stored, raw: bool) -> Re
     view.recall(out, stored)?;
     let consent = view.consents.detail(view.context, view.reader, stored.id);
     let consent = consent.map(|value| ("存档同意", "consent", value));
-    for (chinese, english, value) in details(view, stored, &message).into_iter().chain(consent) {
+    for (chinese, english, value) in details(view, stored, &message)?.into_iter().chain(consent) {
         let label = words.say(chinese, english);
         writeln!(out, "    {rule}{label}{rule:#} {}", render::tame(&value))?;
     }
@@ -137,7 +137,9 @@ fn whole(out: &mut dyn Write, view: &View<'_>, stored: &Stored, raw: bool) -> Re
     Ok(())
 }
 
-fn details(view: &View<'_>, stored: &Stored, message: &Message) -> Vec<(&'static str, &'static str, String)> {
+type Lines = Vec<(&'static str, &'static str, String)>;
+
+fn details(view: &View<'_>, stored: &Stored, message: &Message) -> Result<Lines, Failure> {
     let mut lines = vec![
         ("类型", "type", message.msgtype.clone()),
         ("公钥版本", "key version", stored.key_version.to_string()),
@@ -149,7 +151,15 @@ fn details(view: &View<'_>, stored: &Stored, message: &Message) -> Vec<(&'static
         });
         lines.push(("接收人", "to", names.collect::<Vec<_>>().join("、")));
     }
-    for file in &message.media {
+    let files = view.reader.media_files(stored.id)?;
+    for file in &files {
+        lines.push((
+            "附件",
+            "file",
+            super::media::file_line(Words(view.context.language), file),
+        ));
+    }
+    for file in message.media.iter().filter(|_| files.is_empty()) {
         let name = file.filename.as_deref().unwrap_or("-");
         let size = file
             .size
@@ -179,7 +189,7 @@ fn details(view: &View<'_>, stored: &Stored, message: &Message) -> Vec<(&'static
     if !flaws.is_empty() {
         lines.push(("注意", "note", flaws.join(", ")));
     }
-    lines
+    Ok(lines)
 }
 
 /// The whole record: what a hit says, the typed view, and the bytes as they were opened.
@@ -205,6 +215,12 @@ fn record_json(view: &View<'_>, stored: &Stored) -> Result<Value, Failure> {
             }
             Err(_) => shown["plaintext_base64"] = json!(STANDARD.encode(&opened.plaintext)),
         }
+    }
+    let files = view.reader.media_files(stored.id)?;
+    if !files.is_empty() {
+        let company = view.reader.company_name(stored.company)?;
+        let file = |file| super::media::file_json(view.context, company.clone(), file);
+        shown["files"] = files.iter().map(file).collect();
     }
     Ok(shown)
 }

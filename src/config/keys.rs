@@ -62,6 +62,8 @@ pub enum Section {
     Unseal,
     /// `[store]`
     Store,
+    /// `[media]`
+    Media,
     /// `[callback]`
     Callback,
     /// `[api]`
@@ -108,6 +110,7 @@ impl Section {
         Self::Sdk,
         Self::Unseal,
         Self::Store,
+        Self::Media,
         Self::Callback,
         Self::Api,
         Self::Directory,
@@ -126,6 +129,7 @@ impl Section {
             Self::Sdk => "sdk",
             Self::Unseal => "unseal",
             Self::Store => "store",
+            Self::Media => "media",
             Self::Callback => "callback",
             Self::Api => "api",
             Self::Directory => "directory",
@@ -147,6 +151,10 @@ impl Section {
             Self::Sdk => "The official library and the child processes it runs in.",
             Self::Unseal => "How message keys are opened with the private keys.",
             Self::Store => "The database.",
+            Self::Media => {
+                "The files that hang on messages: fetched by processes of their own, kept by their SHA-256 in a folder, or \
+                 in an S3-compatible bucket when `s3_bucket` is set."
+            }
             Self::Callback => {
                 "Events that WeCom sends by itself (接收事件). Off until `listen` is set; then `shiguan run` answers at \
                  /callback/NAME for each company that has a callback token and key."
@@ -242,7 +250,7 @@ const fn from(min: i64, max: i64) -> Kind {
 }
 
 use Section::{
-    Alert, Api, Archive, Callback, Company, Consent, Directory, Log, Pull, Sdk, Store, Target, Unseal,
+    Alert, Api, Archive, Callback, Company, Consent, Directory, Log, Media, Pull, Sdk, Store, Target, Unseal,
 };
 
 /// The list.
@@ -318,6 +326,42 @@ pub const KEYS: &[Key] = &[
         "Days after opening for which sealed originals are kept with keep_sealed = \"days\".").whole(30, "days"),
     key(Store, "disk_headroom_mib", from(0, 1_048_576),
         "`shiguan doctor` warns when less than this is free where the archive is.").whole(1024, "MiB"),
+
+    key(Media, "enabled", Kind::Switch,
+        "Whether `shiguan run` fetches files by itself. `shiguan media get` fetches them in any case.").switch(true),
+    key(Media, "folder", Kind::Path,
+        "Folder of the files. Without it: media in `archive.folder`. With a bucket it holds only what is being \
+         fetched.").like("/srv/shiguan/media"),
+    key(Media, "children", from(1, 32),
+        "Processes that fetch, a file each at a time, for each company.").whole(4, "processes"),
+    key(Media, "deadline_days", from(1, 30),
+        "Days after its message for which a file is asked for again and again. WeCom names no figure; reports go from 3 \
+         days to 5.").whole(3, "days"),
+    key(Media, "retry_limit", from(1, 1000),
+        "Attempts after which a file that cannot be had is given up: at once when it harms, when its days are over \
+         otherwise.").whole(8, "attempts"),
+    key(Media, "retry_backoff_ms", from(1, 600_000),
+        "Wait before the first further try; it doubles with each, up to an hour.").whole(1000, "milliseconds"),
+    key(Media, "max_file_mib", from(1, 1_048_576),
+        "A file larger than this is refused, so that one without an end does not fill the disk.").whole(4096, "MiB"),
+    key(Media, "chunks_per_minute", from(0, 25_000),
+        "Calls a minute at most for a company; WeCom allows 25,000. 0 means any number, for the mock library.")
+        .whole(20_000, "calls"),
+    key(Media, "s3_bucket", Kind::Text,
+        "Bucket that keeps the files instead of the folder.").like("shiguan-media"),
+    key(Media, "s3_endpoint", Kind::Address,
+        "Where the S3-compatible service is. Without it: Amazon's own for the region.").like("https://s3.example"),
+    key(Media, "s3_region", Kind::Text,
+        "Its region; services with one region take any word.").text("us-east-1"),
+    key(Media, "s3_prefix", Kind::Text,
+        "In front of the name of every object, without a slash at its ends.").like("archive/media"),
+    key(Media, "s3_path_style", Kind::Switch,
+        "The bucket stands in the path of an address and not in its host, as most services of one's own want it.")
+        .switch(true),
+    key(Media, "s3_access_key", Kind::Text,
+        "The id of the access key; the id alone opens nothing.").like("AKIAEXAMPLE"),
+    key(Media, "s3_secret_key_file", Kind::Path,
+        "File with the secret access key. Must be owner-only.").like("secrets/s3.key"),
 
     key(Callback, "listen", Kind::Socket,
         "Where `shiguan run` listens, over plain HTTP: put a reverse proxy that speaks TLS in front of it.")

@@ -34,7 +34,7 @@ pub use self::{
     secrets::SecretSource,
     sections::{
         Api, Archive, Callback, CallbackSecrets, Company, Config, Consent, Directory, Explained, KeepSealed,
-        Language, Log, LogFormat, LogLevel, Pull, Schedule, Sdk, Store, Unseal,
+        Language, Log, LogFormat, LogLevel, Media, MediaBucket, Pull, Schedule, Sdk, Store, Unseal,
     },
     template::{CompanyTemplate, TemplateOptions, template},
 };

@@ -24,7 +24,7 @@ use super::{
     secrets::SecretSource,
     sections::{
         Api, Archive, Callback, CallbackSecrets, Company, Config, Consent, Directory, Explained, KeepSealed,
-        Language, Log, LogFormat, LogLevel, Pull, Schedule, Sdk, Store, Unseal,
+        Language, Log, LogFormat, LogLevel, Media, MediaBucket, Pull, Schedule, Sdk, Store, Unseal,
     },
 };
 
@@ -131,6 +131,7 @@ impl Resolver<'_> {
             sdk: self.sdk(&general),
             api: self.api(&general),
             directory: directory(&general),
+            media: self.media(&general),
             callback: self.callback(&general, &companies),
             alert: self.alert(&general, &companies),
             companies,
@@ -216,6 +217,53 @@ impl Resolver<'_> {
             api: self.api(&values),
             directory: directory(&values),
             consent: self.consent(&values),
+        }
+    }
+
+    fn media(&mut self, values: &Values) -> Media {
+        let number = |name| values.whole(Section::Media, name);
+        let optional = |name| values.optional(Section::Media, name);
+        let secret_key = optional("s3_secret_key_file").map(|path| SecretSource::File {
+            key: "media.s3_secret_key_file".to_owned(),
+            file: self.base.join(path),
+        });
+        let bucket = match (optional("s3_bucket"), optional("s3_access_key"), secret_key) {
+            (Some(name), Some(access_key), Some(secret_key)) => Some(MediaBucket {
+                name,
+                endpoint: optional("s3_endpoint"),
+                region: values.text(Section::Media, "s3_region"),
+                prefix: values.text(Section::Media, "s3_prefix"),
+                path_style: values.switch(Section::Media, "s3_path_style"),
+                access_key,
+                secret_key,
+            }),
+            (Some(_), access_key, _) => {
+                let lacks = if access_key.is_none() {
+                    "s3_access_key"
+                } else {
+                    "s3_secret_key_file"
+                };
+                if let Some(chosen) = values.get(Section::Media, "s3_bucket") {
+                    self.tell(
+                        chosen.source.clone(),
+                        format!("`media.s3_bucket` is set and `media.{lacks}` is not; a bucket needs both halves of an access key"),
+                    );
+                }
+                None
+            }
+            (None, ..) => None,
+        };
+        let archive = self.base.join(values.text(Section::Archive, "folder"));
+        Media {
+            enabled: values.switch(Section::Media, "enabled"),
+            folder: optional("folder").map_or_else(|| archive.join("media"), |path| self.base.join(path)),
+            children: number("children") as usize,
+            deadline_days: number("deadline_days") as u32,
+            retry_limit: number("retry_limit") as u32,
+            retry_backoff_ms: number("retry_backoff_ms"),
+            max_file_mib: number("max_file_mib"),
+            chunks_per_minute: number("chunks_per_minute") as u32,
+            bucket,
         }
     }
 

@@ -22,6 +22,8 @@ pub struct Config {
     pub unseal: Unseal,
     /// `[store]`
     pub store: Store,
+    /// `[media]`
+    pub media: Media,
     /// `[callback]`
     pub callback: Callback,
     /// `[pull]`, for what belongs to no company.
@@ -136,6 +138,48 @@ pub struct Store {
     pub keep_sealed: KeepSealed,
     /// Free MiB below which `doctor` warns.
     pub disk_headroom_mib: u64,
+}
+
+/// The files that hang on messages.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Media {
+    /// Whether `run` fetches them.
+    pub enabled: bool,
+    /// Where they are, or where they are being fetched.
+    pub folder: PathBuf,
+    /// Processes for each company.
+    pub children: usize,
+    /// Days for which a file is asked for.
+    pub deadline_days: u32,
+    /// Attempts after which it is given up.
+    pub retry_limit: u32,
+    /// Milliseconds before the first further try; doubles.
+    pub retry_backoff_ms: u64,
+    /// MiB above which a file is refused.
+    pub max_file_mib: u64,
+    /// Calls a minute; 0 means any number.
+    pub chunks_per_minute: u32,
+    /// The bucket in place of the folder.
+    pub bucket: Option<MediaBucket>,
+}
+
+/// An S3-compatible bucket.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MediaBucket {
+    /// Its name.
+    pub name: String,
+    /// The service; none means Amazon's own.
+    pub endpoint: Option<String>,
+    /// Its region.
+    pub region: String,
+    /// In front of the objects' names.
+    pub prefix: String,
+    /// The bucket stands in the path.
+    pub path_style: bool,
+    /// Id of the access key.
+    pub access_key: String,
+    /// The secret half of it.
+    pub secret_key: SecretSource,
 }
 
 /// Events that WeCom sends by itself.

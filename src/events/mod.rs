@@ -9,6 +9,28 @@ use tracing::{debug, error, info, warn};
 
 use crate::store::contract::{Books, PullCall, Settled};
 
+/// A pass over the files ended: so many came to an end, so many are tried again later, so many are not kept by now.
+pub fn media_fetched(
+    company: &str,
+    settled: u64,
+    later: u64,
+    bytes: u64,
+    missing: u64,
+    took: Duration,
+    failure: &Option<impl Display>,
+) {
+    let took_ms = took.as_millis() as u64;
+    match failure {
+        None => info!(
+            name: "media.fetched", event = "media.fetched", company, settled, later, bytes, missing, took_ms, "files fetched"
+        ),
+        Some(cause) => warn!(
+            name: "media.failed", event = "media.failed", company, settled, later, bytes, missing, took_ms, cause = %cause,
+            "fetching files ended early"
+        ),
+    }
+}
+
 /// A page came from the SDK.
 pub fn page_pulled(company: &str, call: &PullCall) {
     debug!(

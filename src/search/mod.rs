@@ -21,6 +21,7 @@
 //! | `is:` | `recalled` `external` (also upstream/downstream) `internal` `group` `single` (not in a room) |
 //! | `has:` | `media` `link` `file` |
 //! | `consent:` | how the external people of a message stood when it was sent: `agreed` `default` `refused` `unknown` |
+//! | `media:` | a file of it is `kept` `differs` `pending` `partial` `expired` `refused` `gone`, or `missing`: not kept, for whatever reason |
 //! | `after:` `before:` `on:` | `2024`, `2024-05`, `2024-05-01`, `2024-05-01T10:00[:00]`, `today`, `yesterday`; the first two also `3d`, `12h`, `90m`, `2w` ago. `after:` includes the date, `before:` excludes it: `after:D before:E` is from D up to, not including, E |
 //! | `in:` | `text` `filename` `forwarded` `quote` `card` `link` `other`: restricts the texts beside it, also inside parentheses and behind `-`; several mean any of them |
 //! | `recalled-within:2m` | recalled within 2 minutes of being sent (`s` `m` `h` `d`) |

@@ -11,7 +11,7 @@ use crate::{
     consent::Standing,
     ids::{Millis, Seq},
     message::Place,
-    store::contract::Filter,
+    store::contract::{Filter, MediaAsk, MediaState},
 };
 
 /// Every key of the language.
@@ -26,6 +26,7 @@ const KEYS: &[&str] = &[
     "before",
     "on",
     "has",
+    "media",
     "in",
     "recalled-within",
     "seq",
@@ -37,6 +38,9 @@ const KEYS: &[&str] = &[
 ];
 const IS: [&str; 5] = ["recalled", "external", "internal", "group", "single"];
 const HAS: [&str; 3] = ["media", "link", "file"];
+const MEDIA: [&str; 8] = [
+    "missing", "pending", "partial", "kept", "differs", "expired", "refused", "gone",
+];
 /// Bounds that no question of a person reaches and the store can answer.
 const MAX_TERMS: usize = 150;
 const MAX_DEPTH: usize = 20;
@@ -298,6 +302,11 @@ impl Parser<'_> {
             "consent" => match Standing::from_word(&lower) {
                 Some(standing) => Filter::Consent(standing),
                 None => return Err(unknown(&Standing::ALL.map(Standing::as_str))),
+            },
+            "media" => match (lower.as_str(), MediaState::from_word(&lower)) {
+                ("missing", _) => Filter::Media(MediaAsk::Missing),
+                (_, Some(state)) => Filter::Media(MediaAsk::In(state)),
+                _ => return Err(unknown(&MEDIA)),
             },
             "in" => {
                 return match Place::from_word(&lower) {

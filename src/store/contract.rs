@@ -7,6 +7,11 @@ pub use consent::{
     Silent, SubjectRow,
 };
 pub mod heard;
+mod media;
+
+pub use media::{
+    Again, Content, Fetched, FileId, Later, MediaAsk, MediaFile, MediaList, MediaState, MediaTask,
+};
 
 use crate::{
     consent::Standing,
@@ -214,6 +219,8 @@ pub enum Filter {
     HasFile,
     /// Carries a link.
     HasLink,
+    /// Carries a file of which this is true.
+    Media(MediaAsk),
     /// This position (inclusive range).
     Seq(Seq, Seq),
     /// This msgid (inner or outer).

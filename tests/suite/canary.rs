@@ -103,6 +103,8 @@ fn no_canary_is_printed_at_the_most_talkative_level() {
         vec!["-vv", "stats"],
         vec!["-vv", "digest"],
         vec!["-vv", "search", "--count", "text"],
+        vec!["-vv", "media", "get", "--json", "--set", "pull.timeout_seconds=1"],
+        vec!["-vv", "media", "get", "--set", "media.retry_backoff_ms=1"],
         // Errors quote what was typed, not what is stored.
         vec!["-vv", "show", "no-such-msgid"],
         vec!["-vv", "--set", "company.mock.secret=oops", "config", "show"],

@@ -15,6 +15,7 @@ mod fence;
 mod help;
 mod keys;
 mod kill;
+mod media;
 mod modes;
 mod official;
 mod people;

@@ -17,6 +17,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("source", &["ids", "secret", "record"]),
     ("directory", &["ids", "secret"]),
     ("people", &["ids", "message", "directory"]),
+    ("media", &["secret", "source"]),
     ("config", &["ids", "secret", "message", "unseal"]),
     ("consent", &["ids", "message", "directory"]),
     ("completeness", &["ids", "message", "directory"]),
@@ -43,6 +44,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "completeness",
             "callback",
             "alert",
+            "media",
         ],
     ),
     ("callback", &["ids", "secret", "events"]),
@@ -70,6 +72,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "consent",
             "completeness",
             "alert",
+            "media",
         ],
     ),
 ];

@@ -14,6 +14,10 @@ use sha2::{Digest as _, Sha256};
 /// The largest chunk `GetMediaData` hands over (finance-sdk §9).
 pub const CHUNK: u64 = 512 * 1024;
 
+/// Bytes in front of the first frame of a voice, and of each frame with its header.
+const AMR_HEAD: u64 = 6;
+const AMR_FRAME: u64 = 32;
+
 const MAGIC: &[u8; 4] = b"SGF1";
 const FIELDS: usize = 4 + 1 + 8 + 8 + 8 + 8 + 2;
 
@@ -105,6 +109,13 @@ impl Content {
         let head = self.sort.head();
         for (at, byte) in (start..end.min(head.len() as u64)).zip(&mut bytes) {
             *byte = head[at as usize];
+        }
+        if self.sort == Sort::Amr {
+            // Frames at 12.2 kbit/s: whatever follows such a header is a sound.
+            let from_head = start.saturating_sub(AMR_HEAD).next_multiple_of(AMR_FRAME);
+            for at in (AMR_HEAD + from_head..end).step_by(AMR_FRAME as usize) {
+                bytes[(at - start) as usize] = 0x3C;
+            }
         }
         bytes
     }
@@ -223,6 +234,23 @@ mod tests {
     fn a_file_starts_as_its_sort_does() {
         assert!(content(100).range(0, 100).starts_with(b"%PDF-1.7"));
         assert_eq!(content(3).range(0, 3), b"%PD");
+    }
+
+    #[test]
+    fn a_voice_is_made_of_frames_however_it_is_cut() {
+        let voice = Content {
+            sort: Sort::Amr,
+            seed: 5,
+            size: 6 + 10 * 32,
+        };
+        let whole = voice.range(0, voice.size);
+        assert!(whole.starts_with(b"#!AMR\n"));
+        assert!((0..10).all(|frame| whole[6 + frame * 32] == 0x3C));
+        for cut in 0..voice.size {
+            let mut parts = voice.range(0, cut);
+            parts.extend(voice.range(cut, voice.size));
+            assert_eq!(parts, whole, "cut at {cut}");
+        }
     }
 
     #[test]

@@ -101,6 +101,13 @@ fn every_key_has_its_meaning() {
     assert_eq!(good("consent:default"), Filter::Consent(Standing::Default));
     assert_eq!(good("has:media"), Filter::HasMedia);
     assert_eq!(good("has:link"), Filter::HasLink);
+    assert_eq!(good("media:missing"), Filter::Media(MediaAsk::Missing));
+    for state in MediaState::ALL {
+        let asked = good(&format!("-media:{}", state.as_str().to_uppercase()));
+        assert_eq!(asked, not(Filter::Media(MediaAsk::In(state))));
+    }
+    let unknown = read("media:exprired").expect_err("no such state").to_string();
+    assert!(unknown.contains("expired"), "{unknown}");
     assert_eq!(good("has:file"), Filter::HasFile);
     assert_eq!(
         good("recalled-within:2m"),

@@ -55,6 +55,11 @@ pub(in crate::store) const ALL: &[Migration] = &[
         sql: include_str!("../../../migrations/sqlite/0005_consent.sql"),
     },
     Migration {
+        number: 6,
+        name: "media",
+        sql: include_str!("../../../migrations/sqlite/0006_media.sql"),
+    },
+    Migration {
         number: 7,
         name: "events",
         sql: include_str!("../../../migrations/sqlite/0007_events.sql"),

@@ -1,8 +1,8 @@
 //! The SQLite engine: one file, one writing connection, any number of readers.
 //!
 //! One file per concern, named as in every engine of the store: `open`, `migrate`, `lease`, `land`, `settle`,
-//! `again`, `books`, `waiting`, `read`, `search`, `stats`, `hash`, `forget`, `disk`, `heard`, `incidents`, `signs`;
-//! `codes`, `intern`, `derive`, `pack`, `index` and `row` are what they share.
+//! `again`, `media`, `books`, `waiting`, `read`, `search`, `stats`, `hash`, `forget`, `disk`, `heard`, `incidents`,
+//! `signs`; `codes`, `intern`, `derive`, `pack`, `index` and `row` are what they share.
 
 mod again;
 mod books;
@@ -18,6 +18,7 @@ mod index;
 mod intern;
 mod land;
 mod lease;
+mod media;
 pub(super) mod migrate;
 mod open;
 mod pack;

@@ -13,6 +13,7 @@ use super::{
     codes::{HAS_FILE, HAS_LINK, HAS_MEDIA, SENDER_RECEIVES, seq_in},
     consent,
     index::{Asker, Entry, Expr, Kind, Trait, hash, term, trait_term},
+    media,
     people::{
         self,
         ask::{Called, Part, people as called},
@@ -169,6 +170,16 @@ fn translate(conn: &Connection, filter: &Filter) -> Result<Expr> {
         Filter::HasMedia => flag(HAS_MEDIA),
         Filter::HasFile => flag(HAS_FILE),
         Filter::HasLink => flag(HAS_LINK),
+        Filter::Media(ask) => {
+            let answer = media::Answer::to(conn, *ask)?;
+            let mut found = Vec::new();
+            Asker::new(conn)?.each(&flag(HAS_MEDIA), |segment, doc, entry| {
+                if answer.holds(entry.record) {
+                    found.push((segment, doc));
+                }
+            })?;
+            Expr::Docs(by_segment(found.into_iter()))
+        }
         Filter::Seq(first, last) => seqs(*first, *last),
         Filter::Msgid(msgid) => {
             let found = named(conn, &HashSet::from([msgid.as_str()]))?;

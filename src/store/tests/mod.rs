@@ -8,6 +8,7 @@ mod heard;
 mod incidents;
 mod land;
 mod lease;
+mod media;
 mod migrate;
 mod old;
 mod people;

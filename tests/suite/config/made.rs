@@ -120,6 +120,39 @@ fn the_reference_file_arrives_in_the_sections() {
         ("rsa", 3)
     );
     assert_eq!(config.store.disk_headroom_mib, 4096);
+    let media = &config.media;
+    assert_eq!(
+        (
+            media.enabled,
+            media.folder.as_path(),
+            media.children,
+            media.deadline_days,
+            media.retry_limit,
+            media.retry_backoff_ms,
+            media.max_file_mib,
+            media.chunks_per_minute
+        ),
+        (false, Path::new("/srv/shiguan/files"), 2, 4, 5, 500, 512, 12_000)
+    );
+    let bucket = media.bucket.as_ref().unwrap();
+    assert_eq!(
+        (
+            bucket.name.as_str(),
+            bucket.endpoint.as_deref(),
+            bucket.region.as_str(),
+            bucket.prefix.as_str(),
+            bucket.path_style,
+            bucket.access_key.as_str()
+        ),
+        (
+            "shiguan-media",
+            Some("https://s3.example"),
+            "cn-north-1",
+            "archive/media",
+            false,
+            "AKIAEXAMPLE"
+        )
+    );
     assert_eq!(config.callback.listen, Some("127.0.0.1:8090".parse().unwrap()));
     assert_eq!(
         (config.callback.window_seconds, config.callback.keep_days),
@@ -252,7 +285,10 @@ fn every_commented_line_of_the_file_of_init_is_valid_and_shows_the_default() {
     let live = |line: &str| {
         let bare = line.strip_prefix("# ").filter(|bare| {
             let key = bare.split(" = ").next().unwrap_or_default();
-            let word = !key.is_empty() && key.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
+            let word = !key.is_empty()
+                && key
+                    .bytes()
+                    .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_');
             (bare.contains(" = ") && word || bare.starts_with('['))
                 && ![
                     "cron",

@@ -48,7 +48,8 @@ impl Files {
         let scale = rng.random::<f64>().powi(3);
         let size = match (sort, slot) {
             (Sort::Zip | Sort::Mp4, 0..6) => EDGES[slot],
-            (Sort::Amr, _) => 1_000 + (scale * 60_000.0) as u64,
+            // Whole frames of 32 bytes behind the head, as `media` makes them.
+            (Sort::Amr, _) => 6 + (1_000 + (scale * 60_000.0) as u64) / 32 * 32,
             (Sort::Gif | Sort::Png, _) => 3_000 + (scale * 200_000.0) as u64,
             (Sort::Jpeg, _) => 8_000 + (scale * 900_000.0) as u64,
             (Sort::Mp4 | Sort::Mp3, _) => 60_000 + (scale * 2_000_000.0) as u64,

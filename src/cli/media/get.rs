@@ -1,0 +1,139 @@
+//! `shiguan media get`: fetch now.
+
+use tokio::sync::watch;
+
+use super::{
+    super::{context::Quiet, signals},
+    Context, Exit, Failure, Global, Words, fetches_json, told,
+};
+use crate::{
+    archive::{self, Desk, Fetches},
+    ids::{RecordId, Seq},
+    store::contract::{Again, Filter, MediaState, Order, Stored},
+};
+
+/// Arguments of `media get`.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Only the files of this message, by seq or msgid: fetched again unless they are kept as announced
+    #[arg(value_name = "SEQ|MSGID", allow_hyphen_values = true)]
+    message: Option<String>,
+    /// Only this company of the configuration
+    #[arg(long, value_name = "NAME")]
+    company: Option<String>,
+    /// One JSON line per company at the end
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
+    let context = Context::load(global)?;
+    context.start_logging(global, Quiet::Warnings)?;
+    let words = Words(context.language);
+    let mut wanted = Vec::new();
+    if let Some(message) = &args.message {
+        wanted = named(&context, message)?;
+        if wanted.is_empty() {
+            return Err(Failure::run(format!(
+                "no opened message with the seq or msgid {}",
+                super::render::tame(message)
+            ))
+            .hint("`shiguan search has:media` lists messages with files"));
+        }
+    }
+    let desk = context.desk()?;
+    let done = context.runtime()?.block_on(async {
+        let stop = signals::stop()?;
+        match args.message {
+            None => everything(&context, &desk, args.company.as_deref(), stop).await,
+            Some(_) => these(&context, &desk, args.company.as_deref(), &wanted, stop).await,
+        }
+    })?;
+    desk.close();
+    let mut waits = false;
+    for (name, done) in &done {
+        if args.json {
+            println!("{}", fetches_json(name, done));
+        } else {
+            print!("{}", told(words, name, done));
+        }
+        let open = |state: MediaState| matches!(state, MediaState::Pending | MediaState::Partial);
+        waits |= done.now.iter().any(|(state, count)| open(*state) && *count > 0);
+    }
+    for (name, done) in done {
+        if let Some(error) = done.failure {
+            let hint = error.hint();
+            let failure = Failure::run(format!("{name}: {error}"));
+            return Err(match hint {
+                Some(hint) => failure.hint(hint),
+                None => failure,
+            });
+        }
+    }
+    Ok(if waits { Exit::Waiting } else { Exit::Well })
+}
+
+/// One pass for each company; what waits for its next try need not wait.
+pub(in crate::cli) async fn everything(
+    context: &Context,
+    desk: &Desk,
+    company: Option<&str>,
+    stop: watch::Receiver<bool>,
+) -> Result<Vec<(String, Fetches)>, Failure> {
+    let mut all = Vec::new();
+    for company in context.companies(company)? {
+        let fetching = context.fetching(company, context.pace())?;
+        archive::fetch_again(desk, &fetching, Again::Waiting).await?;
+        all.push((
+            company.name.clone(),
+            archive::fetch(desk, &fetching, None, stop.clone()).await?,
+        ));
+        if *stop.borrow() {
+            break;
+        }
+    }
+    Ok(all)
+}
+
+async fn these(
+    context: &Context,
+    desk: &Desk,
+    company: Option<&str>,
+    wanted: &[Stored],
+    stop: watch::Receiver<bool>,
+) -> Result<Vec<(String, Fetches)>, Failure> {
+    let mut all = Vec::new();
+    for company in context.companies(company)? {
+        let name = company.name.clone();
+        let id = desk.ask(move |store| store.company_id(&name)).await??;
+        let records: Vec<RecordId> = wanted
+            .iter()
+            .filter(|stored| Some(stored.company) == id)
+            .map(|stored| stored.id)
+            .collect();
+        if records.is_empty() {
+            continue;
+        }
+        let fetching = context.fetching(company, context.pace())?;
+        archive::discover(desk, &stop).await?;
+        for record in records {
+            archive::fetch_again(desk, &fetching, Again::Record(record)).await?;
+            let done = archive::fetch(desk, &fetching, Some(record), stop.clone()).await?;
+            all.push((company.name.clone(), done));
+        }
+    }
+    Ok(all)
+}
+
+/// Digits are a seq; if none has it, or for anything else, a msgid.
+fn named(context: &Context, message: &str) -> Result<Vec<Stored>, Failure> {
+    let reader = context.reader()?;
+    let mut found = Vec::new();
+    if let Ok(seq) = message.parse() {
+        found = reader.find(&Filter::Seq(Seq(seq), Seq(seq)), Order::OldestFirst, None, 1000)?;
+    }
+    if found.is_empty() {
+        found = reader.by_msgid(message)?;
+    }
+    Ok(found)
+}

@@ -1,0 +1,100 @@
+//! `shiguan media list`: every file and its state.
+
+use super::{super::context::Quiet, Context, Exit, Failure, Global, Words, counts, file_json, render, state};
+use crate::{
+    media::vault::hex,
+    store::contract::{FileId, MediaList, MediaState},
+};
+
+/// Arguments of `media list`.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Only files in this state: pending, partial, kept, differs, expired, refused or gone
+    #[arg(long, value_name = "STATE", value_parser = one_of)]
+    state: Option<MediaState>,
+    /// Only this company of the configuration
+    #[arg(long, value_name = "NAME")]
+    company: Option<String>,
+    /// One JSON object per file
+    #[arg(long)]
+    json: bool,
+    /// Files to list at most
+    #[arg(long, value_name = "N", default_value_t = 100)]
+    limit: usize,
+    /// Continue behind this file: its number, as JSON shows it
+    #[arg(long, value_name = "FILE")]
+    after: Option<i64>,
+}
+
+pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
+    let context = Context::load(global)?;
+    context.start_logging(global, Quiet::Warnings)?;
+    let reader = context.reader()?;
+    let company = match &args.company {
+        None => None,
+        Some(name) => {
+            context.companies(Some(name))?;
+            match reader.company_id(name)? {
+                Some(company) => Some(company),
+                None => return Ok(Exit::Well),
+            }
+        }
+    };
+    let words = Words(context.language);
+    let which = MediaList {
+        company,
+        state: args.state,
+        after: args.after.map(FileId),
+    };
+    let mut table = render::Table::new(match words.say(true, false) {
+        true => ["seq", "类型", "大小", "状态", "SHA-256", "文件名", "说明"],
+        false => ["seq", "kind", "bytes", "state", "SHA-256", "name", "why"],
+    });
+    for file in reader.media_list(&which, args.limit)? {
+        if args.json {
+            println!(
+                "{}",
+                file_json(&context, reader.company_name(file.company)?, &file)
+            );
+            continue;
+        }
+        let content = file.fetched.as_ref().map(|kept| &kept.content);
+        let size = content.map(|content| content.bytes).or(file.size);
+        table.row([
+            file.seq.to_string(),
+            file.kind.clone(),
+            size.map_or_else(|| "-".to_owned(), render::number),
+            state(words, file.state).to_owned(),
+            content.map_or_else(|| "-".to_owned(), |content| hex(&content.sha256[..6])),
+            render::tame(file.filename.as_deref().unwrap_or("-")),
+            file.detail.clone(),
+        ]);
+    }
+    if !args.json {
+        if !table.is_empty() {
+            print!("{table}");
+        }
+        eprintln!("{}", counts(words, &reader.media_counts(company)?));
+        let unseen = reader.media_unseen()?;
+        if unseen > 0 {
+            let unseen = render::number(unseen);
+            eprintln!(
+                "{}",
+                words.say(
+                    format!("另有 {unseen} 条带文件的消息尚未登记：shiguan media get"),
+                    format!("{unseen} more messages carry files that are not listed yet: shiguan media get")
+                )
+            );
+        }
+    }
+    Ok(Exit::Well)
+}
+
+fn one_of(word: &str) -> Result<MediaState, String> {
+    MediaState::from_word(word).ok_or_else(|| {
+        format!(
+            "the states are {}",
+            MediaState::ALL.map(MediaState::as_str).join(", ")
+        )
+    })
+}

@@ -1,0 +1,247 @@
+//! `shiguan media`: the files that hang on messages — what became of each, fetching them, taking them out.
+
+mod export;
+mod get;
+mod list;
+mod stay;
+
+use std::{sync::Arc, time::Duration};
+
+use serde_json::{Value, json};
+
+pub(super) use get::everything;
+pub(super) use stay::stay;
+
+use super::{
+    Global,
+    context::Context,
+    outcome::{Exit, Failure},
+    render,
+    words::Words,
+};
+use crate::{
+    archive::{Fetches, Fetching},
+    config::Company,
+    media::{Bucket, Limits, Pace, Place, Vault, vault::hex},
+    secret::Secret,
+    store::contract::{MediaFile, MediaState},
+};
+
+/// Arguments of `media`.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Verb {
+    /// List files with what became of each
+    List(list::Args),
+    /// Fetch what is due now, or the files of one message whatever was found out about them
+    Get(get::Args),
+    /// Copy the files of messages into a folder, with a manifest of their digests
+    Export(export::Args),
+}
+
+pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
+    match &args.verb {
+        Verb::List(args) => list::run(global, args),
+        Verb::Get(args) => get::run(global, args),
+        Verb::Export(args) => export::run(global, args),
+    }
+}
+
+impl Context {
+    /// The vault as configured.
+    pub(super) fn vault(&self) -> Result<Vault, Failure> {
+        let media = &self.config.media;
+        let place = match &media.bucket {
+            None => Place::Folder,
+            Some(bucket) => Place::Bucket(Box::new(Bucket {
+                endpoint: bucket.endpoint.clone(),
+                name: bucket.name.clone(),
+                region: bucket.region.clone(),
+                prefix: bucket.prefix.clone(),
+                path_style: bucket.path_style,
+                access_key: Secret::new(bucket.access_key.clone()),
+                secret_key: self.read(&bucket.secret_key)?,
+            })),
+        };
+        Vault::open(&media.folder, &place).map_err(Failure::run)
+    }
+
+    /// The pace of a company; one for all who fetch for it in this process.
+    pub(super) fn pace(&self) -> Arc<Pace> {
+        Arc::new(Pace::new(self.config.media.chunks_per_minute))
+    }
+
+    /// What a pass over a company's files needs.
+    pub(super) fn fetching(&self, company: &Company, pace: Arc<Pace>) -> Result<Fetching, Failure> {
+        let media = &self.config.media;
+        Ok(Fetching {
+            name: company.name.clone(),
+            corpid: company.corpid.clone(),
+            source: self.source(company)?,
+            vault: self.vault()?,
+            children: media.children,
+            deadline: Duration::from_secs(u64::from(media.deadline_days) * 24 * 60 * 60),
+            attempts: media.retry_limit,
+            backoff: Duration::from_millis(media.retry_backoff_ms),
+            limits: Limits {
+                most: media.max_file_mib << 20,
+            },
+            pace,
+        })
+    }
+}
+
+/// A state in the reader's language, with the word that queries and JSON use.
+pub(super) fn state(words: Words, state: MediaState) -> &'static str {
+    match state {
+        MediaState::Pending => words.say("待下载 pending", "pending"),
+        MediaState::Partial => words.say("未下完 partial", "partial"),
+        MediaState::Kept => words.say("已保存 kept", "kept"),
+        MediaState::Differs => words.say(
+            "已保存、与消息所述不符 differs",
+            "differs from what the message announced",
+        ),
+        MediaState::Expired => words.say("企业微信已过期 expired", "expired at WeCom"),
+        MediaState::Refused => words.say("无法下载 refused", "refused"),
+        MediaState::Gone => words.say("逾期未能下载 gone", "gone"),
+    }
+}
+
+/// `kept 120  refused 1`: counts on one line.
+pub(super) fn counts(words: Words, counts: &[(MediaState, u64)]) -> String {
+    let parts: Vec<String> = counts
+        .iter()
+        .map(|(one, count)| format!("{} {}", state(words, *one), render::number(*count)))
+        .collect();
+    match parts.is_empty() {
+        true => words.say("没有文件", "no files").to_owned(),
+        false => parts.join("  "),
+    }
+}
+
+/// A file for programs; never its handle.
+pub(super) fn file_json(context: &Context, company: Option<String>, file: &MediaFile) -> Value {
+    let kept = file.fetched.as_ref();
+    let content = kept.map(|kept| &kept.content);
+    json!({
+        "file": file.id.0,
+        "company": company,
+        "seq": file.seq.0,
+        "msgid": file.msgid,
+        "ord": file.ord,
+        "kind": file.kind,
+        "filename": file.filename,
+        "state": file.state.as_str(),
+        "detail": file.detail,
+        "announced_md5": file.md5,
+        "announced_bytes": file.size,
+        "sha256": content.map(|content| hex(&content.sha256)),
+        "md5": content.map(|content| hex(&content.md5)),
+        "bytes": content.map(|content| content.bytes),
+        "offset": file.have,
+        "type": content.map(|content| content.mime.as_str()),
+        "playable_sha256": kept.and_then(|kept| kept.playable.as_ref()).map(|playable| hex(&playable.sha256)),
+        "not_playable": kept.map(|kept| kept.silent.as_str()).filter(|why| !why.is_empty()),
+        "attempts": file.attempts,
+        "next_try": render::time_json(Some(file.next_try).filter(|at| at.0 > 0), &context.zone),
+        "sent": render::time_json(Some(file.since), &context.zone),
+    })
+}
+
+/// A file on a line of `show`.
+pub(super) fn file_line(words: Words, file: &MediaFile) -> String {
+    let mut parts = vec![
+        file.kind.clone(),
+        file.filename.clone().unwrap_or_else(|| "-".to_owned()),
+    ];
+    match &file.fetched {
+        Some(kept) => {
+            let content = &kept.content;
+            parts.push(format!("{} B", render::number(content.bytes)));
+            parts.push(content.mime.clone());
+            parts.push(state(words, file.state).to_owned());
+            parts.push(format!("sha256 {}", hex(&content.sha256)));
+            if let Some(playable) = &kept.playable {
+                parts.push(format!(
+                    "{} {}",
+                    words.say("可播放", "playable"),
+                    hex(&playable.sha256)
+                ));
+            } else if !kept.silent.is_empty() {
+                parts.push(format!(
+                    "{}: {}",
+                    words.say("无可播放形式", "no playable form"),
+                    kept.silent
+                ));
+            }
+        }
+        None => {
+            parts.push(
+                file.size
+                    .map_or_else(|| "-".to_owned(), |size| format!("{} B", render::number(size))),
+            );
+            parts.push(state(words, file.state).to_owned());
+            parts.push(format!("md5 {}", file.md5.as_deref().unwrap_or("-")));
+        }
+    }
+    if !file.detail.is_empty() {
+        parts.push(format!("({})", file.detail));
+    }
+    parts.join(" ")
+}
+
+/// What a pass did, for people.
+pub(super) fn told(words: Words, name: &str, done: &Fetches) -> String {
+    let mut text = format!(
+        "{name}: {} {}  {} {}  {:.1} s\n",
+        words.say("新发现文件", "files found"),
+        render::number(done.found),
+        words.say("下载", "fetched"),
+        render::bytes(done.bytes),
+        done.took.as_secs_f64(),
+    );
+    text += &format!(
+        "  {}: {}\n",
+        words.say("本次", "this time"),
+        counts(words, &done.ended)
+    );
+    text += &format!(
+        "  {}: {}\n",
+        words.say("全部", "in all"),
+        counts(words, &done.now)
+    );
+    text
+}
+
+fn fetches_json(name: &str, done: &Fetches) -> Value {
+    let by_state = |counts: &[(MediaState, u64)]| -> Value {
+        let count = |state| {
+            counts
+                .iter()
+                .find(|(known, _)| *known == state)
+                .map_or(0, |(_, count)| *count)
+        };
+        Value::Object(
+            MediaState::ALL
+                .iter()
+                .map(|state| (state.as_str().to_owned(), json!(count(*state))))
+                .collect(),
+        )
+    };
+    json!({
+        "company": name,
+        "found": done.found,
+        "ended": by_state(&done.ended),
+        "later": done.later,
+        "bytes": done.bytes,
+        "files": by_state(&done.now),
+        "seconds": (done.took.as_secs_f64() * 1000.0).round() / 1000.0,
+        "stopped": done.stopped,
+        "failure": done.failure.as_ref().map(ToString::to_string),
+    })
+}

@@ -1,0 +1,127 @@
+//! Which files there are: read from the bodies of opened records, once each.
+
+use rusqlite::{Connection, OptionalExtension, Transaction, params};
+use sha2::{Digest, Sha256};
+
+use super::super::{
+    Reader, Store,
+    codes::{HAS_MEDIA, OPENED},
+};
+use crate::{message, store::Result};
+
+/// Name of the fact.
+const WATERMARK: &str = "media_watermark";
+
+/// The last record that was looked at.
+pub(super) fn watermark(conn: &Connection) -> Result<i64> {
+    let text: Option<String> = conn
+        .prepare_cached("SELECT value FROM fact WHERE name = ?")?
+        .query_row([WATERMARK], |row| row.get(0))
+        .optional()?;
+    Ok(text.and_then(|text| text.parse().ok()).unwrap_or(0))
+}
+
+impl Reader {
+    /// Messages with files that were not looked at yet.
+    pub fn media_unseen(&self) -> Result<u64> {
+        let view = self.view()?;
+        let count: i64 = view
+            .prepare_cached(
+                "SELECT (SELECT count(*) FROM message WHERE record > ?1 AND flags & ?2)
+                   + (SELECT count(*) FROM media_unread u JOIN message m ON m.record = u.record WHERE m.flags & ?2)",
+            )?
+            .query_row(params![watermark(&view)?, HAS_MEDIA], |row| row.get(0))?;
+        Ok(count.unsigned_abs())
+    }
+}
+
+impl Store {
+    /// Looks at up to `most` further records, and at those that were not open when they were looked at. Returns how
+    /// many files were found, and whether there is more to look at.
+    pub fn discover_media(&mut self, most: u32) -> Result<(u64, bool)> {
+        let tx = self.begin()?;
+        let from = watermark(&tx)?;
+        let mut found = 0;
+        let opened_since = tx
+            .prepare_cached(
+                "SELECT u.record FROM media_unread u JOIN record r ON r.id = u.record WHERE r.state = ? LIMIT ?",
+            )?
+            .query_map(params![OPENED, most], |row| row.get(0))?
+            .collect::<Result<Vec<i64>, _>>()?;
+        for record in &opened_since {
+            found += self.note_files(&tx, *record)?;
+            tx.prepare_cached("DELETE FROM media_unread WHERE record = ?")?
+                .execute([record])?;
+        }
+        let next = tx
+            .prepare_cached(
+                "SELECT r.id, r.state, m.flags FROM record r LEFT JOIN message m ON m.record = r.id
+                 WHERE r.id > ? ORDER BY r.id LIMIT ?",
+            )?
+            .query_map(params![from, most], |row| {
+                Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+            })?
+            .collect::<Result<Vec<(i64, i64, Option<i64>)>, _>>()?;
+        for (record, state, flags) in &next {
+            if *state != OPENED {
+                tx.prepare_cached("INSERT OR IGNORE INTO media_unread (record) VALUES (?)")?
+                    .execute([record])?;
+            } else if flags.unwrap_or(0) & HAS_MEDIA != 0 {
+                found += self.note_files(&tx, *record)?;
+            }
+        }
+        if let Some((last, ..)) = next.last() {
+            tx.execute(
+                "INSERT INTO fact (name, value) VALUES (?1, ?2) ON CONFLICT DO UPDATE SET value = ?2",
+                params![WATERMARK, last.to_string()],
+            )?;
+        }
+        let more = next.len() == most as usize || opened_since.len() == most as usize;
+        tx.commit()?;
+        Ok((found, more))
+    }
+
+    fn note_files(&self, tx: &Transaction<'_>, record: i64) -> Result<u64> {
+        let mut statement = tx.prepare_cached(
+            "SELECT p.dictionary, p.body, m.company, m.time, r.landed_at
+             FROM plaintext p JOIN message m ON m.record = p.record JOIN record r ON r.id = p.record
+             WHERE p.record = ?",
+        )?;
+        let mut rows = statement.query([record])?;
+        let Some(row) = rows.next()? else { return Ok(0) };
+        let body = self.reader.unpacker.body(tx, row, 0, 1)?;
+        let (company, time, landed): (i64, i64, i64) = (row.get(2)?, row.get(3)?, row.get(4)?);
+        let since = if time == 0 { landed } else { time };
+        let mut found = 0;
+        for (ord, file) in message::read(&body).media.iter().enumerate() {
+            let handle = Sha256::digest(file.sdkfileid.expose().as_bytes());
+            found += tx
+                .prepare_cached(
+                    "INSERT OR IGNORE INTO media_file (record, ord, company, handle, kind, md5, size, filename, since)
+                     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                )?
+                .execute(params![
+                    record,
+                    ord as i64,
+                    company,
+                    handle.as_slice(),
+                    file.kind,
+                    file.md5,
+                    file.size.and_then(|size| i64::try_from(size).ok()),
+                    file.filename,
+                    since
+                ])? as u64;
+            // Another message brought the same handle, and it was fetched already.
+            let known: Option<i64> = tx
+                .prepare_cached(
+                    "SELECT content FROM media_file WHERE company = ? AND handle = ? AND content IS NOT NULL LIMIT 1",
+                )?
+                .query_row(params![company, handle.as_slice()], |row| row.get(0))
+                .optional()?;
+            if let Some(content) = known {
+                super::settle::link(tx, company, handle.as_slice(), content, landed)?;
+            }
+        }
+        Ok(found)
+    }
+}

@@ -1,0 +1,649 @@
+//! The files that hang on messages: from a message's handle to bytes in the vault, whatever the server does on the way.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::{Path, PathBuf},
+    time::{Duration, Instant},
+};
+
+use kit::{Archive, Corpus, Finished, Program};
+use rand_chacha::{
+    ChaCha8Rng,
+    rand_core::{RngCore, SeedableRng},
+};
+use sdk_mock::{
+    corpus::store_media,
+    faults::{Fault, Faults, Rule},
+    media::{CHUNK, FileId},
+};
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+mod bucket;
+
+/// `media get` with waits that do not make a test wait.
+const GET: [&str; 5] = ["media", "get", "--json", "--set", "media.retry_backoff_ms=5"];
+
+fn program() -> Program {
+    Program::new(env!("CARGO_BIN_EXE_shiguan"))
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Every handle in the corpus, by the message's seq, in reading order: seen by eyes other than the program's.
+fn handles(corpus: &Corpus) -> BTreeMap<u64, Vec<FileId>> {
+    let mut all = BTreeMap::new();
+    for truth in corpus.truth() {
+        let mut found = Vec::new();
+        // Nested documents escape their quotes; handles are base64 and have none.
+        let mut rest = truth.plaintext.as_str();
+        while let Some(at) = rest.find("sdkfileid") {
+            rest = &rest[at + "sdkfileid".len()..];
+            let value = rest.trim_start_matches(['\\', '"', ':', ' ']);
+            let end = value.find(['\\', '"']).unwrap_or(value.len());
+            found.extend(FileId::parse(&value.as_bytes()[..end]));
+        }
+        if !found.is_empty() {
+            all.insert(truth.seq, found);
+        }
+    }
+    all
+}
+
+fn bytes_of(id: &FileId) -> Vec<u8> {
+    id.content.range(0, id.content.size)
+}
+
+/// `media list --json`, all of it.
+fn list(archive: &Archive) -> Vec<Value> {
+    let finished = archive.run(["media", "list", "--json", "--limit", "1000000"]);
+    assert_eq!(finished.code, Some(0), "{}", finished.stderr);
+    finished.json_lines()
+}
+
+/// Fetches until nothing waits.
+fn get(archive: &Archive, more: &[&str]) -> Finished {
+    for _ in 0..50 {
+        let finished = archive.run([&GET[..], more].concat());
+        assert!(
+            matches!(finished.code, Some(0 | 3)),
+            "exit {:?}\n{}\n{}",
+            finished.code,
+            finished.stdout,
+            finished.stderr
+        );
+        if finished.code == Some(0) {
+            return finished;
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    panic!("files wait for ever");
+}
+
+/// Every file under a folder, by its path inside.
+fn files_under(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    let mut all = BTreeMap::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(next) = folders.pop() {
+        let Ok(entries) = fs::read_dir(&next) else {
+            continue;
+        };
+        for entry in entries {
+            let path = entry.expect("an entry").path();
+            if path.is_dir() {
+                folders.push(path);
+            } else {
+                let inside = path.strip_prefix(folder).expect("inside").to_owned();
+                all.insert(inside, fs::read(&path).expect("a file"));
+            }
+        }
+    }
+    all
+}
+
+fn vault(archive: &Archive) -> BTreeMap<PathBuf, Vec<u8>> {
+    files_under(&media_folder(archive))
+}
+
+fn media_folder(archive: &Archive) -> PathBuf {
+    archive.dir.join("data").join("media")
+}
+
+/// The vault holds exactly what the list says, under the right names, and nothing that was being fetched.
+fn sound(archive: &Archive, listed: &[Value]) {
+    let held = vault(archive);
+    for (path, bytes) in &held {
+        let name = hex(&Sha256::digest(bytes));
+        assert_eq!(
+            path,
+            &PathBuf::from(&name[..2]).join(&name),
+            "named by its content, no beginnings"
+        );
+    }
+    let named: BTreeSet<&str> = listed
+        .iter()
+        .flat_map(|file| [file["sha256"].as_str(), file["playable_sha256"].as_str()])
+        .flatten()
+        .collect();
+    let there: BTreeSet<&str> = held
+        .keys()
+        .filter_map(|path| path.file_name()?.to_str())
+        .collect();
+    assert_eq!(there, named);
+}
+
+fn with_state<'a>(listed: &'a [Value], state: &str) -> Vec<&'a Value> {
+    listed.iter().filter(|file| file["state"] == state).collect()
+}
+
+#[test]
+fn every_file_is_fetched_checked_and_kept_once_by_its_content() {
+    let scratch = tempfile::tempdir().expect("a scratch folder");
+    let corpus = Corpus::generate(scratch.path(), 400, 11);
+    let archive = program().archive(&scratch.path().join("a"), &corpus);
+    archive.pull(&[0]);
+
+    let carriers = archive.search("has:media").len();
+    assert!(carriers > 40, "{carriers}");
+    assert_eq!(archive.search("media:missing").len(), carriers);
+    assert_eq!(archive.search("media:pending").len(), carriers);
+    assert_eq!(archive.search("has:media -media:pending").len(), 0);
+
+    let done = get(&archive, &[]).json();
+    let truth = handles(&corpus);
+    let expected: usize = truth.values().map(Vec::len).sum();
+    let listed = list(&archive);
+    assert_eq!(listed.len(), expected);
+    assert_eq!(done["files"]["kept"], expected);
+    let mut contents = BTreeSet::new();
+    for file in &listed {
+        let (seq, ord) = (
+            file["seq"].as_u64().expect("a seq"),
+            file["ord"].as_u64().expect("a place"),
+        );
+        let bytes = bytes_of(&truth[&seq][ord as usize]);
+        assert_eq!(file["state"], "kept");
+        assert_eq!(file["sha256"], hex(&Sha256::digest(&bytes)), "{file}");
+        assert_eq!(file["bytes"], bytes.len());
+        contents.insert(file["sha256"].as_str().expect("a digest").to_owned());
+        let voice = file["type"] == "audio/amr";
+        assert_eq!(file["playable_sha256"].is_string(), voice, "{file}");
+        assert_eq!(file["kind"] == "voice", voice, "{file}");
+    }
+    assert!(
+        contents.len() < expected,
+        "the corpus sends some contents more than once"
+    );
+    for kind in [
+        "image/jpeg",
+        "image/png",
+        "image/gif",
+        "audio/amr",
+        "video/mp4",
+        "application/pdf",
+    ] {
+        assert!(listed.iter().any(|file| file["type"] == kind), "no {kind}");
+    }
+    sound(&archive, &listed);
+    let heard = listed
+        .iter()
+        .find_map(|file| file["playable_sha256"].as_str())
+        .expect("a voice");
+    assert!(vault(&archive)[&PathBuf::from(&heard[..2]).join(heard)].starts_with(b"RIFF"));
+    assert_eq!(archive.search("media:kept").len(), carriers);
+    assert_eq!(archive.search("media:missing").len(), 0);
+
+    // Again changes nothing.
+    let (before, digest) = (vault(&archive), archive.digest());
+    assert_eq!(get(&archive, &[]).json()["bytes"], 0);
+    assert_eq!(
+        (vault(&archive), list(&archive), archive.digest()),
+        (before, listed, digest)
+    );
+}
+
+#[test]
+fn each_fault_ends_in_the_state_that_names_it_and_a_second_chance_mends_it() {
+    let scratch = tempfile::tempdir().expect("a scratch folder");
+    let corpus = Corpus::generate(scratch.path(), 600, 12);
+    let archive = program().archive(&scratch.path().join("a"), &corpus);
+    archive.pull(&[0]);
+    // Messages with one file whose digest and size are announced, some of them of several chunks.
+    let announced: BTreeSet<u64> = corpus
+        .truth()
+        .iter()
+        .filter(|truth| {
+            truth.plaintext.contains("\"md5sum\":\"") && !truth.plaintext.contains("\"md5sum\":\"\"")
+        })
+        .map(|truth| truth.seq)
+        .collect();
+    let handles = handles(&corpus);
+    let mut single = handles
+        .iter()
+        .filter(|(seq, files)| files.len() == 1 && announced.contains(seq) && files[0].content.size > 10);
+    let mut next = |large: bool| {
+        let found = single
+            .find(|(_, files)| !large || files[0].content.size > CHUNK)
+            .expect("enough messages");
+        *found.0
+    };
+    let code = |code| Fault::Return {
+        code,
+        slice: String::new(),
+    };
+    let large = next(true);
+    let for_ever = [
+        (next(false), Fault::DigestMismatch, "differs"),
+        (next(false), Fault::NeverFinish, "refused"),
+        (next(false), Fault::EmptyChunk, "refused"),
+        (next(false), Fault::StuckCursor, "refused"),
+        (next(false), code(10010), "expired"),
+        (next(false), code(10005), "refused"),
+        (next(false), code(10002), "gone"),
+        (next(false), Fault::Segfault, "refused"),
+    ];
+    let passing = [
+        (next(false), Fault::DigestMismatch),
+        (next(false), Fault::NeverFinish),
+        (next(false), Fault::EmptyChunk),
+        (next(false), Fault::StuckCursor),
+        (next(false), code(10001)),
+        (next(false), code(10003)),
+        (next(false), code(10006)),
+        (next(false), Fault::Abort),
+        (next(false), Fault::Terminate),
+        (next(false), Fault::Exit { status: 3 }),
+        (next(false), Fault::Silent),
+        (next(false), Fault::Hang),
+        (next(false), Fault::Latency { ms: 300 }),
+        (next(false), Fault::Garbage { bytes: 5000 }),
+        (large, code(10001)),
+    ];
+    let mut faults = Faults::new();
+    for (seq, fault, _) in &for_ever {
+        faults = faults.with(Rule::media(fault.clone()).at_seq(*seq));
+    }
+    for (seq, fault) in &passing {
+        faults = faults.with(Rule::media(fault.clone()).at_seq(*seq).times(1));
+    }
+    corpus.misbehave(&faults);
+    let hurry = [
+        "--set",
+        "media.retry_limit=2",
+        "--set",
+        "pull.timeout_seconds=1",
+        "--set",
+        "sdk.deadline_grace_seconds=1",
+    ];
+    get(&archive, &hurry);
+
+    let listed = list(&archive);
+    let state = |seq: u64| {
+        let file = listed.iter().find(|file| file["seq"] == seq).expect("a file");
+        (file["state"].as_str().expect("a state"), file)
+    };
+    for (seq, fault, expected) in &for_ever {
+        assert_eq!(state(*seq).0, *expected, "{fault:?}: {}", state(*seq).1);
+        assert!(
+            !state(*seq).1["detail"].as_str().expect("a text").is_empty(),
+            "{fault:?} is not explained"
+        );
+    }
+    for (seq, fault) in &passing {
+        assert_eq!(state(*seq).0, "kept", "{fault:?}: {}", state(*seq).1);
+    }
+    assert_eq!(with_state(&listed, "kept").len(), listed.len() - for_ever.len());
+    sound(&archive, &listed);
+
+    // Search says the same, message by message.
+    for asked in [
+        "kept", "differs", "refused", "expired", "gone", "pending", "partial",
+    ] {
+        let expected: BTreeSet<u64> = with_state(&listed, asked)
+            .iter()
+            .filter_map(|file| file["seq"].as_u64())
+            .collect();
+        let found: BTreeSet<u64> = archive
+            .search(&format!("media:{asked}"))
+            .iter()
+            .filter_map(|hit| hit["seq"].as_u64())
+            .collect();
+        assert_eq!(found, expected, "media:{asked}");
+    }
+    assert_eq!(archive.search("media:missing").len(), for_ever.len() - 1);
+
+    // The server behaves again: whatever was concluded, a person may ask again.
+    corpus.behave();
+    for (seq, ..) in &for_ever {
+        let finished = archive.run([&GET[..], &[&seq.to_string()]].concat());
+        assert_eq!(finished.code, Some(0), "{}", finished.stderr);
+    }
+    let mended = list(&archive);
+    assert_eq!(with_state(&mended, "kept").len(), mended.len());
+    assert_eq!(archive.search("media:missing").len(), 0);
+}
+
+/// A company that WeCom refuses as a whole loses no file and no time on each.
+#[test]
+fn what_an_operator_must_mend_ends_the_pass_and_no_file() {
+    let scratch = tempfile::tempdir().expect("a scratch folder");
+    let corpus = Corpus::generate(scratch.path(), 100, 13);
+    let archive = program().archive(&scratch.path().join("a"), &corpus);
+    archive.pull(&[0]);
+    let code = Fault::Return {
+        code: 10009,
+        slice: String::new(),
+    };
+    corpus.misbehave(&Faults::new().with(Rule::media(code)));
+    let finished = archive.run(GET);
+    assert_eq!(finished.code, Some(1), "{}", finished.stdout);
+    assert!(
+        finished.stderr.contains("10009") && finished.stderr.contains("hint"),
+        "{}",
+        finished.stderr
+    );
+    let listed = list(&archive);
+    assert_eq!(with_state(&listed, "pending").len(), listed.len());
+    assert!(listed.iter().all(|file| file["attempts"] == 0));
+    corpus.behave();
+    get(&archive, &[]);
+    let listed = list(&archive);
+    assert_eq!(with_state(&listed, "kept").len(), listed.len());
+}
+
+/// `kill -9` of the whole program while it fetches, again and again; what is left in the end is what an undisturbed run
+/// leaves, byte for byte, and nothing else.
+#[test]
+fn killed_at_random_moments_it_ends_with_the_same_vault() {
+    let scratch = tempfile::tempdir().expect("a scratch folder");
+    let corpus = Corpus::generate(scratch.path(), 600, 14);
+    let calm = program().archive(&scratch.path().join("calm"), &corpus);
+    calm.pull(&[0]);
+    get(&calm, &[]);
+    let (expected, states) = (vault(&calm), list(&calm));
+
+    let rounds: u32 = std::env::var("SHIGUAN_KILL_SEEDS")
+        .ok()
+        .and_then(|text| text.parse().ok())
+        .map_or(24, |seeds: u32| seeds * 24);
+    let fresh = |number: usize| {
+        corpus.behave();
+        let archive = program().archive(&scratch.path().join(format!("disturbed-{number}")), &corpus);
+        archive.pull(&[0]);
+        // Slow enough to be in the middle of something, and a little of what goes wrong besides.
+        let busy = Fault::Return {
+            code: 10001,
+            slice: String::new(),
+        };
+        corpus.misbehave(
+            &Faults::new()
+                .with(Rule::media(Fault::Latency { ms: 60 }))
+                .with(Rule::media(busy).at_call(5).times(20))
+                .with(Rule::media(Fault::Segfault).at_call(9).times(10)),
+        );
+        archive
+    };
+    let mut chance = ChaCha8Rng::seed_from_u64(14);
+    let (mut kills, mut left_begun) = (0, 0);
+    let mut disturbed = vec![fresh(0)];
+    while kills < rounds {
+        let archive = disturbed.last().expect("one");
+        let begun = || !files_under(&media_folder(archive).join(".begun")).is_empty();
+        let was_begun = begun();
+        let more = ["--set", "media.retry_limit=1000", "--set", "media.children=2"];
+        let mut fetching = archive.start([&GET[..], &more].concat());
+        // However busy the machine: it has got to its files, and the kill comes at any moment from there.
+        let until = Instant::now() + Duration::from_secs(20);
+        while (was_begun || !begun())
+            && fetching.try_wait().expect("a status").is_none()
+            && Instant::now() < until
+        {
+            std::thread::sleep(Duration::from_millis(2));
+            if was_begun && Instant::now() + Duration::from_millis(19_800) > until {
+                break;
+            }
+        }
+        std::thread::sleep(Duration::from_millis(u64::from(chance.next_u32() % 120)));
+        if fetching.try_wait().expect("a status").is_none() {
+            fetching.kill().expect("a living program");
+            kills += 1;
+        }
+        fetching.wait().expect("an end");
+        left_begun += u32::from(begun());
+        let listed = list(archive);
+        if !listed.is_empty() && with_state(&listed, "kept").len() == listed.len() {
+            // This one got to its end in spite of everything; the next kills are another's.
+            assert!(disturbed.len() < 20, "{kills} kills only");
+            disturbed.push(fresh(disturbed.len()));
+        }
+    }
+    assert!(left_begun > 0, "never killed while something lay begun");
+    corpus.behave();
+    let content = |files: &[Value]| -> Vec<Value> {
+        files
+            .iter()
+            .map(|file| serde_json::json!([file["seq"], file["ord"], file["state"], file["sha256"]]))
+            .collect()
+    };
+    for archive in &disturbed {
+        get(archive, &[]);
+        assert_eq!(vault(archive), expected, "after {kills} kills");
+        assert_eq!(content(&list(archive)), content(&states));
+    }
+}
+
+/// Goes on from the place another process reached, and does not ask for what is there.
+#[test]
+fn a_large_file_is_gone_on_with_by_the_next_process() {
+    let scratch = tempfile::tempdir().expect("a scratch folder");
+    let (archive, corpus, bytes) = one_file(scratch.path(), "film.mp4", 40 * CHUNK as usize + 7);
+    archive.pull(&[0]);
+    // Each chunk takes a while; the program is asked to stop in the middle.
+    corpus.misbehave(&Faults::new().with(Rule::media(Fault::Latency { ms: 150 })));
+    let mut first = archive.start(GET);
+    let begun = || {
+        files_under(&media_folder(&archive).join(".begun"))
+            .values()
+            .map(Vec::len)
+            .max()
+            .unwrap_or(0)
+    };
+    let until = Instant::now() + Duration::from_secs(60);
+    while begun() < 8 * CHUNK as usize && Instant::now() < until {
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let asked = std::process::Command::new("kill")
+        .args(["-TERM", &first.id().to_string()])
+        .status();
+    assert!(asked.expect("kill starts").success());
+    first.wait().expect("an end");
+    let reached = list(&archive)[0].clone();
+    assert_eq!(reached["state"], "partial", "{reached}");
+    let offset = reached["offset"].as_u64().expect("an offset");
+    assert!(offset >= 8 * CHUNK && offset < bytes.len() as u64, "{offset}");
+    assert_eq!(archive.search("media:partial").len(), 1);
+
+    // The beginning of the file is not given out any more: whoever asks for it gets nothing.
+    let left = (bytes.len() as u64 - offset).div_ceil(CHUNK);
+    corpus.misbehave(
+        &Faults::new().with(
+            Rule::media(Fault::Return {
+                code: 10005,
+                slice: String::new(),
+            })
+            .at_call(left + 1..=left + 1000),
+        ),
+    );
+    get(&archive, &[]);
+    let kept = list(&archive)[0].clone();
+    assert_eq!(
+        (&kept["state"], &kept["sha256"]),
+        (&"kept".into(), &hex(&Sha256::digest(&bytes)).into())
+    );
+    sound(&archive, &[kept]);
+}
+
+/// An archive of one message with one file of so many bytes.
+fn one_file(scratch: &Path, name: &str, size: usize) -> (Archive, Corpus, Vec<u8>) {
+    let mut bytes = vec![0; size];
+    ChaCha8Rng::seed_from_u64(size as u64).fill_bytes(&mut bytes);
+    let handle = "aGFuZGxlIG9mIGEgZmlsZSB0aGF0IGEgdGVzdCBtYWRl";
+    let corpus = letters(scratch, &[(name, handle, &bytes)]);
+    (
+        program().archive(&scratch.join("archive"), &corpus),
+        corpus,
+        bytes,
+    )
+}
+
+/// A corpus with a message for each of these files.
+fn letters(scratch: &Path, files: &[(&str, &str, &[u8])]) -> Corpus {
+    let plain = scratch.join("plain");
+    fs::create_dir(&plain).expect("a folder");
+    for (number, (name, handle, bytes)) in files.iter().enumerate() {
+        let message = serde_json::json!({
+            "msgid": format!("{number}_1700000000000"), "action": "send", "from": "a", "tolist": ["b"], "roomid": "",
+            "msgtime": 1_700_000_000_000_i64 + number as i64, "msgtype": "file",
+            "file": {"sdkfileid": handle, "md5sum": "", "filename": name, "fileext": "", "filesize": bytes.len()},
+        });
+        fs::write(plain.join(format!("{number:03}.json")), message.to_string()).expect("a file");
+    }
+    let corpus = Corpus::seal(&plain, scratch);
+    for (_, handle, bytes) in files {
+        store_media(&corpus.path, handle, bytes).expect("a file");
+    }
+    corpus
+}
+
+#[test]
+fn copies_have_harmless_names_and_a_manifest_that_proves_them() {
+    let scratch = tempfile::tempdir().expect("a scratch folder");
+    let files: [(&str, &str, &[u8]); 5] = [
+        (
+            "../../../../tmp/昨天的报价.pdf",
+            "aGFuZGxlIDEgICAgICAgICAg",
+            b"%PDF-1.7\none",
+        ),
+        ("..", "aGFuZGxlIDIgICAgICAgICAg", b"%PDF-1.7\ntwo"),
+        ("/etc/passwd", "aGFuZGxlIDMgICAgICAgICAg", b"root"),
+        ("same.txt", "aGFuZGxlIDQgICAgICAgICAg", b"same"),
+        ("same.txt", "aGFuZGxlIDUgICAgICAgICAg", b"same"),
+    ];
+    let corpus = letters(scratch.path(), &files);
+    let archive = program().archive(&scratch.path().join("archive"), &corpus);
+    archive.pull(&[0]);
+    get(&archive, &[]);
+    assert_eq!(vault(&archive).len(), 4, "equal files are kept once");
+    let to = scratch.path().join("out");
+    let to_text = to.to_str().expect("a path").to_owned();
+    let finished = archive.run(["media", "export", "has:media", "--to", &to_text]);
+    assert_eq!(finished.code, Some(0), "{}", finished.stderr);
+
+    let copies = files_under(&to);
+    let names: Vec<String> = copies
+        .keys()
+        .map(|path| path.to_string_lossy().into_owned())
+        .collect();
+    assert_eq!(copies.len(), 6, "{names:?}");
+    assert!(
+        fs::read_dir(&to)
+            .expect("a folder")
+            .all(|entry| entry.expect("an entry").path().is_file())
+    );
+    assert!(
+        names.iter().any(|name| name.ends_with("_tmp_昨天的报价.pdf")),
+        "{names:?}"
+    );
+    let manifest = String::from_utf8(copies[Path::new("manifest.jsonl")].clone()).expect("text");
+    for (line, (_, handle, bytes)) in manifest.lines().zip(&files) {
+        let line: Value = serde_json::from_str(line).expect("JSON");
+        let copy = &copies[Path::new(line["copy"].as_str().expect("a name"))];
+        assert_eq!(copy, bytes);
+        assert_eq!(line["sha256"], hex(&Sha256::digest(bytes)));
+        assert!(line["seq"].is_u64() && line["msgid"].is_string() && line["md5"].is_string());
+        assert!(!manifest.contains(handle), "a handle is as good as the file");
+    }
+    // A folder that holds something is not written into.
+    assert_eq!(
+        archive.run(["media", "export", "1", "--to", &to_text]).code,
+        Some(2)
+    );
+    // Bytes that changed in the vault are found out and not given out as what they were.
+    let damaged = hex(&Sha256::digest(b"root"));
+    fs::write(media_folder(&archive).join(&damaged[..2]).join(&damaged), b"ROOT").expect("written");
+    let again = scratch.path().join("again");
+    let finished = archive.run(["media", "export", "3", "--to", again.to_str().expect("a path")]);
+    assert_eq!(finished.code, Some(1), "{}", finished.stdout);
+    assert_eq!(files_under(&again).len(), 1, "only the manifest");
+}
+
+/// While files crawl, messages go on as if there were none; and `run` fetches by itself.
+#[test]
+fn files_are_never_in_the_way_of_messages() {
+    let scratch = tempfile::tempdir().expect("a scratch folder");
+    let corpus = Corpus::generate(scratch.path(), 2_000, 15);
+    corpus.misbehave(&Faults::new().with(Rule::media(Fault::Latency { ms: 400 })));
+    let archive = program().archive(&scratch.path().join("a"), &corpus);
+    let began = Instant::now();
+    let mut staying = archive.start(["run"]);
+    let limit = Duration::from_secs(60);
+    let wait_for = |what: &str, holds: &dyn Fn() -> bool| {
+        while !holds() {
+            assert!(began.elapsed() < limit, "{what} did not come");
+            std::thread::sleep(Duration::from_millis(100));
+        }
+    };
+    let database = archive.dir.join("data").join("archive.db");
+    wait_for("an archive", &|| {
+        database.exists() && archive.run(["stats"]).code == Some(0)
+    });
+    wait_for("the messages", &|| archive.stats()["opened"] == 2_000);
+    wait_for("the first files", &|| !archive.search("media:kept").is_empty());
+    let listed = list(&archive);
+    assert!(
+        with_state(&listed, "kept").len() < listed.len(),
+        "files were to take far longer than the messages"
+    );
+    let asked = std::process::Command::new("kill")
+        .args(["-TERM", &staying.id().to_string()])
+        .status();
+    assert!(asked.expect("kill starts").success());
+    assert!(staying.wait().expect("an end").success());
+    corpus.behave();
+    get(&archive, &[]);
+    let listed = list(&archive);
+    assert_eq!(with_state(&listed, "kept").len(), listed.len());
+    sound(&archive, &listed);
+}
+
+/// A record that could not be opened when files were looked for brings its files when it opens.
+#[test]
+fn files_of_messages_that_open_late_are_found() {
+    let scratch = tempfile::tempdir().expect("a scratch folder");
+    let corpus = Corpus::generate(scratch.path(), 300, 16);
+    let archive = program().archive(&scratch.path().join("a"), &corpus);
+    let keys = archive.dir.join("keys").join("mock");
+    let keys = if keys.exists() {
+        keys
+    } else {
+        corpus.path.join("keys")
+    };
+    let (key, aside) = (keys.join("v2.pem"), keys.join("v2.pem.aside"));
+    fs::rename(&key, &aside).expect("a second key version");
+    archive.pull(&[3]);
+    get(&archive, &[]);
+    let before = list(&archive).len();
+    fs::rename(&aside, &key).expect("back");
+    assert_eq!(archive.run(["retry"]).code, Some(0));
+    assert!(!archive.search("media:pending").is_empty());
+    get(&archive, &[]);
+    let listed = list(&archive);
+    let expected: usize = handles(&corpus).values().map(Vec::len).sum();
+    assert!(before < expected, "both versions carry files");
+    assert_eq!(listed.len(), expected);
+    assert_eq!(archive.search("media:missing").len(), 0);
+    sound(&archive, &listed);
+}
