@@ -5,7 +5,8 @@
 use super::{Desk, Error, Window};
 use crate::{
     alert::{
-        Failing, Incident, Look, Notice, Pace, Refused, Sign, Signs, TargetState, WindowSign, due, tend,
+        Expiring, Failing, Incident, Look, Notice, Pace, Refused, Sign, Signs, TargetState, WindowSign, due,
+        tend,
     },
     events,
     ids::Millis,
@@ -30,13 +31,22 @@ pub fn is_about_service(code: i64) -> bool {
     SERVICE.contains(&code)
 }
 
-/// What the books say about a company.
-pub async fn look(desk: &Desk, company: &str, now: Millis) -> Result<Signs, Error> {
-    let name = company.to_owned();
-    Ok(desk.ask(move |store| signs(store, name, now)).await??)
+/// When a file that is not fetched is in danger.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Files {
+    /// For so long after it was sent WeCom is expected to have it.
+    pub deadline_ms: i64,
+    /// With so much of it left, people are told.
+    pub left_ms: i64,
 }
 
-fn signs(reader: &Reader, company: String, now: Millis) -> Result<Signs> {
+/// What the books say about a company; without `files` nothing about those.
+pub async fn look(desk: &Desk, company: &str, files: Option<Files>, now: Millis) -> Result<Signs, Error> {
+    let name = company.to_owned();
+    Ok(desk.ask(move |store| signs(store, name, files, now)).await??)
+}
+
+fn signs(reader: &Reader, company: String, files: Option<Files>, now: Millis) -> Result<Signs> {
     let mut signs = Signs {
         company,
         ..Signs::default()
@@ -78,6 +88,14 @@ fn signs(reader: &Reader, company: String, now: Millis) -> Result<Signs> {
     };
     signs.waiting = Sign::Seen(count(None));
     signs.poison = Sign::Seen(count(Some(Reason::Poison)));
+    if let Some(files) = files {
+        let before = Millis(now.0 - files.deadline_ms + files.left_ms);
+        let (count, oldest) = reader.media_unfetched(id, before)?;
+        signs.media = Sign::Seen(Expiring {
+            files: count,
+            soonest: oldest.map(|since| Millis(since.0 + files.deadline_ms)),
+        });
+    }
     signs.consent = Sign::Seen(reader.consent_refused(id, now)?);
     Ok(signs)
 }

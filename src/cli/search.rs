@@ -143,7 +143,7 @@ impl<'a> View<'a> {
             .collect();
         let messages = read.iter().map(|(company, message)| (*company, message));
         self.names.look(self.reader, messages, everybody)?;
-        Ok(self.consents.prime(self.reader, hits)?)
+        self.consents.prime(self.reader, hits)
     }
 
     fn count(&self, filter: &Filter, as_json: bool) -> Result<Exit, Failure> {

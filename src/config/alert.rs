@@ -26,6 +26,8 @@ pub struct Alert {
     pub pull_failing_minutes: u32,
     /// Hours left of WeCom's five days.
     pub window_hours_left: u32,
+    /// Hours left until WeCom lets go of a file.
+    pub media_hours_left: u32,
     /// Waiting records that are nothing to tell yet.
     pub waiting_above: u64,
     /// `[alert.to.NAME]`, by name.
@@ -98,6 +100,7 @@ impl Resolver<'_> {
             most_per_hour: number("most_per_hour") as u32,
             pull_failing_minutes: number("pull_failing_minutes") as u32,
             window_hours_left: number("window_hours_left") as u32,
+            media_hours_left: number("media_hours_left") as u32,
             waiting_above: number("waiting_above"),
             targets: Vec::new(),
         };

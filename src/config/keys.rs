@@ -429,6 +429,8 @@ pub const KEYS: &[Key] = &[
     key(Alert, "window_hours_left", from(1, 119),
         "Tell when so little is left of the five days after which WeCom deletes what the archive lacks.")
         .whole(48, "hours"),
+    key(Alert, "media_hours_left", from(1, 720),
+        "Tell when a file that is not fetched has so little left of `media.deadline_days`.").whole(24, "hours"),
     key(Alert, "waiting_above", from(0, 1_000_000_000),
         "Tell when more records than this are kept and cannot be opened.").whole(100, "records"),
 

@@ -240,7 +240,7 @@ impl Parser<'_> {
                 Ok(Some(key))
             }
             Some(':') if rest[0].is_ascii_alphabetic() && !address => {
-                let hint = nearest(&key, &KEYS);
+                let hint = nearest(&key, KEYS);
                 Err(self.error(
                     self.at,
                     format!("there is no key `{key}:`; {hint} To look for the text, quote it"),

@@ -265,6 +265,54 @@ fn one_incident_is_one_message_over_many_pulls_and_one_all_clear() {
 }
 
 #[test]
+fn files_that_nobody_fetches_and_refused_consent_are_told() {
+    let bench = Bench::new();
+    let pull = |messages: &[Value]| -> Vec<String> {
+        let folder = tempfile::tempdir_in(bench.folder.path())
+            .expect("a folder")
+            .keep();
+        let from = folder.join("messages");
+        fs::create_dir(&from).expect("a folder");
+        for (nth, message) in messages.iter().enumerate() {
+            fs::write(from.join(format!("{nth}.json")), message.to_string()).expect("a message");
+        }
+        let corpus = Corpus::seal(&from, &folder);
+        let mut lines = String::new();
+        for key in ["mock_corpus", "keys"] {
+            let path = match key {
+                "keys" => corpus.path.join("keys"),
+                _ => corpus.path.clone(),
+            };
+            lines += &format!("company.mock.{key}={}\n", path.display());
+        }
+        let set: Vec<&str> = lines.lines().collect();
+        assert_eq!(bench.pull(&set).code, Some(0));
+        let open = bench.listed().into_iter().filter(|one| one["open"] == true);
+        open.map(|one| one["kind"].as_str().expect("a kind").to_owned())
+            .collect()
+    };
+    let guest = "wmAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+    let message = |kind: &str, content: Value| {
+        json!({"msgid": format!("{kind}_external"), "action": "send", "from": guest, "tolist": ["lisi"], "roomid": "",
+               "msgtime": 1_750_000_000_000_i64, "msgtype": kind, kind: content})
+    };
+    let said = message("text", json!({"content": "在吗"}));
+    let picture = message("image", json!({"md5sum": "", "filesize": 9, "sdkfileid": "abc"}));
+    let refused = message(
+        "disagree",
+        json!({"userid": guest, "disagree_time": 1_750_000_000_000_i64}),
+    );
+    // The window is over as well: messages of last year came only now.
+    assert_eq!(pull(std::slice::from_ref(&said)), Vec::<String>::new());
+    let told = pull(&[said.clone(), picture.clone()]);
+    assert_eq!(told, ["media_expiring"]);
+    assert_eq!(
+        pull(&[said, picture, refused]),
+        ["media_expiring", "consent_refused"]
+    );
+}
+
+#[test]
 fn what_comes_and_goes_within_the_calm_is_one_incident() {
     let bench = Bench::new();
     for set in [

@@ -171,8 +171,12 @@ impl Duty {
             &rules,
             now,
         )];
+        let files = config.media.enabled.then(|| archived::Files {
+            deadline_ms: i64::from(config.media.deadline_days) * 24 * 3_600_000,
+            left_ms: i64::from(config.alert.media_hours_left) * 3_600_000,
+        });
         for company in &self.companies {
-            let mut signs = archived::look(&self.desk, company, now).await?;
+            let mut signs = archived::look(&self.desk, company, files, now).await?;
             self.extra.complete(&mut signs);
             looks.push(judge(&signs, &rules, now));
         }

@@ -103,7 +103,7 @@ pub(in crate::cli) fn is_enabled(company: &Company) -> bool {
     )
 }
 
-pub(super) fn options(company: &Company) -> ConsentOptions {
+pub(in crate::cli) fn options(company: &Company) -> ConsentOptions {
     ConsentOptions {
         refresh_ms: i64::from(company.consent.refresh_hours) * 3_600_000,
         calls: company.consent.calls_per_pass as usize,

@@ -4,9 +4,12 @@
 use sdk_mock::generate::Plan;
 use wecom_mock::{Town, WeCom, town};
 
-use super::super::{context::Context, directory::settings, outcome::Failure, render, search::View, signals};
+use super::super::{
+    consent, context::Context, directory::settings, outcome::Failure, render, search::View, signals,
+};
 use crate::{
-    archive::{self, Directory, Pass},
+    archive::{self, ConsentPass, Directory, Pass},
+    consent::Standing,
     directory::{Access, Client, Credential, Options},
     people::{Aspect, Class},
     secret::Secret,
@@ -21,7 +24,7 @@ const ARCHIVE: &str = "demo-archive";
 const APP: &str = "demo-app";
 
 /// Starts the stand-in, asks it about everybody, and lets it end.
-pub(super) fn ask(context: &Context, plan: &Plan) -> Result<Pass, Failure> {
+pub(super) fn ask(context: &Context, plan: &Plan) -> Result<(Pass, ConsentPass), Failure> {
     let company = context.companies(None)?[0];
     let server = WeCom::start();
     server
@@ -45,6 +48,7 @@ pub(super) fn ask(context: &Context, plan: &Plan) -> Result<Pass, Failure> {
         client: Client::new(options, access)?,
         ..settings(context, company)?
     };
+    let client = directory.client.clone();
     let desk = context.desk()?;
     let whole = context.runtime()?.block_on(async {
         let stop = signals::stop()?;
@@ -58,16 +62,25 @@ pub(super) fn ask(context: &Context, plan: &Plan) -> Result<Pass, Failure> {
             whole.refused += pass.refused;
             whole.failure = pass.failure;
             if over {
-                return Ok::<_, Failure>(whole);
+                break;
             }
         }
+        let (name, corpid) = (company.name.clone(), company.corpid.clone());
+        let id = desk.ask(move |store| store.company(&name, &corpid)).await??;
+        let options = consent::task::options(company);
+        let consents = archive::consent_pass(&desk, &client, id, options, &stop).await?;
+        Ok::<_, Failure>((whole, consents))
     })?;
     desk.close();
     Ok(whole)
 }
 
 /// What the directory told, and how messages look with it.
-pub(super) fn summary(reader: &Reader, context: &Context, pass: &Pass) -> Result<(), Failure> {
+pub(super) fn summary(
+    reader: &Reader,
+    context: &Context,
+    (pass, consents): &(Pass, ConsentPass),
+) -> Result<(), Failure> {
     let people = reader.headcount(None, Class::Person)?;
     let rooms = reader.headcount(None, Class::Room)?;
     println!(
@@ -75,6 +88,19 @@ pub(super) fn summary(reader: &Reader, context: &Context, pass: &Pass) -> Result
         render::number(people.known),
         render::number(rooms.known),
         render::number(pass.calls),
+    );
+    let standings: Vec<String> = Standing::ALL
+        .into_iter()
+        .map(|standing| {
+            let count = reader.count(&Filter::Consent(standing))?;
+            Ok(format!("{} {}", standing.as_str(), render::number(count)))
+        })
+        .collect::<Result<_, Failure>>()?;
+    println!(
+        "   consent  {} conversations asked about in {} calls; external messages: {}",
+        render::number(consents.answered + consents.failed),
+        render::number(consents.calls as u64),
+        standings.join(", "),
     );
     let view = View::new(context, reader, Vec::new());
     let mut out = anstream::AutoStream::auto(std::io::stdout().lock());

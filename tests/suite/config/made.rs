@@ -167,9 +167,10 @@ fn the_reference_file_arrives_in_the_sections() {
             alert.most_per_hour,
             alert.pull_failing_minutes,
             alert.window_hours_left,
+            alert.media_hours_left,
             alert.waiting_above,
         ),
-        (30, 60, 3600, 5, 10, 60, 7)
+        (30, 60, 3600, 5, 10, 60, 12, 7)
     );
     let targets: Vec<String> = alert.targets.iter().map(|target| format!("{target:?}")).collect();
     for (target, parts) in targets.iter().zip([

@@ -92,6 +92,23 @@ impl Reader {
         Ok(ids.map(|id| id.map(FileId)).collect::<Result<_, _>>()?)
     }
 
+    /// Files sent before then that are still to be fetched: how many, and when the first of them was sent.
+    pub fn media_unfetched(&self, company: CompanyId, before: Millis) -> Result<(u64, Option<Millis>)> {
+        let view = self.view()?;
+        let found = view
+            .prepare_cached(
+                "SELECT count(*), min(since) FROM media_file INDEXED BY media_file_due
+                 WHERE company = ? AND state < 2 AND since < ?",
+            )?
+            .query_row([company.0, before.0], |row| {
+                Ok((
+                    row.get::<_, i64>(0)?.unsigned_abs(),
+                    row.get::<_, Option<i64>>(1)?,
+                ))
+            })?;
+        Ok((found.0, found.1.map(Millis)))
+    }
+
     /// How many files are in which state; states without files are left out.
     pub fn media_counts(&self, company: Option<CompanyId>) -> Result<Vec<(MediaState, u64)>> {
         let view = self.view()?;

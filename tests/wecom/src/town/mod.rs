@@ -1,9 +1,10 @@
 //! A company as its directory shows it: values that tests change, and the answers that follow from them.
 //!
 //! One file per subject: `members` (with departments and tags of members), `customers` (with their tags), `rooms` (with
-//! robots and the list of recorded members). [`Town::open`] hangs all handlers on a server.
+//! robots and the list of recorded members), `consent`. [`Town::open`] hangs all handlers on a server.
 
 mod cast;
+mod consent;
 mod customers;
 mod members;
 mod rooms;
@@ -155,6 +156,7 @@ impl Town {
         members::open(self, server);
         customers::open(self, server);
         rooms::open(self, server);
+        consent::open(self, server);
     }
 
     fn on(
