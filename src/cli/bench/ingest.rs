@@ -221,12 +221,13 @@ pub(super) fn pull(global: &Global, args: &Args, scratch: &Scratch, name: &str) 
     let database = context.database();
     let reader = context.reader()?;
     Ok(Outcome {
+        // Before the whole commands, which also look for files and for whom to ask.
         files: files(&database)?,
+        disk: reader.disk_usage()?,
+        plaintext_bytes: reader.plaintext_bytes()?,
         idle_seconds: idle(&global)?,
         file_system: machine::file_system(&home),
         corpus_bytes: fs::metadata(scratch.corpus.join("chatdata.jsonl")).map_or(0, |file| file.len()),
-        disk: reader.disk_usage()?,
-        plaintext_bytes: reader.plaintext_bytes()?,
         database,
         args: args.clone(),
         tally,
@@ -275,11 +276,12 @@ fn undisturbed(context: &Context, args: &Args, corpus: &Path) -> Result<(Tally, 
     Ok((tally, seen))
 }
 
-/// Whole commands that find nothing new: start, children, one call, end.
+/// Whole commands that find nothing new: start, children, one call, end. One goes before that does not count: it looks through
+/// what the run above, which was no whole command, left to look through.
 fn idle(global: &Global) -> Result<Vec<f64>, Failure> {
     let program = std::env::current_exe()?;
     let mut times = Vec::new();
-    for _ in 0..IDLE_PULLS {
+    for counts in std::iter::once(false).chain([true; IDLE_PULLS]) {
         let began = Instant::now();
         let ended = Command::new(&program)
             .arg("--config")
@@ -293,7 +295,9 @@ fn idle(global: &Global) -> Result<Vec<f64>, Failure> {
                 "a pull that finds nothing new failed ({ended})"
             )));
         }
-        times.push(began.elapsed().as_secs_f64());
+        if counts {
+            times.push(began.elapsed().as_secs_f64());
+        }
     }
     times.sort_by(f64::total_cmp);
     Ok(times)

@@ -151,7 +151,7 @@ impl Step<'_> {
         let ids = self
             .tx
             .prepare_cached(
-                "SELECT l.record FROM consent_late l JOIN record r ON r.id = l.record
+                "SELECT l.record FROM consent_late l CROSS JOIN record r ON r.id = l.record
                  WHERE l.company = ? AND r.state = ? LIMIT ?",
             )?
             .query_map([self.company.0, OPENED, limit as i64], |row| row.get(0))?
