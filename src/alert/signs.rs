@@ -76,10 +76,15 @@ pub struct WindowSign {
 /// Files that will be gone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Expiring {
-    /// How many.
+    /// How many, counted to [`Expiring::MANY`].
     pub files: u64,
     /// When the first of them is gone.
     pub soonest: Option<Millis>,
+}
+
+impl Expiring {
+    /// Nobody needs to know it more exactly, and counting on may mean to read a million.
+    pub const MANY: u64 = 10_000;
 }
 
 /// The disk.

@@ -3,7 +3,7 @@
 use jiff::{Timestamp, tz::TimeZone};
 use serde_json::{Value, json};
 
-use super::{Alert, Incident, Kind, Notice, What};
+use super::{Alert, Expiring, Incident, Kind, Notice, What};
 use crate::{ids::Millis, message::Language};
 
 /// Bytes of a text message (wecom-api §3.1: longer ones are cut, in the middle of a character if need be).
@@ -228,9 +228,10 @@ impl Speech {
             ),
             Alert::MediaExpiring { files, soonest } => {
                 let soonest = soonest.map_or_else(|| "-".to_owned(), |at| self.time(at));
+                let least = if *files < Expiring::MANY { "" } else { "≥ " };
                 self.say(
-                    format!("{files} 个文件尚未下载，最早于 {soonest} 过期"),
-                    format!("{files} files are not fetched; the first is gone at {soonest}"),
+                    format!("{least}{files} 个文件尚未下载，最早于 {soonest} 过期"),
+                    format!("{least}{files} files are not fetched; the first is gone at {soonest}"),
                 )
             }
             Alert::ConsentRefused { pairs } => self.say(

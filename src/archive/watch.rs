@@ -90,7 +90,7 @@ fn signs(reader: &Reader, company: String, files: Option<Files>, now: Millis) ->
     signs.poison = Sign::Seen(count(Some(Reason::Poison)));
     if let Some(files) = files {
         let before = Millis(now.0 - files.deadline_ms + files.left_ms);
-        let (count, oldest) = reader.media_unfetched(id, before)?;
+        let (count, oldest) = reader.media_unfetched(id, before, Expiring::MANY)?;
         signs.media = Sign::Seen(Expiring {
             files: count,
             soonest: oldest.map(|since| Millis(since.0 + files.deadline_ms)),

@@ -6,19 +6,33 @@ use sha2::{Digest, Sha256};
 use super::super::{
     Reader, Store,
     codes::{HAS_MEDIA, OPENED},
+    land,
 };
 use crate::{message, store::Result};
 
-/// Name of the fact.
+/// Name of the fact that is the last record looked at.
 const WATERMARK: &str = "media_watermark";
+/// Name of the fact that is how many records were open when all had been looked at: as long as that is so, there is
+/// nothing to look at.
+const OPEN_THEN: &str = "media_open_then";
+
+fn fact(conn: &Connection, name: &str) -> Result<i64> {
+    let text: Option<String> = conn
+        .prepare_cached("SELECT value FROM fact WHERE name = ?")?
+        .query_row([name], |row| row.get(0))
+        .optional()?;
+    Ok(text.and_then(|text| text.parse().ok()).unwrap_or(0))
+}
+
+fn note(tx: &Transaction<'_>, name: &str, value: i64) -> Result<()> {
+    tx.prepare_cached("INSERT INTO fact (name, value) VALUES (?1, ?2) ON CONFLICT DO UPDATE SET value = ?2")?
+        .execute(params![name, value.to_string()])?;
+    Ok(())
+}
 
 /// The last record that was looked at.
 pub(super) fn watermark(conn: &Connection) -> Result<i64> {
-    let text: Option<String> = conn
-        .prepare_cached("SELECT value FROM fact WHERE name = ?")?
-        .query_row([WATERMARK], |row| row.get(0))
-        .optional()?;
-    Ok(text.and_then(|text| text.parse().ok()).unwrap_or(0))
+    fact(conn, WATERMARK)
 }
 
 impl Reader {
@@ -40,6 +54,10 @@ impl Store {
     /// many files were found, and whether there is more to look at.
     pub fn discover_media(&mut self, most: u32) -> Result<(u64, bool)> {
         let tx = self.begin()?;
+        let open = land::count(&tx, OPENED)? as i64;
+        if fact(&tx, OPEN_THEN)? == open {
+            return Ok((0, false));
+        }
         let from = watermark(&tx)?;
         let mut found = 0;
         // CROSS: the few unread ones lead; the planner, who knows no numbers, would read all records instead.
@@ -72,12 +90,12 @@ impl Store {
             }
         }
         if let Some((last, ..)) = next.last() {
-            tx.execute(
-                "INSERT INTO fact (name, value) VALUES (?1, ?2) ON CONFLICT DO UPDATE SET value = ?2",
-                params![WATERMARK, last.to_string()],
-            )?;
+            note(&tx, WATERMARK, *last)?;
         }
         let more = next.len() == most as usize || opened_since.len() == most as usize;
+        if !more {
+            note(&tx, OPEN_THEN, open)?;
+        }
         tx.commit()?;
         Ok((found, more))
     }

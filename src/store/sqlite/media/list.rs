@@ -92,15 +92,20 @@ impl Reader {
         Ok(ids.map(|id| id.map(FileId)).collect::<Result<_, _>>()?)
     }
 
-    /// Files sent before then that are still to be fetched: how many, and when the first of them was sent.
-    pub fn media_unfetched(&self, company: CompanyId, before: Millis) -> Result<(u64, Option<Millis>)> {
+    /// Files sent before then that are still to be fetched: how many, counted to `most`, and when the first of them was sent.
+    pub fn media_unfetched(
+        &self,
+        company: CompanyId,
+        before: Millis,
+        most: u64,
+    ) -> Result<(u64, Option<Millis>)> {
         let view = self.view()?;
         let found = view
             .prepare_cached(
-                "SELECT count(*), min(since) FROM media_file INDEXED BY media_file_due
-                 WHERE company = ? AND state < 2 AND since < ?",
+                "SELECT count(*), min(since) FROM (SELECT since FROM media_file INDEXED BY media_file_due
+                 WHERE company = ? AND state < 2 AND since < ? ORDER BY since LIMIT ?)",
             )?
-            .query_row([company.0, before.0], |row| {
+            .query_row([company.0, before.0, most.min(1 << 62) as i64], |row| {
                 Ok((
                     row.get::<_, i64>(0)?.unsigned_abs(),
                     row.get::<_, Option<i64>>(1)?,
