@@ -1,7 +1,7 @@
 //! Whether the archive holds what WeCom itself counted: per person and day.
 //!
 //! WeCom counts what members do with customers (获取「联系客户统计」数据) and what happens in customer groups
-//! (获取「群聊数据统计」数据). [`read_member`] and [`read_groups`] ask for those counts, [`compare`] lays the archive's own beside
+//! (获取「群聊数据统计」数据). [`read_member`] and [`read_groups`] ask for those counts, [`compare()`] lays the archive's own beside
 //! them and says why they may differ; what nothing explains is what somebody has to look into.
 //!
 //! What is compared:
