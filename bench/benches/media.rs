@@ -87,8 +87,13 @@ impl Scene {
             let mut download = Download::take_up(&beginning, 0, &Secret::default(), &announced, limits)
                 .await
                 .expect("begun");
+            let mut reaching = None;
             loop {
                 match download.step(port, &handle).await.expect("a chunk") {
+                    // As a pass does; what it then notes in the archive is not part of this.
+                    Step::More if download.worth_telling() => {
+                        reaching.replace(tokio::spawn(download.reach()));
+                    }
                     Step::More => {}
                     Step::Whole(whole) => {
                         assert_eq!(whole.bytes, size as u64);

@@ -20,7 +20,7 @@ use std::{
 use rand::Rng;
 use tokio::{
     sync::{self, watch},
-    task::{JoinSet, spawn_blocking},
+    task::{JoinHandle, JoinSet, spawn_blocking},
     time,
 };
 
@@ -202,6 +202,14 @@ struct Queue {
     busy: Vec<FileId>,
 }
 
+/// How the chunks of an attempt ended.
+enum Came {
+    Whole(Whole),
+    /// Somebody asked for it; nothing is wrong.
+    Stopped,
+    Fault(Fault),
+}
+
 struct Pass {
     desk: Desk,
     fetching: Fetching,
@@ -292,41 +300,54 @@ impl Pass {
             Ok(download) => download,
             Err(fault) => return self.failed(&task, None, fault).await,
         };
+        match self.chunks(port, &task, &mut download).await? {
+            Came::Whole(whole) => self.whole(&task, &download, whole, &announced).await,
+            Came::Stopped => self.leave(&task, &mut download).await,
+            Came::Fault(fault) => self.failed(&task, Some(download), fault).await,
+        }
+    }
+
+    /// Chunk after chunk. How far it is, is told on the way and beside it; when this returns, nothing is being told.
+    async fn chunks(
+        &self,
+        port: &mut source::Media,
+        task: &MediaTask,
+        download: &mut Download,
+    ) -> Result<Came, Error> {
         let mut tries = 0;
-        loop {
+        let mut telling: Option<JoinHandle<Result<(), Error>>> = None;
+        let came = loop {
             if self.over() {
-                return self.leave(&task, &mut download).await;
+                break Came::Stopped;
             }
             self.keep_pace().await;
             match download.step(port, &task.handle).await {
                 Ok(Step::More) => {
                     tries = 0;
-                    if download.worth_telling() {
-                        self.leave(&task, &mut download).await?;
+                    if download.worth_telling() && telling.as_ref().is_none_or(JoinHandle::is_finished) {
+                        told(telling.take()).await?;
+                        let reached = download.reach();
+                        telling = Some(tokio::spawn(tell(self.desk.clone(), task.id, reached)));
                     }
                 }
-                Ok(Step::Whole(whole)) => return self.whole(&task, &download, whole, &announced).await,
+                Ok(Step::Whole(whole)) => break Came::Whole(whole),
                 Err(fault) if tries < QUICK && (fault.is_passing() || matches!(fault, Fault::Deadly(_))) => {
                     self.pause(tries).await;
                     tries += 1;
                 }
-                Err(fault) => return self.failed(&task, Some(download), fault).await,
+                Err(fault) => break Came::Fault(fault),
             }
-        }
+        };
+        told(telling).await?;
+        Ok(came)
     }
 
     /// Notes what was reached.
     async fn leave(&self, task: &MediaTask, download: &mut Download) -> Result<(), Error> {
-        let (have, cursor) = download.reach().await.map_err(fault)?;
-        let file = task.id;
-        if have > 0 {
-            self.desk
-                .ask(move |store| store.media_reached(file, have, &cursor))
-                .await??;
-        } else {
-            vault::remove(download.path())?;
+        if download.have() == 0 {
+            return Ok(vault::remove(download.path())?);
         }
-        Ok(())
+        tell(self.desk.clone(), task.id, download.reach()).await
     }
 
     /// Everything came. Compared, converted, kept, noted: in this order, so that what is noted is there.
@@ -516,6 +537,29 @@ impl Pass {
             () = time::sleep(wait) => {}
             _ = stop.wait_for(|stop| *stop) => {}
         }
+    }
+}
+
+/// Notes how far a file is, once that much is safe on disk.
+async fn tell(
+    desk: Desk,
+    file: FileId,
+    reached: impl Future<Output = Result<(u64, Secret), Fault>> + Send,
+) -> Result<(), Error> {
+    let (have, cursor) = reached.await.map_err(fault)?;
+    desk.ask(move |store| store.media_reached(file, have, &cursor))
+        .await??;
+    Ok(())
+}
+
+async fn told(telling: Option<JoinHandle<Result<(), Error>>>) -> Result<(), Error> {
+    match telling {
+        None => Ok(()),
+        Some(telling) => telling.await.unwrap_or_else(|_| {
+            Err(Error::Worker(
+                "noting how far a file is ended unexpectedly".to_owned(),
+            ))
+        }),
     }
 }
 

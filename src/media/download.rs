@@ -1,22 +1,22 @@
 //! One file, chunk by chunk: into a beginning on disk, seen whole as it passes by.
 //!
-//! At any moment one chunk is in memory to be written and one is asked for. What was reached is told ([`Download::reach`])
-//! only after it is safe on disk, so whoever goes on from there, in whichever process, goes on from bytes that are there.
+//! The next chunk is asked for while those before it are written and digested (`sink`). What was reached is told
+//! ([`Download::reach`]) only after it is safe on disk, so whoever goes on from there, in whichever process, goes on from
+//! bytes that are there.
 
 use std::{
-    fs::{self, File, OpenOptions},
+    fs,
     future::Future,
-    io::{self, Read, Seek, Write},
+    io,
     path::{Path, PathBuf},
 };
 
-use md5::Md5;
-use sha2::{Digest as _, Sha256};
-use tokio::task::{JoinHandle, spawn_blocking};
+use tokio::task::spawn_blocking;
 
 use super::{
     Fault,
-    sniff::{HEAD, Sniffed, sniff},
+    sink::{Sink, joined},
+    sniff::Sniffed,
     vault::Digest,
 };
 use crate::{
@@ -102,7 +102,8 @@ impl Announced {
 #[derive(Debug)]
 pub struct Download {
     path: PathBuf,
-    desk: Desk,
+    /// Absent once a write failed, or the caller went away in the middle.
+    sink: Option<Sink>,
     /// Taken over from the port, written or being written.
     have: u64,
     cursor: String,
@@ -111,24 +112,6 @@ pub struct Download {
     told: u64,
     bound: u64,
     most: u64,
-}
-
-/// Who has the pen: nobody, or the thread that writes the last chunk.
-#[derive(Debug)]
-enum Desk {
-    Free(Box<Sink>),
-    Writing(JoinHandle<io::Result<Box<Sink>>>),
-    /// A write failed, or the caller went away in the middle.
-    Lost,
-}
-
-/// The beginning on disk and what is known of it.
-#[derive(Debug)]
-struct Sink {
-    file: File,
-    sha256: Sha256,
-    md5: Md5,
-    head: Vec<u8>,
 }
 
 impl Download {
@@ -147,11 +130,11 @@ impl Download {
             let path = path.to_owned();
             spawn_blocking(move || Sink::open(&path, have))
         };
-        let (sink, have) = joined(opened.await).map_err(|cause| disk(path, cause))?;
+        let (sink, have) = joined(opened).await.map_err(|cause| disk(path, cause))?;
         let expected = announced.size.filter(|size| *size > 0);
         Ok(Self {
             path: path.to_owned(),
-            desk: Desk::Free(Box::new(sink)),
+            sink: Some(sink),
             have,
             cursor: if have == 0 {
                 String::new()
@@ -204,22 +187,21 @@ impl Download {
         if have > self.bound {
             return Err(Fault::Nonsense("it goes on far beyond the announced size"));
         }
-        let mut sink = self.pen().await?;
+        let mut sink = self.sink.take().ok_or_else(|| self.lost())?;
         if chunk.finished {
-            let writing = spawn_blocking(move || {
-                sink.take(&chunk.data)?;
-                sink.file.sync_all()?;
-                Ok(sink)
-            });
-            let sink = joined(writing.await).map_err(|cause| disk(&self.path, cause))?;
+            let seen = sink.finish(chunk.data).await;
+            let (digest, sniffed) = seen.map_err(|cause| disk(&self.path, cause))?;
             self.last = self.have;
             self.have = have;
-            return Ok(Step::Whole(sink.whole(have)));
+            return Ok(Step::Whole(Whole {
+                digest,
+                bytes: have,
+                sniffed,
+            }));
         }
-        self.desk = Desk::Writing(spawn_blocking(move || {
-            sink.take(&chunk.data)?;
-            Ok(sink)
-        }));
+        let taken = sink.take(chunk.data).await;
+        taken.map_err(|cause| disk(&self.path, cause))?;
+        self.sink = Some(sink);
         self.have = have;
         self.cursor = chunk.next;
         Ok(Step::More)
@@ -235,91 +217,32 @@ impl Download {
         self.have - self.told >= REACH
     }
 
-    /// Makes what has come safe on disk, and says where to go on from.
-    pub async fn reach(&mut self) -> Result<(u64, Secret), Fault> {
-        let sink = self.pen().await?;
-        let syncing = spawn_blocking(move || {
-            sink.file.sync_data()?;
-            Ok(sink)
-        });
-        let sink = joined(syncing.await).map_err(|cause| disk(&self.path, cause))?;
-        self.desk = Desk::Free(sink);
+    /// Where to go on from, once what has come is safe on disk. It may go on coming meanwhile.
+    pub fn reach(&mut self) -> impl Future<Output = Result<(u64, Secret), Fault>> + Send + 'static {
+        let safe = self.sink.as_ref().map(Sink::safe).ok_or_else(|| self.lost());
+        let reached = (self.have, Secret::new(self.cursor.clone()));
+        let path = self.path.clone();
         self.told = self.have;
-        Ok((self.have, Secret::new(self.cursor.clone())))
-    }
-
-    async fn pen(&mut self) -> Result<Box<Sink>, Fault> {
-        match std::mem::replace(&mut self.desk, Desk::Lost) {
-            Desk::Free(sink) => Ok(sink),
-            Desk::Writing(writing) => joined(writing.await).map_err(|cause| disk(&self.path, cause)),
-            Desk::Lost => Err(disk(&self.path, io::Error::other("an earlier write failed"))),
+        async move {
+            safe?.await.map_err(|cause| disk(&path, cause))?;
+            Ok(reached)
         }
     }
-}
 
-impl Sink {
-    /// Opens the beginning and reads again what it holds; more than `have` is cut off, less is no beginning.
-    fn open(path: &Path, have: u64) -> io::Result<(Self, u64)> {
-        if let Some(folder) = path.parent() {
-            private_folder(folder)?;
-        }
-        let mut file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(path)?;
-        let there = file.metadata()?.len();
-        let have = if there < have { 0 } else { have };
-        file.set_len(have)?;
-        let mut sink = Self {
-            file: file.try_clone()?,
-            sha256: Sha256::new(),
-            md5: Md5::new(),
-            head: Vec::new(),
-        };
-        let mut buffer = vec![0; if have == 0 { 0 } else { 512 * 1024 }];
-        let mut left = have;
-        file.rewind()?;
-        while left > 0 {
-            let wanted = buffer.len().min(usize::try_from(left).unwrap_or(usize::MAX));
-            file.read_exact(&mut buffer[..wanted])?;
-            sink.see(&buffer[..wanted]);
-            left -= wanted as u64;
-        }
-        Ok((sink, have))
-    }
-
-    fn see(&mut self, data: &[u8]) {
-        let head = HEAD.saturating_sub(self.head.len()).min(data.len());
-        self.head.extend_from_slice(&data[..head]);
-        // Side by side: MD5 cannot be made faster by the processor, and on one thread would set the pace.
-        rayon::join(|| self.sha256.update(data), || self.md5.update(data));
-    }
-
-    fn take(&mut self, data: &[u8]) -> io::Result<()> {
-        self.file.write_all(data)?;
-        self.see(data);
-        Ok(())
-    }
-
-    fn whole(self, bytes: u64) -> Whole {
-        Whole {
-            digest: Digest {
-                sha256: self.sha256.finalize().into(),
-                md5: self.md5.finalize().into(),
-            },
-            bytes,
-            sniffed: sniff(&self.head),
-        }
+    fn lost(&self) -> Fault {
+        disk(&self.path, io::Error::other("an earlier write failed"))
     }
 }
 
 /// Sees a file that lies on disk as one that came.
 pub fn look(path: &Path) -> io::Result<Whole> {
-    let bytes = fs::metadata(path)?.len();
-    let (sink, have) = Sink::open(path, bytes)?;
-    Ok(sink.whole(have))
+    let (sink, bytes) = Sink::open(path, fs::metadata(path)?.len())?;
+    let (digest, sniffed) = sink.as_it_is()?;
+    Ok(Whole {
+        digest,
+        bytes,
+        sniffed,
+    })
 }
 
 /// Makes a folder, and those above it, for its owner only.
@@ -336,10 +259,6 @@ fn disk(path: &Path, cause: io::Error) -> Fault {
         what: path.display().to_string(),
         cause,
     }
-}
-
-fn joined<T>(done: Result<io::Result<T>, tokio::task::JoinError>) -> io::Result<T> {
-    done.unwrap_or_else(|_| Err(io::Error::other("the thread that writes ended unexpectedly")))
 }
 
 #[cfg(test)]

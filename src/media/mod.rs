@@ -12,13 +12,14 @@
 //!
 //! Enters: handles with what was announced about them, a chunk port, a folder or a bucket. Leaves: digests, types and
 //! [`Fault`]s as values; bytes in the vault.
-//! Must not know: SQL, messages, clocks, the terminal, what a company is. Only [`vault`] and the beginnings in
+//! Must not know: SQL, messages, clocks, the terminal, what a company is. Only [`vault`] and the beginnings of
 //! [`download`] touch files.
 
 pub mod download;
 mod fault;
 mod names;
 mod pace;
+mod sink;
 pub mod sniff;
 pub mod vault;
 pub mod voice;

@@ -1,12 +1,17 @@
 //! The loop against servers that behave and servers that do not.
 
-use std::collections::VecDeque;
+use std::{collections::VecDeque, io::Write as _};
 
+use md5::Md5;
 use proptest::prelude::*;
+use sdk_ffi::codes::Code;
+use sha2::{Digest as _, Sha256};
 
 use super::*;
-use crate::source::{Call, Error};
-use sdk_ffi::codes::Code;
+use crate::{
+    media::sniff::sniff,
+    source::{Call, Error},
+};
 
 const PLENTY: Limits = Limits { most: 1 << 30 };
 

@@ -1,0 +1,334 @@
+//! What is done with the bytes of a file as they come: written, and taken into both digests, each on a thread of its own.
+//!
+//! Enters: chunks in their order. Leaves: the digests, and word that what came is safe on disk. MD5 is a chain that no
+//! processor shortens and sets the pace of a large file, so nothing else may stand in its way: not the write, not the
+//! sync, not the wait for the next chunk. A file of one chunk, as most are, needs no threads and gets none.
+//!
+//! Must not know: where chunks come from, what was announced, what was told to whom.
+
+use std::{
+    fs::{File, OpenOptions},
+    future::Future,
+    io::{self, Read, Seek},
+    os::unix::fs::FileExt,
+    path::Path,
+    sync::Arc,
+};
+
+use md5::Md5;
+use sha2::{Digest as _, Sha256};
+use tokio::{
+    sync::{mpsc, watch},
+    task::{JoinHandle, spawn_blocking},
+};
+
+use super::{
+    download::private_folder,
+    sniff::{HEAD, Sniffed, sniff},
+    vault::Digest,
+};
+
+/// Chunks that may wait for a thread; with the one in its hands and the one being fetched, memory for a file stays at four.
+const QUEUE: usize = 2;
+/// Bytes read at a time of what lies on disk already.
+const AGAIN: usize = 512 * 1024;
+
+type Chunk = Arc<Vec<u8>>;
+
+/// A beginning on disk and what is known of it.
+#[derive(Debug)]
+pub(super) struct Sink {
+    file: Arc<File>,
+    /// Bytes handed over, on disk or on their way there.
+    have: u64,
+    head: Vec<u8>,
+    hands: Hands,
+}
+
+#[derive(Debug)]
+enum Hands {
+    /// Nothing came yet.
+    Idle(Box<Digests>),
+    Busy(Busy),
+    /// A thread ended early, or the caller went away in the middle.
+    Lost,
+}
+
+#[derive(Debug, Default)]
+struct Digests {
+    sha256: Sha256,
+    md5: Md5,
+}
+
+#[derive(Debug)]
+struct Busy {
+    writer: Lane<()>,
+    sha256: Lane<Sha256>,
+    md5: Lane<Md5>,
+    /// How far the writer is.
+    written: watch::Receiver<u64>,
+}
+
+/// One thread and the chunks on their way to it.
+#[derive(Debug)]
+struct Lane<T> {
+    chunks: mpsc::Sender<Chunk>,
+    done: JoinHandle<io::Result<T>>,
+}
+
+impl Sink {
+    /// Opens the beginning and reads again what it holds; more than `have` is cut off, less is no beginning.
+    /// Returns what is there.
+    pub(super) fn open(path: &Path, have: u64) -> io::Result<(Self, u64)> {
+        if let Some(folder) = path.parent() {
+            private_folder(folder)?;
+        }
+        let mut file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(path)?;
+        let there = file.metadata()?.len();
+        let have = if there < have { 0 } else { have };
+        file.set_len(have)?;
+        file.rewind()?;
+        let (mut head, mut digests) = (Vec::new(), Digests::default());
+        let mut buffer = vec![0; if have == 0 { 0 } else { AGAIN }];
+        let mut left = have;
+        while left > 0 {
+            let wanted = buffer.len().min(usize::try_from(left).unwrap_or(usize::MAX));
+            file.read_exact(&mut buffer[..wanted])?;
+            keep_head(&mut head, &buffer[..wanted]);
+            digests.take(&buffer[..wanted]);
+            left -= wanted as u64;
+        }
+        let sink = Self {
+            file: Arc::new(file),
+            have,
+            head,
+            hands: Hands::Idle(Box::new(digests)),
+        };
+        Ok((sink, have))
+    }
+
+    /// Hands a chunk over; waits only while too many are on their way.
+    pub(super) async fn take(&mut self, chunk: Vec<u8>) -> io::Result<()> {
+        keep_head(&mut self.head, &chunk);
+        let mut busy = match std::mem::replace(&mut self.hands, Hands::Lost) {
+            Hands::Idle(digests) => Busy::start(Arc::clone(&self.file), self.have, *digests),
+            Hands::Busy(busy) => busy,
+            Hands::Lost => return Err(lost()),
+        };
+        self.have += chunk.len() as u64;
+        busy.take(Arc::new(chunk)).await?;
+        self.hands = Hands::Busy(busy);
+        Ok(())
+    }
+
+    /// Hands the last chunk over, and returns once the whole file is safe on disk.
+    pub(super) async fn finish(mut self, chunk: Vec<u8>) -> io::Result<(Digest, Sniffed)> {
+        keep_head(&mut self.head, &chunk);
+        let digest = match std::mem::replace(&mut self.hands, Hands::Lost) {
+            Hands::Idle(mut digests) => {
+                let (file, at) = (self.file, self.have);
+                joined(spawn_blocking(move || {
+                    file.write_all_at(&chunk, at)?;
+                    digests.take(&chunk);
+                    file.sync_all()?;
+                    Ok(digests.end())
+                }))
+                .await?
+            }
+            Hands::Busy(mut busy) => {
+                busy.take(Arc::new(chunk)).await?;
+                busy.finish(self.file).await?
+            }
+            Hands::Lost => return Err(lost()),
+        };
+        Ok((digest, sniff(&self.head)))
+    }
+
+    /// Resolves when all that was handed over until now is safe on disk; more may be handed over meanwhile.
+    pub(super) fn safe(&self) -> impl Future<Output = io::Result<()>> + Send + 'static {
+        let (file, have) = (Arc::clone(&self.file), self.have);
+        let written = match &self.hands {
+            Hands::Idle(_) => Ok(None),
+            Hands::Busy(busy) => Ok(Some(busy.written.clone())),
+            Hands::Lost => Err(lost()),
+        };
+        async move {
+            if let Some(mut written) = written? {
+                written
+                    .wait_for(|written| *written >= have)
+                    .await
+                    .map_err(|_| lost())?;
+            }
+            joined(spawn_blocking(move || file.sync_data())).await
+        }
+    }
+
+    /// What lies on disk, without anything more to come.
+    pub(super) fn as_it_is(self) -> io::Result<(Digest, Sniffed)> {
+        match self.hands {
+            Hands::Idle(digests) => Ok((digests.end(), sniff(&self.head))),
+            _ => Err(lost()),
+        }
+    }
+}
+
+impl Busy {
+    fn start(file: Arc<File>, from: u64, digests: Digests) -> Self {
+        let (tell, written) = watch::channel(from);
+        let mut at = from;
+        let writer = Lane::start((), move |(), chunk| {
+            file.write_all_at(chunk, at)?;
+            at += chunk.len() as u64;
+            tell.send_replace(at);
+            Ok(())
+        });
+        Self {
+            writer,
+            sha256: Lane::start(digests.sha256, |digest, chunk| {
+                digest.update(chunk);
+                Ok(())
+            }),
+            md5: Lane::start(digests.md5, |digest, chunk| {
+                digest.update(chunk);
+                Ok(())
+            }),
+            written,
+        }
+    }
+
+    async fn take(&mut self, chunk: Chunk) -> io::Result<()> {
+        self.md5.take(&chunk).await?;
+        self.sha256.take(&chunk).await?;
+        self.writer.take(&chunk).await
+    }
+
+    async fn finish(self, file: Arc<File>) -> io::Result<Digest> {
+        let writer = self.writer;
+        let synced = async move {
+            writer.end().await?;
+            joined(spawn_blocking(move || file.sync_all())).await
+        };
+        let ((), sha256, md5) = tokio::try_join!(synced, self.sha256.end(), self.md5.end())?;
+        Ok(Digests { sha256, md5 }.end())
+    }
+}
+
+impl<T: Send + 'static> Lane<T> {
+    fn start(mut state: T, mut take: impl FnMut(&mut T, &[u8]) -> io::Result<()> + Send + 'static) -> Self {
+        let (chunks, mut coming) = mpsc::channel::<Chunk>(QUEUE);
+        let done = spawn_blocking(move || {
+            while let Some(chunk) = coming.blocking_recv() {
+                take(&mut state, &chunk)?;
+            }
+            Ok(state)
+        });
+        Self { chunks, done }
+    }
+
+    async fn take(&mut self, chunk: &Chunk) -> io::Result<()> {
+        if self.chunks.send(Arc::clone(chunk)).await.is_ok() {
+            return Ok(());
+        }
+        // It only stops before the end for a reason.
+        joined(&mut self.done).await.and(Err(lost()))
+    }
+
+    async fn end(self) -> io::Result<T> {
+        drop(self.chunks);
+        joined(self.done).await
+    }
+}
+
+impl Digests {
+    fn take(&mut self, data: &[u8]) {
+        rayon::join(|| self.sha256.update(data), || self.md5.update(data));
+    }
+
+    fn end(self) -> Digest {
+        Digest {
+            sha256: self.sha256.finalize().into(),
+            md5: self.md5.finalize().into(),
+        }
+    }
+}
+
+fn keep_head(head: &mut Vec<u8>, data: &[u8]) {
+    let wanted = HEAD.saturating_sub(head.len()).min(data.len());
+    head.extend_from_slice(&data[..wanted]);
+}
+
+/// What a thread came to; one that fell counts as a failed write.
+pub(super) async fn joined<T>(
+    done: impl Future<Output = Result<io::Result<T>, tokio::task::JoinError>>,
+) -> io::Result<T> {
+    done.await
+        .unwrap_or_else(|_| Err(io::Error::other("the thread that writes ended unexpectedly")))
+}
+
+fn lost() -> io::Error {
+    io::Error::other("an earlier write failed")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A disk that takes nothing: whoever hands chunks over, waits for them or ends the file gets to know it.
+    #[tokio::test]
+    async fn a_write_that_fails_is_told_and_nothing_is_called_safe() {
+        let scratch = tempfile::tempdir().expect("a folder");
+        let path = scratch.path().join("1");
+        std::fs::write(&path, b"").expect("written");
+        let unwritable = || Sink {
+            file: Arc::new(File::open(&path).expect("opened to read")),
+            have: 0,
+            head: Vec::new(),
+            hands: Hands::Idle(Box::default()),
+        };
+        assert!(unwritable().finish(vec![1; 10]).await.is_err());
+
+        let mut sink = unwritable();
+        sink.take(vec![1; 10]).await.expect("only handed over");
+        assert!(sink.safe().await.is_err());
+
+        let mut sink = unwritable();
+        let mut taken = Ok(());
+        for _ in 0..2 * QUEUE + 4 {
+            taken = taken.and(sink.take(vec![1; 10]).await);
+            tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+        }
+        assert!(taken.is_err());
+        assert!(sink.take(vec![1; 10]).await.is_err());
+        assert!(sink.finish(vec![1; 10]).await.is_err());
+    }
+
+    #[tokio::test]
+    async fn what_is_called_safe_is_there_while_more_comes() {
+        let scratch = tempfile::tempdir().expect("a folder");
+        let path = scratch.path().join("1");
+        let (mut sink, _) = Sink::open(&path, 0).expect("opened");
+        let chunk = |nth: u8| vec![nth; 70_000];
+        let mut all = Vec::new();
+        for nth in 0..20 {
+            sink.take(chunk(nth)).await.expect("taken");
+            all.extend(chunk(nth));
+            let (safe, there) = (sink.safe(), all.len());
+            if nth % 3 == 0 {
+                safe.await.expect("safe");
+                assert_eq!(std::fs::read(&path).expect("read")[..there], all);
+            }
+        }
+        let (digest, _) = sink.finish(b"end".to_vec()).await.expect("whole");
+        all.extend(b"end");
+        assert_eq!(std::fs::read(&path).expect("read"), all);
+        let (seen, bytes) = Sink::open(&path, all.len() as u64).expect("opened");
+        assert_eq!(bytes, all.len() as u64);
+        assert_eq!(seen.as_it_is().expect("seen").0, digest);
+        assert_eq!(digest.sha256, <[u8; 32]>::from(Sha256::digest(&all)));
+    }
+}
