@@ -398,10 +398,13 @@ fn states_are_shown_and_found_in_the_words_of_auditors() {
     assert!(nobody.stderr.contains("consent check"), "{}", nobody.stderr);
 }
 
-#[test]
-fn one_unknown_pair_of_many_costs_nobody_else_an_answer_and_unknown_words_are_kept() {
-    let external = |n: usize| format!("wm{n:030}");
-    let messages: Vec<Value> = (0..150)
+fn external(n: usize) -> String {
+    format!("wm{n:030}")
+}
+
+/// Ken writes to so many people, one message each.
+fn strangers(count: usize) -> Vec<Value> {
+    (0..count)
         .map(|n| {
             said(
                 &format!("m{n}_external"),
@@ -411,8 +414,12 @@ fn one_unknown_pair_of_many_costs_nobody_else_an_answer_and_unknown_words_are_ke
                 BEGIN + n as i64,
             )
         })
-        .collect();
-    let house = House::of(&messages);
+        .collect()
+}
+
+#[test]
+fn one_unknown_pair_of_many_costs_nobody_else_an_answer_and_unknown_words_are_kept() {
+    let house = House::of(&strangers(150));
     house.archive.pull(&[0]);
     let (bad, silent, odd, default) = (external(77), external(78), external(79), external(80));
     let odd_one = odd.clone();
@@ -828,19 +835,7 @@ fn run_asks_by_itself() {
 
 #[test]
 fn a_thousand_strangers_cost_few_calls_and_a_killed_check_loses_nothing() {
-    let strangers = 1_000;
-    let external = |n: usize| format!("wm{n:030}");
-    let mut messages: Vec<Value> = (0..strangers)
-        .map(|n| {
-            said(
-                &format!("m{n}_external"),
-                "ken",
-                &[&external(n)],
-                "",
-                BEGIN + n as i64,
-            )
-        })
-        .collect();
+    let mut messages = strangers(1_000);
     // Some say so themselves as well.
     messages.extend((0..50).map(|n| {
         let time = BEGIN - 9_000 + n as i64;

@@ -27,43 +27,25 @@ pub(in crate::store) struct Migration {
     pub sql: &'static str,
 }
 
+macro_rules! step {
+    ($number:literal, $name:literal, $file:literal) => {
+        Migration {
+            number: $number,
+            name: $name,
+            sql: include_str!(concat!("../../../migrations/sqlite/", $file)),
+        }
+    };
+}
+
 /// Every migration ever released.
 pub(in crate::store) const ALL: &[Migration] = &[
-    Migration {
-        number: 1,
-        name: "first",
-        sql: include_str!("../../../migrations/sqlite/0001_first.sql"),
-    },
-    Migration {
-        number: 2,
-        name: "index",
-        sql: include_str!("../../../migrations/sqlite/0002_index.sql"),
-    },
-    Migration {
-        number: 3,
-        name: "calls",
-        sql: include_str!("../../../migrations/sqlite/0003_calls.sql"),
-    },
-    Migration {
-        number: 4,
-        name: "people",
-        sql: include_str!("../../../migrations/sqlite/0004_people.sql"),
-    },
-    Migration {
-        number: 5,
-        name: "consent",
-        sql: include_str!("../../../migrations/sqlite/0005_consent.sql"),
-    },
-    Migration {
-        number: 6,
-        name: "media",
-        sql: include_str!("../../../migrations/sqlite/0006_media.sql"),
-    },
-    Migration {
-        number: 7,
-        name: "events",
-        sql: include_str!("../../../migrations/sqlite/0007_events.sql"),
-    },
+    step!(1, "first", "0001_first.sql"),
+    step!(2, "index", "0002_index.sql"),
+    step!(3, "calls", "0003_calls.sql"),
+    step!(4, "people", "0004_people.sql"),
+    step!(5, "consent", "0005_consent.sql"),
+    step!(6, "media", "0006_media.sql"),
+    step!(7, "events", "0007_events.sql"),
 ];
 
 /// The first migration after which bodies are packed and the index is built by the program.
