@@ -131,14 +131,17 @@ impl Sink {
         keep_head(&mut self.head, &chunk);
         let digest = match std::mem::replace(&mut self.hands, Hands::Lost) {
             Hands::Idle(mut digests) => {
-                let (file, at) = (self.file, self.have);
-                joined(spawn_blocking(move || {
+                let (file, at, chunk) = (self.file, self.have, Arc::new(chunk));
+                let same = Arc::clone(&chunk);
+                let written = spawn_blocking(move || {
                     file.write_all_at(&chunk, at)?;
-                    digests.take(&chunk);
-                    file.sync_all()?;
+                    file.sync_all()
+                });
+                let seen = spawn_blocking(move || {
+                    digests.take(&same);
                     Ok(digests.end())
-                }))
-                .await?
+                });
+                tokio::try_join!(joined(written), joined(seen))?.1
             }
             Hands::Busy(mut busy) => {
                 busy.take(Arc::new(chunk)).await?;
