@@ -12,7 +12,8 @@
 
 use std::{
     collections::VecDeque,
-    path::PathBuf,
+    io,
+    path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
 };
@@ -31,11 +32,12 @@ use crate::{
     media::{
         Announced, Download, Fault, Limits, Pace, Step, Vault,
         download::{self, Whole},
+        sniff::SILK,
         vault::{self, Turn},
         voice::{self, Playable},
     },
     secret::Secret,
-    source,
+    source::{self, Filter},
     store::contract::{Again, Content, Fetched, FileId, Later, MediaState, MediaTask},
 };
 
@@ -47,6 +49,8 @@ const DUE: usize = 64;
 const QUICK: u32 = 2;
 /// Times a file that comes whole is fetched before it is believed to be other than announced (finance-sdk §9).
 const DIFFERENT: u32 = 3;
+/// What decoding one voice may take in a program of the operator's.
+const DECODING: Duration = Duration::from_secs(60);
 /// The longest wait for a further attempt.
 const LONGEST_WAIT: Duration = Duration::from_secs(3600);
 
@@ -73,6 +77,8 @@ pub struct Fetching {
     pub limits: Limits,
     /// Shared by everybody who fetches for this company.
     pub pace: Arc<Pace>,
+    /// What decodes SILK, which this process does not.
+    pub silk: Option<Filter>,
 }
 
 /// What a pass did.
@@ -372,24 +378,7 @@ impl Pass {
             return self.later(task, later, Some(path)).await;
         }
         let heard = self.turn.beginning(-task.id.0);
-        let (playable, silent) = {
-            let (from, to) = (path.clone(), heard.clone());
-            let made = spawn_blocking(move || {
-                Ok(match voice::playable(whole.sniffed, &from, &to)? {
-                    Playable::AsIs => (None, String::new()),
-                    Playable::None(why) => (None, why.to_owned()),
-                    Playable::Made => (Some(download::look(&to)?), String::new()),
-                })
-            });
-            made.await
-                .unwrap_or_else(|_| Ok((None, "the decoder failed on it".to_owned())))
-                .map_err(|cause| {
-                    fault(Fault::Disk {
-                        what: heard.display().to_string(),
-                        cause,
-                    })
-                })?
-        };
+        let (playable, silent) = self.playable(&whole, &path, &heard).await?;
         let kept = async {
             if let Some(playable) = &playable {
                 self.fetching
@@ -428,6 +417,50 @@ impl Pass {
             Some(_) => MediaState::Differs,
         });
         Ok(())
+    }
+
+    /// A form of it that browsers play, at `to`; where there is none, why.
+    async fn playable(
+        &self,
+        whole: &Whole,
+        from: &Path,
+        to: &Path,
+    ) -> Result<(Option<Whole>, String), Error> {
+        let disk = |cause| {
+            fault(Fault::Disk {
+                what: to.display().to_string(),
+                cause,
+            })
+        };
+        if whole.sniffed == SILK
+            && let Some(program) = &self.fetching.silk
+        {
+            if let Err(error) = program.run(from, to, voice::MOST, DECODING).await {
+                return Ok((None, error.to_string()));
+            }
+        } else {
+            let (sniffed, from, to) = (whole.sniffed, from.to_owned(), to.to_owned());
+            let made = spawn_blocking(move || voice::playable(sniffed, &from, &to));
+            match made
+                .await
+                .unwrap_or(Ok(Playable::None(voice::FAILED)))
+                .map_err(disk)?
+            {
+                Playable::AsIs => return Ok((None, String::new())),
+                Playable::None(why) => return Ok((None, why.to_owned())),
+                Playable::Made => {}
+            }
+        }
+        let made = to.to_owned();
+        let seen = spawn_blocking(move || download::look(&made)).await;
+        let seen = seen
+            .unwrap_or_else(|error| Err(io::Error::other(error)))
+            .map_err(disk)?;
+        if !voice::is_wav(&seen) {
+            vault::remove(to)?;
+            return Ok((None, "what the decoder made is no WAV".to_owned()));
+        }
+        Ok((Some(seen), String::new()))
     }
 
     /// The attempt is over and the file is not here: tried again where that can help, named where it cannot.

@@ -263,6 +263,7 @@ impl Resolver<'_> {
             retry_backoff_ms: number("retry_backoff_ms"),
             max_file_mib: number("max_file_mib"),
             chunks_per_minute: number("chunks_per_minute") as u32,
+            silk_decoder: optional("silk_decoder"),
             bucket,
         }
     }

@@ -159,6 +159,8 @@ pub struct Media {
     pub max_file_mib: u64,
     /// Calls a minute; 0 means any number.
     pub chunks_per_minute: u32,
+    /// Program that turns SILK into WAV, with its arguments.
+    pub silk_decoder: Option<String>,
     /// The bucket in place of the folder.
     pub bucket: Option<MediaBucket>,
 }

@@ -18,8 +18,6 @@ pub const AMR: Sniffed = kind("audio/amr", "amr");
 pub const AMR_WB: Sniffed = kind("audio/amr-wb", "awb");
 /// Skype's old codec, with or without the byte that Tencent puts in front.
 pub const SILK: Sniffed = kind("audio/silk", "silk");
-/// What voices become.
-pub const WAV: Sniffed = kind("audio/wav", "wav");
 
 const UNKNOWN: Sniffed = kind("application/octet-stream", "");
 const TEXT: Sniffed = kind("text/plain", "txt");

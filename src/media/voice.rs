@@ -1,8 +1,8 @@
 //! Voices as browsers play them: AMR, narrow and wide band, becomes WAV.
 //!
 //! The original is what counts and is never touched; this is a second content beside it. What the decoder is fed comes
-//! from strangers, so a panic of it is caught and the voice then has no such form. SILK is recognised and not decoded:
-//! no memory-safe decoder of it was found.
+//! from strangers, so a panic of it is caught and the voice then has no such form. SILK is recognised and not decoded
+//! here: every decoder of it found is old C. A program of the operator's own may do it, in a process of its own.
 
 use std::{
     fs::{self, File},
@@ -16,10 +16,17 @@ use codec_core::{
     types::{CodecConfig, CodedFrame, FrameKind, VariableRateCodec},
 };
 
-use super::sniff::{AMR, AMR_WB, SILK, Sniffed};
+use super::{
+    download::Whole,
+    sniff::{AMR, AMR_WB, SILK, Sniffed},
+};
 
 /// Bytes of a recording that is decoded: more than five hours of AMR at its highest rate.
 const LONGEST: u64 = 32 << 20;
+/// Bytes of the form that browsers play: six hours at 24,000 samples a second.
+pub const MOST: u64 = 1 << 30;
+/// Why there is no such form when the decoder gave up.
+pub const FAILED: &str = "the decoder failed on it";
 /// Mode that stands for a gap before any speech.
 const FIRST_MODE: u8 = 0;
 
@@ -37,7 +44,9 @@ pub enum Playable {
 /// Writes the WAV form of the file at `from` to `to`, when it is of a sort that needs one. Blocks.
 pub fn playable(sniffed: Sniffed, from: &Path, to: &Path) -> io::Result<Playable> {
     if sniffed == SILK {
-        return Ok(Playable::None("SILK is not decoded"));
+        return Ok(Playable::None(
+            "SILK is not decoded unless media.silk_decoder names a program for it",
+        ));
     }
     if sniffed != AMR && sniffed != AMR_WB {
         return Ok(Playable::AsIs);
@@ -53,7 +62,7 @@ pub fn playable(sniffed: Sniffed, from: &Path, to: &Path) -> io::Result<Playable
             Ok(Playable::Made)
         }
         Ok(None) => Ok(Playable::None("no frame of it could be decoded")),
-        Err(_) => Ok(Playable::None("the decoder failed on it")),
+        Err(_) => Ok(Playable::None(FAILED)),
     }
 }
 
@@ -91,6 +100,11 @@ pub fn decode(data: &[u8]) -> Option<(u32, Vec<i16>)> {
         }
     }
     (!samples.is_empty()).then_some((rate, samples))
+}
+
+/// Whether a file that a decoder made is what was wanted of it.
+pub fn is_wav(made: &Whole) -> bool {
+    made.sniffed.mime == "audio/x-wav"
 }
 
 /// 16 bit, one channel.

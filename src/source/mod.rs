@@ -10,6 +10,8 @@
 //! A child's death is an ordinary event here (promise 3): it is classified, counted, its culprit is named by the
 //! marker file, everything else of the batch is done again, the culprit alone, and a second death makes it `poison`.
 //!
+//! A file that must not be decoded in this process goes through a program of the operator's own ([`Filter`]).
+//!
 //! Enters: [`Options`], sequence numbers, envelopes whose key is already opened. Leaves: sealed records, plaintext
 //! bytes, chunks, or an error sorted by who must act.
 //! Must not know: private keys, what a plaintext means, SQL, configuration files.
@@ -19,6 +21,7 @@ mod death;
 mod decrypt;
 mod diagnostics;
 mod error;
+mod filter;
 mod inspect;
 mod media;
 mod nursery;
@@ -33,6 +36,7 @@ use std::time::Duration;
 pub use death::{Death, Deaths};
 pub use decrypt::{Decryptors, Envelope};
 pub use error::{Call, Error};
+pub use filter::{Filter, FilterError};
 pub use inspect::{Inspection, inspect};
 pub use media::{Chunk, Media};
 pub use page::Page;

@@ -3,6 +3,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
+    os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     time::{Duration, Instant},
 };
@@ -516,6 +517,64 @@ fn letters(scratch: &Path, files: &[(&str, &str, &[u8])]) -> Corpus {
         store_media(&corpus.path, handle, bytes).expect("a file");
     }
     corpus
+}
+
+/// SILK is decoded by a program that the operator names, or not at all; the voice itself is kept in any case.
+#[test]
+fn voices_in_silk_are_heard_through_a_program_of_the_operators() {
+    let scratch = tempfile::tempdir().expect("a scratch folder");
+    let voice = |nth: u8| [&b"\x02#!SILK_V3"[..], &[nth; 100]].concat();
+    let voices: Vec<Vec<u8>> = (0..4).map(voice).collect();
+    let corpus = letters(
+        scratch.path(),
+        &[
+            ("0.silk", "aGFuZGxlIDAgICAgICAgICAg", &voices[0]),
+            ("1.silk", "aGFuZGxlIDEgICAgICAgICAg", &voices[1]),
+            ("2.silk", "aGFuZGxlIDIgICAgICAgICAg", &voices[2]),
+            ("3.silk", "aGFuZGxlIDMgICAgICAgICAg", &voices[3]),
+        ],
+    );
+    let archive = program().archive(&scratch.path().join("archive"), &corpus);
+    archive.pull(&[0]);
+    // In place of a real decoder: says how much it was given, behind the beginning of a WAV.
+    let decoder = scratch.path().join("decoder");
+    fs::write(
+        &decoder,
+        "#!/bin/sh\nprintf 'RIFF\\044\\000\\000\\000WAVEfmt '; wc -c\n",
+    )
+    .expect("a program");
+    fs::set_permissions(&decoder, fs::Permissions::from_mode(0o700)).expect("permissions");
+    let of_message = |seq: &str, decoder: &str| {
+        let chosen = format!("media.silk_decoder={decoder}");
+        let finished = archive.run([&GET[..], &[seq, "--set", &chosen]].concat());
+        // The others wait for their turn.
+        assert!(matches!(finished.code, Some(0 | 3)), "{}", finished.stderr);
+        let file = list(&archive)
+            .into_iter()
+            .find(|file| file["seq"].to_string() == seq);
+        let file = file.expect("a file");
+        assert_eq!(file["state"], "kept", "{file}");
+        file
+    };
+    let heard = of_message("1", decoder.to_str().expect("a path"));
+    let name = heard["playable_sha256"].as_str().expect("a digest");
+    let wav = &vault(&archive)[&Path::new(&name[..2]).join(name)];
+    assert!(wav.starts_with(b"RIFF") && wav.ends_with(b"110\n"), "{wav:?}");
+    assert!(heard["not_playable"].is_null(), "{heard}");
+
+    for (seq, program, why) in [
+        ("2", "cat", "no WAV"),
+        ("3", "no-such-program-anywhere", "no-such-program-anywhere"),
+        ("4", "", "media.silk_decoder"),
+    ] {
+        let silent = of_message(seq, program);
+        assert!(silent["playable_sha256"].is_null(), "{silent}");
+        assert!(
+            silent["not_playable"].as_str().expect("why").contains(why),
+            "{silent}"
+        );
+    }
+    assert_eq!(vault(&archive).len(), 5, "four voices and one that can be heard");
 }
 
 #[test]

@@ -24,6 +24,7 @@ use crate::{
     config::Company,
     media::{Bucket, Limits, Pace, Place, Vault, vault::hex},
     secret::Secret,
+    source::Filter,
     store::contract::{MediaFile, MediaState},
 };
 
@@ -92,6 +93,7 @@ impl Context {
                 most: media.max_file_mib << 20,
             },
             pace,
+            silk: media.silk_decoder.as_deref().and_then(Filter::parse),
         })
     }
 }
