@@ -159,7 +159,7 @@ impl Report<'_> {
             write!(out, "{table}")?;
         }
         for (member, error) in &self.result.refused {
-            eprintln!("{}: {error}", render::tame(member));
+            errln!("{}: {error}", render::tame(member));
         }
         out.flush()
     }
@@ -205,7 +205,7 @@ impl Report<'_> {
                 .iter()
                 .map(|(member, error)| json!({"member": member, "why": error.to_string()}))
                 .collect();
-            eprintln!(
+            errln!(
                 "{}",
                 json!({"company": self.company, "members": result.members, "equal": equal, "explained": explained,
                        "unexplained": unexplained, "not_told": refused, "left": result.left})
@@ -214,7 +214,7 @@ impl Report<'_> {
         }
         let (company, members, refused, left) =
             (self.company, result.members, result.refused.len(), result.left);
-        eprintln!(
+        errln!(
             "{}",
             self.words().say(
                 format!(

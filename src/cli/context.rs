@@ -6,7 +6,7 @@ use jiff::tz::TimeZone;
 use tokio::sync::Notify;
 use tracing_subscriber::EnvFilter;
 
-use super::{Global, outcome::Failure, shelf::SharedShelf};
+use super::{Global, out, outcome::Failure, shelf::SharedShelf};
 use crate::{
     archive::{Desk, Pulling, Setup},
     callback::{Codec, Door},
@@ -96,7 +96,8 @@ impl Context {
         let builder = tracing_subscriber::fmt()
             .with_env_filter(filter)
             .with_ansi(std::io::stderr().is_terminal())
-            .with_writer(std::io::stderr);
+            // Its own report of a failed write would be an `eprintln!`, which panics.
+            .with_writer(|| out::Stderr);
         match self.config.log.format {
             LogFormat::Json => builder.json().flatten_event(true).try_init(),
             LogFormat::Text => builder.with_target(false).try_init(),

@@ -22,12 +22,12 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
     let reader = context.reader()?;
     let hash = reader.content_hash()?;
     if args.json {
-        println!(
+        outln!(
             "{}",
             json!({"sha256": hash, "records": reader.coverage()?.records})
         );
     } else {
-        println!("{hash}");
+        outln!("{hash}");
     }
     Ok(Exit::Well)
 }

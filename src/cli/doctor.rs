@@ -151,21 +151,21 @@ fn print(findings: &[Finding], bad: bool, as_json: bool) {
                        "cause": finding.cause, "fix": finding.fix})
             })
             .collect();
-        println!("{}", json!({"ok": !bad, "findings": list}));
+        outln!("{}", json!({"ok": !bad, "findings": list}));
         return;
     }
     for finding in findings {
-        println!(
+        outln!(
             "{:8} {}: {}",
             finding.status.as_str(),
             finding.check,
             finding.value
         );
         if let Some(cause) = &finding.cause {
-            println!("         why: {cause}");
+            outln!("         why: {cause}");
         }
         if let Some(fix) = &finding.fix {
-            println!("         do:  {fix}");
+            outln!("         do:  {fix}");
         }
     }
 }

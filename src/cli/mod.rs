@@ -1,8 +1,12 @@
 //! What a person types. One file per verb, each of the same shape: an `Args` whose doc comments are the help,
 //! and a `run` that parses, calls a room, prints, and names an exit code.
 //!
-//! Must not hold business rules: a verb is parse, call, print. Only this room prints, reads the environment
-//! and turns configuration into the rooms' options.
+//! Must not hold business rules: a verb is parse, call, print. Only this room prints (through `out`), reads the
+//! environment and turns configuration into the rooms' options.
+
+// First, because macros are in scope only behind their definition.
+#[macro_use]
+mod out;
 
 mod alert;
 mod api;

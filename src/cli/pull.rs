@@ -88,10 +88,10 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
 /// Prints the books of the runs and turns them into an exit code: from the books, not from "no exception".
 pub(super) fn conclude(reports: Vec<Report>, json: bool) -> Result<Exit, Failure> {
     if json {
-        println!("{}", books_json(&reports));
+        outln!("{}", books_json(&reports));
     } else {
         for report in &reports {
-            print!("{}", render::books(report));
+            out!("{}", render::books(report));
         }
     }
     let waiting: u64 = reports.iter().map(Report::waiting).sum();

@@ -149,13 +149,13 @@ impl<'a> View<'a> {
     fn count(&self, filter: &Filter, as_json: bool) -> Result<Exit, Failure> {
         let (total, coverage) = (self.reader.count(filter)?, self.reader.coverage()?);
         if as_json {
-            println!(
+            outln!(
                 "{}",
                 json!({"total": total, "coverage": coverage_json(&coverage)})
             );
         } else {
-            println!("{total}");
-            eprintln!("{}", self.words().coverage(&coverage));
+            outln!("{total}");
+            errln!("{}", self.words().coverage(&coverage));
         }
         Ok(Exit::Well)
     }
@@ -313,23 +313,23 @@ impl<'a> View<'a> {
     fn end(&self, page: &Results, shown: u64, as_json: bool) {
         let next = page.next.map(page_key_text);
         if as_json {
-            eprintln!(
+            errln!(
                 "{}",
                 json!({"total": page.total, "shown": shown, "next": next, "coverage": coverage_json(&page.coverage)})
             );
             return;
         }
-        eprintln!("{}", self.words().found(page.total, shown));
+        errln!("{}", self.words().found(page.total, shown));
         if let Some(next) = next {
-            eprintln!("{}", self.words().next_page(&next));
+            errln!("{}", self.words().next_page(&next));
         }
         if let Some(legend) = self.names.legend(self.words()) {
-            eprintln!("{legend}");
+            errln!("{legend}");
         }
         if !self.needles.is_empty() {
-            eprintln!("{}", self.words().folding());
+            errln!("{}", self.words().folding());
         }
-        eprintln!("{}", self.words().coverage(&page.coverage));
+        errln!("{}", self.words().coverage(&page.coverage));
     }
 }
 

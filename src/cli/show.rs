@@ -76,7 +76,7 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
     }
     out.flush()?;
     if let (false, Some(legend)) = (args.json, view.names.legend(view.words())) {
-        eprintln!("{legend}");
+        errln!("{legend}");
     }
     Ok(Exit::Well)
 }

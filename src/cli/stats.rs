@@ -75,7 +75,7 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
     let reader = context.reader()?;
     let wanted: Vec<By> = args.by.map_or(By::ALL.to_vec(), |by| vec![by]);
     if args.json {
-        println!("{}", as_json(&context, &reader, &wanted)?);
+        outln!("{}", as_json(&context, &reader, &wanted)?);
     } else {
         tables(&context, &reader, &wanted, args.limit)?;
     }
@@ -119,24 +119,24 @@ fn tables(context: &Context, reader: &Reader, wanted: &[By], limit: usize) -> Re
             };
             table.row([key, render::number(count)]);
         }
-        print!("{table}");
+        out!("{table}");
         if all > limit {
             let rest = render::number((all - limit) as u64);
-            println!(
+            outln!(
                 "{}",
                 words.say(format!("… 另有 {rest} 行"), format!("… {rest} more lines"))
             );
         }
-        println!();
+        outln!();
     }
     let recalled = render::number(reader.count(&Filter::Recalled { within_ms: None })?);
-    println!(
+    outln!(
         "{}",
         words.say(
             format!("已撤回的消息：{recalled}"),
             format!("recalled messages: {recalled}")
         )
     );
-    println!("{}", words.coverage(&reader.coverage()?));
+    outln!("{}", words.coverage(&reader.coverage()?));
     Ok(())
 }

@@ -77,7 +77,7 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
     }
     out.flush()?;
     for name in unread {
-        eprintln!(
+        errln!(
             "{}",
             report.words().say(
                 format!("{name}: 尚未读取会话内容存档开启成员列表，无法判断谁没有产生会话；请运行 shiguan consent check"),

@@ -166,12 +166,12 @@ fn row(dossier: &Dossier, words: Words) -> [String; 5] {
 
 fn end(reader: &Reader, args: &Args, words: Words, more: bool) -> Result<Exit, Failure> {
     if more {
-        eprintln!("{}", words.say("还有更多：--all", "there are more: --all"));
+        errln!("{}", words.say("还有更多：--all", "there are more: --all"));
     }
     for class in args.what.classes() {
         let count = reader.headcount(None, *class)?;
         if matches!(class, Class::Person | Class::Room) {
-            eprintln!(
+            errln!(
                 "{}",
                 words.say(
                     format!(

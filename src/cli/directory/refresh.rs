@@ -120,7 +120,7 @@ fn tell(directory: &Directory, pass: &Pass, words: Words, as_json: bool) {
             .iter()
             .map(|trouble| json!({"api": trouble.api, "why": trouble.why}))
             .collect();
-        println!(
+        outln!(
             "{}",
             json!({"company": directory.name, "met": pass.met, "calls": pass.calls, "answered": pass.answered,
                    "not_available": pass.refused, "left": pass.left, "troubles": troubles, "failure": pass.failure,
@@ -129,7 +129,7 @@ fn tell(directory: &Directory, pass: &Pass, words: Words, as_json: bool) {
         return;
     }
     let [met, calls, answered, refused, left] = pass.counts().map(render::number);
-    println!(
+    outln!(
         "{}",
         words.say(
             format!(
@@ -143,6 +143,6 @@ fn tell(directory: &Directory, pass: &Pass, words: Words, as_json: bool) {
         )
     );
     for trouble in &pass.troubles {
-        eprintln!("  {}", render::tame(&trouble.why));
+        errln!("  {}", render::tame(&trouble.why));
     }
 }

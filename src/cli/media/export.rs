@@ -80,7 +80,7 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
         let mut line = file_json(&context, company, file);
         runtime.block_on(export.one(file, &prefix, &mut line))?;
         if args.json {
-            println!("{line}");
+            outln!("{line}");
         }
         export.manifest.push(line);
     }
@@ -95,7 +95,7 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
         render::bytes(export.bytes),
         render::number(export.left_out),
     );
-    eprintln!(
+    errln!(
         "{}",
         words.say(
             format!(

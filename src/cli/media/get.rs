@@ -53,9 +53,9 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
     let mut waits = false;
     for (name, done) in &done {
         if args.json {
-            println!("{}", fetches_json(name, done));
+            outln!("{}", fetches_json(name, done));
         } else {
-            print!("{}", told(words, name, done));
+            out!("{}", told(words, name, done));
         }
         let open = |state: MediaState| matches!(state, MediaState::Pending | MediaState::Partial);
         waits |= done.now.iter().any(|(state, count)| open(*state) && *count > 0);

@@ -52,7 +52,7 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
     });
     for file in reader.media_list(&which, args.limit)? {
         if args.json {
-            println!(
+            outln!(
                 "{}",
                 file_json(&context, reader.company_name(file.company)?, &file)
             );
@@ -72,13 +72,13 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
     }
     if !args.json {
         if !table.is_empty() {
-            print!("{table}");
+            out!("{table}");
         }
-        eprintln!("{}", counts(words, &reader.media_counts(company)?));
+        errln!("{}", counts(words, &reader.media_counts(company)?));
         let unseen = reader.media_unseen()?;
         if unseen > 0 {
             let unseen = render::number(unseen);
-            eprintln!(
+            errln!(
                 "{}",
                 words.say(
                     format!("另有 {unseen} 条带文件的消息尚未登记：shiguan media get"),
