@@ -58,7 +58,7 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
                 }
             };
             consent::task::after_pull(&desk, &setup.name, &setup.corpid).await;
-            if context.config.media.enabled {
+            if context.fetches_files() {
                 // So that `media:` and the alerts know of them; fetching is for `run` and `media get`.
                 if let Err(error) = archive::discover(&desk, &stop).await {
                     tracing::warn!(event = "media.skipped", company = setup.name, cause = %error, "files not looked for this time");

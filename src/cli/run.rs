@@ -62,7 +62,7 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
         Duty::new(Arc::clone(&context), desk.clone(), companies, extra.clone()).keep(&mut tasks, &stop);
         let mut askers = BTreeMap::new();
         for (company, wake) in wakes {
-            if context.config.media.enabled {
+            if context.fetches_files() {
                 tasks.spawn(media::stay(
                     Arc::clone(&context),
                     company.clone(),

@@ -790,11 +790,11 @@ fn switched_off_nobody_is_asked() {
     let off = [
         "run",
         "--set",
-        "directory.enabled=off",
+        "directory.enabled=false",
         "--set",
         "directory.interval_seconds=1",
         "--set",
-        "consent.enabled=no",
+        "consent.enabled=false",
     ];
     let mut child = house.archive.start(house.with(&off));
     std::thread::sleep(Duration::from_secs(3));

@@ -71,6 +71,11 @@ impl Context {
         Vault::open(&media.folder, &place).map_err(Failure::run)
     }
 
+    /// True when files are fetched without being asked for. They can be had wherever records can, so `auto` is `true`.
+    pub(super) fn fetches_files(&self) -> bool {
+        self.config.media.enabled.or(true)
+    }
+
     /// The pace of a company; one for all who fetch for it in this process.
     pub(super) fn pace(&self) -> Arc<Pace> {
         Arc::new(Pace::new(self.config.media.chunks_per_minute))
