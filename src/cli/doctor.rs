@@ -19,6 +19,7 @@ use crate::{config::Company, ids::Millis, source, store::Reader};
 
 mod library;
 mod outside;
+mod vault;
 
 /// How long a library may take to load before it counts as hung.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -130,6 +131,7 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
                 }
                 findings.extend(company_findings(&context, company)?);
             }
+            findings.extend(vault::look(&context, &runtime));
             findings.extend(outside::look(&context)?);
         }
     }

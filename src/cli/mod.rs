@@ -112,7 +112,7 @@ enum Verb {
     Demo(demo::Args),
     /// Write a commented configuration and its folders
     Init(init::Args),
-    /// Check library, keys, store, disk and clock; every finding with its likely cause and what to do
+    /// Check library, keys, store, files, disk and clock; every finding with its likely cause and what to do
     Doctor(doctor::Args),
     /// Pull everything new once, open it, store it
     Pull(pull::Args),

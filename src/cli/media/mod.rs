@@ -55,8 +55,12 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
 impl Context {
     /// The vault as configured.
     pub(super) fn vault(&self) -> Result<Vault, Failure> {
-        let media = &self.config.media;
-        let place = match &media.bucket {
+        Vault::open(&self.config.media.folder, &self.place()?).map_err(Failure::run)
+    }
+
+    /// Where the vault is.
+    pub(super) fn place(&self) -> Result<Place, Failure> {
+        Ok(match &self.config.media.bucket {
             None => Place::Folder,
             Some(bucket) => Place::Bucket(Box::new(Bucket {
                 endpoint: bucket.endpoint.clone(),
@@ -67,8 +71,7 @@ impl Context {
                 access_key: Secret::new(bucket.access_key.clone()),
                 secret_key: self.read(&bucket.secret_key)?,
             })),
-        };
-        Vault::open(&media.folder, &place).map_err(Failure::run)
+        })
     }
 
     /// True when files are fetched without being asked for. They can be had wherever records can, so `auto` is `true`.
