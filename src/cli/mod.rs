@@ -133,6 +133,8 @@ enum Verb {
     /// Who agreed to being archived: ask WeCom, show, report
     Consent(consent::Args),
     /// Compare WeCom's own counts with what the archive holds, per person and day
+    ///
+    /// Ends with exit code 3 when a difference is not explained, or when nothing of a company could be compared.
     Completeness(completeness::Args),
     /// List what WeCom told by itself (callbacks), and what is still to be read again because of it
     Events(heard::Args),

@@ -9,7 +9,7 @@ use crate::{archive, config::ConfigError, search::QueryError, source, store::Sto
 pub enum Exit {
     /// All well.
     Well,
-    /// Finished, with records waiting.
+    /// Finished, and something waits for a person: records, files, a difference that nothing explains.
     Waiting,
 }
 

@@ -22,7 +22,7 @@ fn nobody_reads() -> Stdio {
 }
 
 /// Runs it with nobody reading stdout, and stderr kept.
-fn unread(mut command: Command) -> Finished {
+pub(super) fn unread(mut command: Command) -> Finished {
     command.stdout(nobody_reads()).stderr(Stdio::piped());
     finish(command)
 }
