@@ -50,8 +50,7 @@ pub struct Args {
 }
 
 pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
-    let context = Context::load(global)?;
-    context.start_logging(global, Quiet::Warnings)?;
+    let context = Context::begin(global, Quiet::Warnings)?;
     let now = Millis::now();
     let (first, last) = days(args, day_of(now.0))?;
     let job = CompletenessJob {

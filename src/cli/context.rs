@@ -51,6 +51,14 @@ pub(super) struct Context {
 }
 
 impl Context {
+    /// How a verb begins: the configuration, then the log as that says.
+    pub(super) fn begin(global: &Global, quiet: Quiet) -> Result<Self, Failure> {
+        let context = Self::load(global)?;
+        context.start_logging(global, quiet)?;
+        Ok(context)
+    }
+
+    /// The configuration alone.
     pub(super) fn load(global: &Global) -> Result<Self, Failure> {
         let flags = global
             .overrides

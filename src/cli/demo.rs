@@ -83,10 +83,9 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
         config: file,
         ..global.clone()
     };
-    let context = Context::load(&global)?;
     let screen = progress::wanted(false);
     // What the demo's own faults make the library do is in the report; the log stays quiet unless asked.
-    context.start_logging(&global, Quiet::Errors)?;
+    let context = Context::begin(&global, Quiet::Errors)?;
     let report = pull(&context, screen, args.messages)?;
 
     let reader = context.reader()?;

@@ -17,8 +17,7 @@ pub struct Args {
 }
 
 pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
-    let context = Context::load(global)?;
-    context.start_logging(global, Quiet::No)?;
+    let context = Context::begin(global, Quiet::No)?;
     let reader = context.reader()?;
     let hash = reader.content_hash()?;
     if args.json {

@@ -108,8 +108,7 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
     match &args.sdk {
         Some(path) if !global.config.exists() => findings.extend(library::look(&runtime, path)?),
         asked => {
-            let context = Context::load(global)?;
-            context.start_logging(global, Quiet::Warnings)?;
+            let context = Context::begin(global, Quiet::Warnings)?;
             findings.push(Finding::good(
                 "configuration",
                 global.config.display().to_string(),

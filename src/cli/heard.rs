@@ -67,8 +67,7 @@ struct StaleArgs {
 }
 
 pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
-    let context = Context::load(global)?;
-    context.start_logging(global, Quiet::Warnings)?;
+    let context = Context::begin(global, Quiet::Warnings)?;
     match &args.action {
         Action::List(args) => list(&context, args),
         Action::Stale(args) => stale(&context, args),

@@ -66,8 +66,7 @@ enum Verb {
 }
 
 pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
-    let context = Context::load(global)?;
-    context.start_logging(global, Quiet::No)?;
+    let context = Context::begin(global, Quiet::No)?;
     let companies = context.companies(args.company.as_deref())?;
     let [company] = companies[..] else {
         let names: Vec<&str> = companies.iter().map(|company| company.name.as_str()).collect();

@@ -33,9 +33,8 @@ pub struct Args {
 }
 
 pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
-    let context = Arc::new(Context::load(global)?);
     let screen = progress::wanted(args.json);
-    context.start_logging(global, Quiet::under_bar(screen))?;
+    let context = Arc::new(Context::begin(global, Quiet::under_bar(screen))?);
     let setups = context.setups(args.company.as_deref())?;
     let desk = context.desk()?;
     let job = Job::Pull {

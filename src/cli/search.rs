@@ -60,8 +60,7 @@ pub struct Args {
 const BIG_PAGE: u32 = 1000;
 
 pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
-    let context = Context::load(global)?;
-    context.start_logging(global, Quiet::Warnings)?;
+    let context = Context::begin(global, Quiet::Warnings)?;
     let query = [std::slice::from_ref(&args.query), &args.more].concat().join(" ");
     let filter = search::parse(&query, &context.zone, Millis::now()).map_err(|error| {
         Failure::usage(format!(

@@ -82,8 +82,7 @@ impl By {
 }
 
 pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
-    let context = Context::load(global)?;
-    context.start_logging(global, Quiet::Warnings)?;
+    let context = Context::begin(global, Quiet::Warnings)?;
     let reader = context.reader()?;
     let wanted: Vec<By> = args.by.map_or(By::ALL.to_vec(), |by| vec![by]);
     if args.json {

@@ -25,8 +25,7 @@ pub struct Args {
 }
 
 pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
-    let context = Context::load(global)?;
-    context.start_logging(global, Quiet::Warnings)?;
+    let context = Context::begin(global, Quiet::Warnings)?;
     let reader = context.reader()?;
     let rows = reader.waiting_list(None, args.reason, RecordId(0), args.limit)?;
     let mut table = Table::new(["seq", "reason", "key version", "tried", "msgid", "cause"]);

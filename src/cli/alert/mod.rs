@@ -59,8 +59,7 @@ struct List {
 }
 
 pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
-    let context = Context::load(global)?;
-    context.start_logging(global, Quiet::Warnings)?;
+    let context = Context::begin(global, Quiet::Warnings)?;
     match &args.action {
         Action::Test(args) => test(&context, args),
         Action::List(args) => list(&context, args),

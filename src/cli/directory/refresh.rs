@@ -54,9 +54,8 @@ pub(in crate::cli) fn settings(context: &Context, company: &Company) -> Result<D
 }
 
 pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
-    let context = Context::load(global)?;
     // What went wrong is in the report.
-    context.start_logging(global, Quiet::Errors)?;
+    let context = Context::begin(global, Quiet::Errors)?;
     let companies = context.companies(args.company.as_deref())?;
     let mut settled = Vec::new();
     for company in companies {

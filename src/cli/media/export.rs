@@ -42,8 +42,7 @@ const MANIFEST: &str = "manifest.jsonl";
 const PAGE: usize = 500;
 
 pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
-    let context = Context::load(global)?;
-    context.start_logging(global, Quiet::Warnings)?;
+    let context = Context::begin(global, Quiet::Warnings)?;
     let words = Words(context.language);
     let filter = match args.query.parse() {
         Ok(seq) => Filter::Seq(Seq(seq), Seq(seq)),
