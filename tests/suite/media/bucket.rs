@@ -207,7 +207,7 @@ fn looked_at(archive: &Archive, more: &[&str]) -> (Option<i32>, Vec<[String; 3]>
     (finished.code, found.collect())
 }
 
-fn two<'a>(found: &'a [[String; 3]]) -> Vec<[&'a str; 2]> {
+fn two(found: &[[String; 3]]) -> Vec<[&str; 2]> {
     found
         .iter()
         .map(|[check, status, _]| [check.as_str(), status.as_str()])
