@@ -1,6 +1,6 @@
 //! Printing without a panic: `println!` ends the program when nobody reads any more, as in `shiguan stats | head -1`.
 //!
-//! [`out!`], [`outln!`] and [`errln!`] take its place. Once the reader is gone the rest is dropped in silence, because a
+//! `out!`, `outln!` and `errln!` take its place. Once the reader is gone the rest is dropped in silence, because a
 //! command's exit code comes from the books and not from who listened. A stdout that cannot be written for another reason
 //! (a full disk) is remembered and told by [`finish`], because then somebody holds half an answer. Lists that may be long
 //! write to `std::io::stdout()` themselves and end at the first error instead, see `Failure`.
