@@ -15,6 +15,9 @@
 //! media       the files they sent: fetched in chunks, checked, kept by SHA-256
 //! ```
 
+// They panic when the reader has gone; `cli::out` has what prints instead.
+#![deny(clippy::print_stdout, clippy::print_stderr)]
+
 pub mod alert;
 pub mod archive;
 pub mod callback;

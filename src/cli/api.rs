@@ -95,8 +95,7 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
         };
         return Err(Failure::usage(format!("no call `{}`", render::tame(name))).hint(hint));
     };
-    let context = Context::load(global)?;
-    context.start_logging(global, Quiet::Warnings)?;
+    let context = Context::begin(global, Quiet::Warnings)?;
     let company = match (&context.companies(args.company.as_deref())?[..], &args.company) {
         ([only], _) => *only,
         (several, _) => {

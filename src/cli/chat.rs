@@ -43,8 +43,7 @@ pub struct Args {
 }
 
 pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
-    let context = Context::load(global)?;
-    context.start_logging(global, Quiet::Warnings)?;
+    let context = Context::begin(global, Quiet::Warnings)?;
     match &args.id {
         Some(id) => one(&context, args, id),
         None => list(&context, args),
@@ -95,9 +94,9 @@ fn one(context: &Context, args: &Args, id: &str) -> Result<Exit, Failure> {
         out.flush()?;
         if !args.json {
             if let Some(legend) = view.names.legend(view.words()) {
-                eprintln!("{legend}");
+                errln!("{legend}");
             }
-            eprintln!("{}", heading(&view, &chat)?);
+            errln!("{}", heading(&view, &chat)?);
         }
     }
     Ok(Exit::Well)
@@ -141,7 +140,7 @@ fn list(context: &Context, args: &Args) -> Result<Exit, Failure> {
     let names = Names::default();
     for chat in chats.into_iter().take(limit) {
         if args.json {
-            println!(
+            outln!(
                 "{}",
                 json!({"chat": chat.key.to_string(), "label": labels(&names, &reader, words, &chat)?, "room": matches!(chat.key, ChatKey::Room(_)),
                        "company": reader.company_name(chat.company)?, "messages": chat.messages,
@@ -158,12 +157,12 @@ fn list(context: &Context, args: &Args) -> Result<Exit, Failure> {
         }
     }
     if !args.json {
-        print!("{table}");
+        out!("{table}");
         if let Some(legend) = names.legend(words) {
-            eprintln!("{legend}");
+            errln!("{legend}");
         }
         let total = render::number(total as u64);
-        eprintln!(
+        errln!(
             "{}",
             words.say(format!("共 {total} 个会话"), format!("{total} conversations"))
         );

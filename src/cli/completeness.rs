@@ -1,4 +1,10 @@
 //! `shiguan completeness`: WeCom's own counts beside the archive's.
+//!
+//! Ends with 3 when somebody has to look: a difference that nothing explains, or a company of which nothing could be
+//! compared. By default and not by a flag, because that is what the command is run for: a cron job whose owner forgot a
+//! flag would be told for years that all is well, while a person at a terminal loses nothing by a number. Explained
+//! differences do not count (what they wait for, `pull` and `waiting` tell), nor do single members whom WeCom has no counts
+//! of: they stay so, and a code that is always 3 says nothing.
 
 use std::io::Write;
 
@@ -8,6 +14,7 @@ use serde_json::{Value, json};
 use super::{
     Global,
     context::{Context, Quiet},
+    out,
     outcome::{Exit, Failure},
     render::{self, Table},
     words::Words,
@@ -43,8 +50,7 @@ pub struct Args {
 }
 
 pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
-    let context = Context::load(global)?;
-    context.start_logging(global, Quiet::Warnings)?;
+    let context = Context::begin(global, Quiet::Warnings)?;
     let now = Millis::now();
     let (first, last) = days(args, day_of(now.0))?;
     let job = CompletenessJob {
@@ -55,9 +61,11 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
     };
     let reader = context.reader()?;
     let runtime = context.runtime()?;
-    let mut stopped = None;
+    let (mut stopped, mut suspicious) = (None, false);
     for company in context.companies(args.company.as_deref())? {
         let Some(id) = reader.company_id(&company.name)? else {
+            not_pulled(&context, &company.name, args.json);
+            suspicious = true;
             continue;
         };
         let client = context.directory(company)?;
@@ -67,14 +75,35 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
             company: &company.name,
             result: &result,
         };
-        report.print(&mut std::io::stdout().lock(), args)?;
+        // Not stdout itself: who stops reading is to hear the truth of the exit code all the same.
+        report.print(&mut out::Stdout, args)?;
         report.summary(args.json);
+        suspicious |= report.suspicious();
         stopped = stopped.or(result.stopped);
     }
     match stopped {
         Some(error) => Err(error.into()),
+        None if suspicious => Ok(Exit::Waiting),
         None => Ok(Exit::Well),
     }
+}
+
+/// WeCom may have counted much for a company that was never pulled.
+fn not_pulled(context: &Context, company: &str, as_json: bool) {
+    if as_json {
+        errln!(
+            "{}",
+            json!({"company": company, "members": 0, "not_compared": "nothing was pulled yet"})
+        );
+        return;
+    }
+    errln!(
+        "{}",
+        Words(context.language).say(
+            format!("{company}：尚未拉取，无从比对；请运行 shiguan pull"),
+            format!("{company}: nothing was pulled yet, so nothing was compared; run `shiguan pull`"),
+        )
+    );
 }
 
 fn days(args: &Args, today: i64) -> Result<(i64, i64), Failure> {
@@ -114,6 +143,13 @@ struct Report<'a> {
 impl Report<'_> {
     fn words(&self) -> Words {
         Words(self.context.language)
+    }
+
+    /// True when somebody has to look into it.
+    fn suspicious(&self) -> bool {
+        let unexplained = |line: &Line| line.verdict == Verdict::Unexplained;
+        let nothing_told = self.result.members == 0 && !self.result.refused.is_empty();
+        self.result.lines.iter().any(unexplained) || nothing_told
     }
 
     fn print(&self, out: &mut dyn Write, args: &Args) -> std::io::Result<()> {
@@ -159,7 +195,7 @@ impl Report<'_> {
             write!(out, "{table}")?;
         }
         for (member, error) in &self.result.refused {
-            eprintln!("{}: {error}", render::tame(member));
+            errln!("{}: {error}", render::tame(member));
         }
         out.flush()
     }
@@ -205,7 +241,7 @@ impl Report<'_> {
                 .iter()
                 .map(|(member, error)| json!({"member": member, "why": error.to_string()}))
                 .collect();
-            eprintln!(
+            errln!(
                 "{}",
                 json!({"company": self.company, "members": result.members, "equal": equal, "explained": explained,
                        "unexplained": unexplained, "not_told": refused, "left": result.left})
@@ -214,7 +250,7 @@ impl Report<'_> {
         }
         let (company, members, refused, left) =
             (self.company, result.members, result.refused.len(), result.left);
-        eprintln!(
+        errln!(
             "{}",
             self.words().say(
                 format!(

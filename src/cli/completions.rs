@@ -4,7 +4,7 @@ use clap::CommandFactory;
 use clap_complete::Shell;
 
 use super::{
-    Cli,
+    Cli, out,
     outcome::{Exit, Failure},
 };
 
@@ -20,7 +20,8 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
         args.shell,
         &mut Cli::command(),
         "shiguan",
-        &mut std::io::stdout().lock(),
+        // It panics where a write fails, so it gets a writer that does not.
+        &mut out::Stdout,
     );
     Ok(Exit::Well)
 }

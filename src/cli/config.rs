@@ -32,13 +32,13 @@ enum Verb {
 
 pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
     match args.verb {
-        Verb::Reference => print!("{}", config::reference_markdown()),
+        Verb::Reference => out!("{}", config::reference_markdown()),
         Verb::Show { json: as_json } => {
             let context = Context::load(global)?;
             let mut table = Table::new(["key", "value", "from"]);
             for value in context.config.explain() {
                 if as_json {
-                    println!(
+                    outln!(
                         "{}",
                         json!({"key": value.key, "value": value.value, "layer": value.layer.as_str(),
                                "source": value.source})
@@ -48,7 +48,7 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
                 }
             }
             if !as_json {
-                print!("{table}");
+                out!("{table}");
             }
         }
     }

@@ -6,7 +6,7 @@ use jiff::tz::TimeZone;
 use tokio::sync::Notify;
 use tracing_subscriber::EnvFilter;
 
-use super::{Global, outcome::Failure, shelf::SharedShelf};
+use super::{Global, out, outcome::Failure, shelf::SharedShelf};
 use crate::{
     archive::{Desk, Pulling, Setup},
     callback::{Codec, Door},
@@ -51,6 +51,14 @@ pub(super) struct Context {
 }
 
 impl Context {
+    /// How a verb begins: the configuration, then the log as that says.
+    pub(super) fn begin(global: &Global, quiet: Quiet) -> Result<Self, Failure> {
+        let context = Self::load(global)?;
+        context.start_logging(global, quiet)?;
+        Ok(context)
+    }
+
+    /// The configuration alone.
     pub(super) fn load(global: &Global) -> Result<Self, Failure> {
         let flags = global
             .overrides
@@ -96,7 +104,8 @@ impl Context {
         let builder = tracing_subscriber::fmt()
             .with_env_filter(filter)
             .with_ansi(std::io::stderr().is_terminal())
-            .with_writer(std::io::stderr);
+            // Its own report of a failed write would be an `eprintln!`, which panics.
+            .with_writer(|| out::Stderr);
         match self.config.log.format {
             LogFormat::Json => builder.json().flatten_event(true).try_init(),
             LogFormat::Text => builder.with_target(false).try_init(),

@@ -69,7 +69,7 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
     let began = Instant::now();
     prepare(&args.dir)?;
     let corpus = args.dir.join("corpus");
-    eprintln!(
+    errln!(
         "1. {} messages, sealed by the mock library's own cipher, in {}",
         args.messages,
         corpus.display()
@@ -78,19 +78,18 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
     make_corpus(&plan, &corpus)?;
     let file = init::write(&args.dir, Some(&corpus), "mock")?;
 
-    eprintln!("2. pulled through the child process, opened, read, stored and indexed");
+    errln!("2. pulled through the child process, opened, read, stored and indexed");
     let global = Global {
         config: file,
         ..global.clone()
     };
-    let context = Context::load(&global)?;
     let screen = progress::wanted(false);
     // What the demo's own faults make the library do is in the report; the log stays quiet unless asked.
-    context.start_logging(&global, Quiet::Errors)?;
+    let context = Context::begin(&global, Quiet::Errors)?;
     let report = pull(&context, screen, args.messages)?;
 
     let reader = context.reader()?;
-    println!("\n{}", render::books(&report).trim_end());
+    outln!("\n{}", render::books(&report).trim_end());
     if let Some(failure) = report.failure {
         return Err(failure.into());
     }
@@ -101,7 +100,7 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
     summary(&reader, &context)?;
     people::summary(&reader, &context, &pass)?;
     questions(&reader, &context, &global)?;
-    println!(
+    outln!(
         "\n{:.1} s in all. Archive: {}. Measured on the mock library's cipher (AES-256-CBC), not on Tencent's.",
         began.elapsed().as_secs_f64(),
         context.database().display()
@@ -188,7 +187,7 @@ fn pull(context: &Context, screen: bool, messages: u64) -> Result<Report, Failur
 
 /// The files that hang on the messages, fetched through children of their own.
 fn files(context: &Context) -> Result<(), Failure> {
-    println!("\n   files, in chunks of 512 KiB, kept by their SHA-256:");
+    outln!("\n   files, in chunks of 512 KiB, kept by their SHA-256:");
     let desk = context.desk()?;
     let done = context.runtime()?.block_on(async {
         let (enough, stop) = tokio::sync::watch::channel(false);
@@ -209,14 +208,14 @@ fn files(context: &Context) -> Result<(), Failure> {
             .iter()
             .map(|(state, count)| format!("{state} {}", render::number(*count)))
             .collect();
-        println!(
+        outln!(
             "   media    {}   fetched {} in {:.1} s",
             counts.join("  "),
             render::bytes(done.bytes),
             done.took.as_secs_f64()
         );
         if done.stopped {
-            println!(
+            outln!(
                 "            that is what {} s bring; `media get` goes on from there",
                 FILES_TIME.as_secs()
             );
@@ -236,16 +235,16 @@ fn summary(reader: &Reader, context: &Context) -> Result<(), Failure> {
         .iter()
         .map(|tally| format!("{} {}", tally.key, render::number(tally.count)))
         .collect();
-    println!("\n3. what the archive holds");
-    println!("   types    {}", wrap(&types, 92, "            "));
-    println!(
+    outln!("\n3. what the archive holds");
+    outln!("   types    {}", wrap(&types, 92, "            "));
+    outln!(
         "   chats    {}   people {}   recalled messages {}",
         render::number(reader.chats()?.len() as u64),
         render::number(reader.people()?),
         render::number(reader.count(&Filter::Recalled { within_ms: None })?),
     );
     for (reason, count) in reader.waiting(None)? {
-        println!("   waiting  {reason} {}", render::number(count));
+        outln!("   waiting  {reason} {}", render::number(count));
     }
     Ok(())
 }
@@ -271,7 +270,7 @@ fn wrap(words: &[String], width: usize, indent: &str) -> String {
 /// Three questions with their number of answers, as commands to paste.
 fn questions(reader: &Reader, context: &Context, global: &Global) -> Result<(), Failure> {
     let program = std::env::args().next().unwrap_or_else(|| "shiguan".to_owned());
-    println!("\n4. three questions to paste");
+    outln!("\n4. three questions to paste");
     let mut shown = 0;
     let by_name = people::question(reader, context)?;
     for question in by_name.as_deref().into_iter().chain(QUESTIONS) {
@@ -279,7 +278,7 @@ fn questions(reader: &Reader, context: &Context, global: &Global) -> Result<(), 
         let found = search::run(reader, &filter, Order::NewestFirst, None, 1)?.total;
         if found > 0 && shown < 3 {
             shown += 1;
-            println!(
+            outln!(
                 "   {program} --config {} search '{question}'    # {found} found",
                 global.config.display()
             );

@@ -17,17 +17,16 @@ pub struct Args {
 }
 
 pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
-    let context = Context::load(global)?;
-    context.start_logging(global, Quiet::No)?;
+    let context = Context::begin(global, Quiet::No)?;
     let reader = context.reader()?;
     let hash = reader.content_hash()?;
     if args.json {
-        println!(
+        outln!(
             "{}",
             json!({"sha256": hash, "records": reader.coverage()?.records})
         );
     } else {
-        println!("{hash}");
+        outln!("{hash}");
     }
     Ok(Exit::Well)
 }

@@ -19,6 +19,7 @@ use crate::{config::Company, ids::Millis, source, store::Reader};
 
 mod library;
 mod outside;
+mod vault;
 
 /// How long a library may take to load before it counts as hung.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -107,8 +108,7 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
     match &args.sdk {
         Some(path) if !global.config.exists() => findings.extend(library::look(&runtime, path)?),
         asked => {
-            let context = Context::load(global)?;
-            context.start_logging(global, Quiet::Warnings)?;
+            let context = Context::begin(global, Quiet::Warnings)?;
             findings.push(Finding::good(
                 "configuration",
                 global.config.display().to_string(),
@@ -130,6 +130,7 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
                 }
                 findings.extend(company_findings(&context, company)?);
             }
+            findings.extend(vault::look(&context, &runtime));
             findings.extend(outside::look(&context)?);
         }
     }
@@ -151,21 +152,21 @@ fn print(findings: &[Finding], bad: bool, as_json: bool) {
                        "cause": finding.cause, "fix": finding.fix})
             })
             .collect();
-        println!("{}", json!({"ok": !bad, "findings": list}));
+        outln!("{}", json!({"ok": !bad, "findings": list}));
         return;
     }
     for finding in findings {
-        println!(
+        outln!(
             "{:8} {}: {}",
             finding.status.as_str(),
             finding.check,
             finding.value
         );
         if let Some(cause) = &finding.cause {
-            println!("         why: {cause}");
+            outln!("         why: {cause}");
         }
         if let Some(fix) = &finding.fix {
-            println!("         do:  {fix}");
+            outln!("         do:  {fix}");
         }
     }
 }

@@ -6,7 +6,7 @@ use clap::Parser;
 
 use super::{
     Cli, Verb, alert, api, bench, chat, completeness, completions, config, consent, demo, digest, directory,
-    doctor, heard, init, keys, media, mock,
+    doctor, heard, init, keys, media, mock, out,
     outcome::{Exit, Failure},
     pull, retry, run, search, show, stats, waiting,
 };
@@ -15,7 +15,9 @@ use super::{
 pub fn main() -> ExitCode {
     keep_cores_private();
     let cli = Cli::parse();
-    match dispatch(&cli) {
+    let ended = dispatch(&cli);
+    let printed = out::finish();
+    match ended.and_then(|exit| printed.map(|()| exit).map_err(Failure::unprinted)) {
         Ok(exit) => exit.into(),
         Err(failure) => failure.tell(),
     }
@@ -58,6 +60,6 @@ fn keep_cores_private() {
         maximum: Some(0),
     };
     if let Err(error) = rustix::process::setrlimit(rustix::process::Resource::Core, none) {
-        eprintln!("warning: cannot switch core files off ({error}); a crash could leave keys on disk");
+        errln!("warning: cannot switch core files off ({error}); a crash could leave keys on disk");
     }
 }

@@ -67,8 +67,7 @@ struct StaleArgs {
 }
 
 pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
-    let context = Context::load(global)?;
-    context.start_logging(global, Quiet::Warnings)?;
+    let context = Context::begin(global, Quiet::Warnings)?;
     match &args.action {
         Action::List(args) => list(&context, args),
         Action::Stale(args) => stale(&context, args),
@@ -117,12 +116,12 @@ fn list(context: &Context, args: &List) -> Result<Exit, Failure> {
     }
     if !args.json {
         if table.is_empty() {
-            eprintln!("{}", words.say("尚无事件", "no events yet"));
+            errln!("{}", words.say("尚无事件", "no events yet"));
         } else {
             write!(out, "{table}")?;
         }
         if let Some(last) = last {
-            eprintln!(
+            errln!(
                 "{}",
                 words.say(
                     format!("下一页：--before {}", last.0),
@@ -210,7 +209,7 @@ fn stale(context: &Context, args: &StaleArgs) -> Result<Exit, Failure> {
     }
     if !args.json {
         if table.is_empty() {
-            eprintln!(
+            errln!(
                 "{}",
                 words.say("没有待重新读取的对象", "nothing is to be read again")
             );

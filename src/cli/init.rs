@@ -29,10 +29,10 @@ pub struct Args {
 
 pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
     let file = write(&args.dir, args.mock.as_deref(), &args.company)?;
-    println!("{}", file.display());
+    outln!("{}", file.display());
     match &args.mock {
-        Some(_) => eprintln!("next: shiguan --config {} pull", file.display()),
-        None => eprintln!(
+        Some(_) => errln!("next: shiguan --config {} pull", file.display()),
+        None => errln!(
             "next: fill in corpid and secret file, set sdk.library, then\n  \
              shiguan --config {0} keys generate    (paste the public key into the admin console)\n  \
              shiguan --config {0} doctor\n  \

@@ -66,8 +66,7 @@ enum Verb {
 }
 
 pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
-    let context = Context::load(global)?;
-    context.start_logging(global, Quiet::No)?;
+    let context = Context::begin(global, Quiet::No)?;
     let companies = context.companies(args.company.as_deref())?;
     let [company] = companies[..] else {
         let names: Vec<&str> = companies.iter().map(|company| company.name.as_str()).collect();
@@ -96,13 +95,13 @@ fn generate(context: &Context, company: &Company, version: Option<u32>) -> Resul
     let key = keyring::generate(2048).map_err(Failure::run)?;
     let passphrase = context.passphrase(company)?;
     let written = keyring::write(&company.keys, KeyVersion(version), &key, passphrase.as_ref())?;
-    println!("{}", key.public_pem().trim_end());
-    eprintln!(
+    outln!("{}", key.public_pem().trim_end());
+    errln!(
         "version {version}: private key in {} (fingerprint {})",
         written.file.display(),
         key.fingerprint()
     );
-    eprintln!(
+    errln!(
         "next: paste the public key above into the admin console (管理工具 > 会话内容存档 > 消息加密公钥). The console then\n\
          shows a version number; if it is not {version}, rename the file to v<that number>.pem. Keep the old keys: they\n\
          open what was sealed before."
@@ -128,7 +127,7 @@ fn add(
     } else {
         "was there already"
     };
-    println!(
+    outln!(
         "version {version} {state}: fingerprint {} in {}",
         key.fingerprint(),
         written.file.display()
@@ -174,7 +173,7 @@ fn list(context: &Context, company: &Company, as_json: bool) -> Result<Exit, Fai
             used.map(|usage| usage.last_seq.0),
         );
         if as_json {
-            println!(
+            outln!(
                 "{}",
                 json!({"version": version.0, "fingerprint": fingerprint, "records": records,
                        "first_seq": first, "last_seq": last, "waiting": waiting})
@@ -192,7 +191,7 @@ fn list(context: &Context, company: &Company, as_json: bool) -> Result<Exit, Fai
         }
     }
     if !as_json {
-        print!("{table}");
+        out!("{table}");
     }
     Ok(Exit::Well)
 }
@@ -212,13 +211,13 @@ fn check(context: &Context, company: &Company, as_json: bool) -> Result<Exit, Fa
         let finding = try_key(context, &ring, &sample)?;
         all_well &= finding.wrong == 0;
         if as_json {
-            println!(
+            outln!(
                 "{}",
                 json!({"version": usage.version.0, "tried": sample.len(), "opened": finding.opened,
                        "wrong": finding.wrong, "finding": finding.text})
             );
         } else {
-            println!("version {}: {}", usage.version, finding.text);
+            outln!("version {}: {}", usage.version, finding.text);
         }
     }
     Ok(if all_well { Exit::Well } else { Exit::Waiting })

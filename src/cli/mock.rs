@@ -121,8 +121,8 @@ fn seal(args: &Seal) -> Result<Exit, Failure> {
 
 fn tell(made: Result<generate::Summary, sdk_mock::Error>, out: &Path) -> Result<Exit, Failure> {
     let made = made.map_err(Failure::run)?;
-    println!("{}", out.display());
-    eprintln!(
+    outln!("{}", out.display());
+    errln!(
         "{} records sealed; private keys in {}\nnext: shiguan init --dir DIR --mock {}\n      \
          or, for a program of your own: {}={} and libsdk_mock.so in place of the official library",
         made.records,

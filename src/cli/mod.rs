@@ -1,8 +1,12 @@
 //! What a person types. One file per verb, each of the same shape: an `Args` whose doc comments are the help,
 //! and a `run` that parses, calls a room, prints, and names an exit code.
 //!
-//! Must not hold business rules: a verb is parse, call, print. Only this room prints, reads the environment
-//! and turns configuration into the rooms' options.
+//! Must not hold business rules: a verb is parse, call, print. Only this room prints (through `out`), reads the
+//! environment and turns configuration into the rooms' options.
+
+// First, because macros are in scope only behind their definition.
+#[macro_use]
+mod out;
 
 mod alert;
 mod api;
@@ -108,7 +112,7 @@ enum Verb {
     Demo(demo::Args),
     /// Write a commented configuration and its folders
     Init(init::Args),
-    /// Check library, keys, store, disk and clock; every finding with its likely cause and what to do
+    /// Check library, keys, store, files, disk and clock; every finding with its likely cause and what to do
     Doctor(doctor::Args),
     /// Pull everything new once, open it, store it
     Pull(pull::Args),
@@ -129,6 +133,8 @@ enum Verb {
     /// Who agreed to being archived: ask WeCom, show, report
     Consent(consent::Args),
     /// Compare WeCom's own counts with what the archive holds, per person and day
+    ///
+    /// Ends with exit code 3 when a difference is not explained, or when nothing of a company could be compared.
     Completeness(completeness::Args),
     /// List what WeCom told by itself (callbacks), and what is still to be read again because of it
     Events(heard::Args),

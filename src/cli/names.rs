@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// Aspects that a name can be found in.
-const NAMES: [Aspect; 4] = [Aspect::Name, Aspect::NameInRoom, Aspect::Remark, Aspect::Alias];
+pub(super) const NAMES: [Aspect; 4] = [Aspect::Name, Aspect::NameInRoom, Aspect::Remark, Aspect::Alias];
 
 /// Histories of names, as far as they were looked up; ids nobody knows are remembered as such.
 #[derive(Default)]
@@ -116,6 +116,13 @@ impl Names {
             (None, Some(now)) => format!("{}({id})", now.value),
             _ => id.to_owned(),
         }
+    }
+
+    /// What it is called now, if that was looked up and is known.
+    pub(super) fn now(&self, company: CompanyId, class: Class, id: &str) -> Option<String> {
+        let found = self.found.borrow();
+        let history = found.get(&(company, class))?.get(&*key(class, id))?;
+        history.name_now().map(|now| now.value.clone())
     }
 
     /// Names of everybody in a message for programs: `{"zhangsan": {"then": …, "now": …, "learnt_later": …}}`.

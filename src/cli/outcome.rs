@@ -9,7 +9,7 @@ use crate::{archive, config::ConfigError, search::QueryError, source, store::Sto
 pub enum Exit {
     /// All well.
     Well,
-    /// Finished, with records waiting.
+    /// Finished, and something waits for a person: records, files, a difference that nothing explains.
     Waiting,
 }
 
@@ -71,6 +71,12 @@ impl Failure {
         }
     }
 
+    /// The command did its work, and what it said did not arrive: exit code 1.
+    pub(super) fn unprinted(error: std::io::Error) -> Self {
+        Self::run(format!("what was printed did not arrive: {error}"))
+            .hint("the archive is as the command left it; make room where stdout goes, or send it elsewhere")
+    }
+
     /// Adds the next thing to type.
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
@@ -85,9 +91,9 @@ impl Failure {
             Kind::Usage => 2,
             Kind::Run => 1,
         };
-        eprintln!("error: {}", self.message);
+        errln!("error: {}", self.message);
         if let Some(hint) = self.hint {
-            eprintln!(" hint: {hint}");
+            errln!(" hint: {hint}");
         }
         ExitCode::from(code)
     }

@@ -33,9 +33,8 @@ pub struct Args {
 }
 
 pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
-    let context = Arc::new(Context::load(global)?);
     let screen = progress::wanted(args.json);
-    context.start_logging(global, Quiet::under_bar(screen))?;
+    let context = Arc::new(Context::begin(global, Quiet::under_bar(screen))?);
     let setups = context.setups(args.company.as_deref())?;
     let desk = context.desk()?;
     let job = Job::Pull {
@@ -58,7 +57,7 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
                 }
             };
             consent::task::after_pull(&desk, &setup.name, &setup.corpid).await;
-            if context.config.media.enabled {
+            if context.fetches_files() {
                 // So that `media:` and the alerts know of them; fetching is for `run` and `media get`.
                 if let Err(error) = archive::discover(&desk, &stop).await {
                     tracing::warn!(event = "media.skipped", company = setup.name, cause = %error, "files not looked for this time");
@@ -88,10 +87,10 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
 /// Prints the books of the runs and turns them into an exit code: from the books, not from "no exception".
 pub(super) fn conclude(reports: Vec<Report>, json: bool) -> Result<Exit, Failure> {
     if json {
-        println!("{}", books_json(&reports));
+        outln!("{}", books_json(&reports));
     } else {
         for report in &reports {
-            print!("{}", render::books(report));
+            out!("{}", render::books(report));
         }
     }
     let waiting: u64 = reports.iter().map(Report::waiting).sum();

@@ -38,9 +38,8 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
         (None, Some(seq)) => Release::Seq(Seq(seq)),
         (None, None) => Release::All,
     };
-    let context = Context::load(global)?;
     let screen = progress::wanted(args.json);
-    context.start_logging(global, Quiet::under_bar(screen))?;
+    let context = Context::begin(global, Quiet::under_bar(screen))?;
     reopen(&context, args.company.as_deref(), vec![release], args.json)
 }
 

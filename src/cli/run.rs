@@ -40,8 +40,7 @@ pub struct Args {
 }
 
 pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
-    let context = Arc::new(Context::load(global)?);
-    context.start_logging(global, Quiet::No)?;
+    let context = Arc::new(Context::begin(global, Quiet::No)?);
     // Refuse a wrong configuration now, not at the first pull in the night.
     let setups = context.setups(args.company.as_deref())?;
     let wakes: Wakes = setups
@@ -62,7 +61,7 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
         Duty::new(Arc::clone(&context), desk.clone(), companies, extra.clone()).keep(&mut tasks, &stop);
         let mut askers = BTreeMap::new();
         for (company, wake) in wakes {
-            if context.config.media.enabled {
+            if context.fetches_files() {
                 tasks.spawn(media::stay(
                     Arc::clone(&context),
                     company.clone(),

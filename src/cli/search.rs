@@ -60,8 +60,7 @@ pub struct Args {
 const BIG_PAGE: u32 = 1000;
 
 pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
-    let context = Context::load(global)?;
-    context.start_logging(global, Quiet::Warnings)?;
+    let context = Context::begin(global, Quiet::Warnings)?;
     let query = [std::slice::from_ref(&args.query), &args.more].concat().join(" ");
     let filter = search::parse(&query, &context.zone, Millis::now()).map_err(|error| {
         Failure::usage(format!(
@@ -149,13 +148,13 @@ impl<'a> View<'a> {
     fn count(&self, filter: &Filter, as_json: bool) -> Result<Exit, Failure> {
         let (total, coverage) = (self.reader.count(filter)?, self.reader.coverage()?);
         if as_json {
-            println!(
+            outln!(
                 "{}",
                 json!({"total": total, "coverage": coverage_json(&coverage)})
             );
         } else {
-            println!("{total}");
-            eprintln!("{}", self.words().coverage(&coverage));
+            outln!("{total}");
+            errln!("{}", self.words().coverage(&coverage));
         }
         Ok(Exit::Well)
     }
@@ -313,23 +312,23 @@ impl<'a> View<'a> {
     fn end(&self, page: &Results, shown: u64, as_json: bool) {
         let next = page.next.map(page_key_text);
         if as_json {
-            eprintln!(
+            errln!(
                 "{}",
                 json!({"total": page.total, "shown": shown, "next": next, "coverage": coverage_json(&page.coverage)})
             );
             return;
         }
-        eprintln!("{}", self.words().found(page.total, shown));
+        errln!("{}", self.words().found(page.total, shown));
         if let Some(next) = next {
-            eprintln!("{}", self.words().next_page(&next));
+            errln!("{}", self.words().next_page(&next));
         }
         if let Some(legend) = self.names.legend(self.words()) {
-            eprintln!("{legend}");
+            errln!("{legend}");
         }
         if !self.needles.is_empty() {
-            eprintln!("{}", self.words().folding());
+            errln!("{}", self.words().folding());
         }
-        eprintln!("{}", self.words().coverage(&page.coverage));
+        errln!("{}", self.words().coverage(&page.coverage));
     }
 }
 

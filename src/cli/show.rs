@@ -40,8 +40,7 @@ pub struct Args {
 }
 
 pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
-    let context = Context::load(global)?;
-    context.start_logging(global, Quiet::Warnings)?;
+    let context = Context::begin(global, Quiet::Warnings)?;
     let reader = context.reader()?;
     let found = reader.by_msgid(&args.msgid)?;
     if found.is_empty() {
@@ -76,7 +75,7 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
     }
     out.flush()?;
     if let (false, Some(legend)) = (args.json, view.names.legend(view.words())) {
-        eprintln!("{legend}");
+        errln!("{legend}");
     }
     Ok(Exit::Well)
 }

@@ -20,7 +20,7 @@ pub(super) fn stop() -> std::io::Result<watch::Receiver<bool>> {
             if *sender.borrow() {
                 std::process::exit(1);
             }
-            eprintln!("stopping after the call in flight; once more to stop at once");
+            errln!("stopping after the call in flight; once more to stop at once");
             sender.send_replace(true);
         }
     });

@@ -1,19 +1,31 @@
 //! `shiguan stats`: how much there is, by day, type, person and chat; what waits; what is covered.
+//!
+//! Counts are of ids; beside them stands what the directory calls people and rooms now, because counts are of all times.
+
+use std::collections::{HashMap, HashSet};
 
 use serde_json::{Map, Value, json};
 
 use super::{
     Global,
     context::{Context, Quiet},
+    names::{NAMES, Names},
     outcome::{Exit, Failure},
     render::{self, Table},
     search::coverage_json,
     words::Words,
 };
-use crate::store::{
-    Reader,
-    contract::{Filter, Group, Tally},
+use crate::{
+    ids::CompanyId,
+    people::Class,
+    store::{
+        Reader,
+        contract::{ChatKey, Filter, Group, Tally},
+    },
 };
+
+/// Between the names that several companies have for one id.
+const BOTH: &str = " / ";
 
 /// Arguments of `stats`.
 #[derive(Debug, clap::Args)]
@@ -70,12 +82,11 @@ impl By {
 }
 
 pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
-    let context = Context::load(global)?;
-    context.start_logging(global, Quiet::Warnings)?;
+    let context = Context::begin(global, Quiet::Warnings)?;
     let reader = context.reader()?;
     let wanted: Vec<By> = args.by.map_or(By::ALL.to_vec(), |by| vec![by]);
     if args.json {
-        println!("{}", as_json(&context, &reader, &wanted)?);
+        outln!("{}", as_json(&context, &reader, &wanted)?);
     } else {
         tables(&context, &reader, &wanted, args.limit)?;
     }
@@ -91,13 +102,98 @@ fn as_json(context: &Context, reader: &Reader, wanted: &[By]) -> Result<Value, F
     stats["coverage"] = coverage_json(&coverage);
     for by in wanted {
         let tallies = reader.stats(by.group(), &context.zone)?;
-        let counts: Map<String, Value> = tallies
-            .into_iter()
-            .map(|Tally { key, count }| (key, json!(count)))
-            .collect();
+        let known = names(reader, *by, &tallies)?;
+        let (mut counts, mut names) = (Map::new(), Map::new());
+        for (Tally { key, count, .. }, known) in tallies.into_iter().zip(known) {
+            if let Some(known) = known {
+                // Two companies may have a conversation of the same key; the names are then both.
+                let name = match names.get(&key).and_then(Value::as_str) {
+                    Some(other) if other != known.name => format!("{other}{BOTH}{}", known.name),
+                    _ => known.name,
+                };
+                names.insert(key.clone(), json!(name));
+            }
+            let before = counts.get(&key).and_then(Value::as_u64).unwrap_or(0);
+            counts.insert(key, json!(before + count));
+        }
         stats[by.key()] = Value::Object(counts);
+        if matches!(by, By::Person | By::Chat) {
+            stats["names"][by.key()] = Value::Object(names);
+        }
     }
     Ok(stats)
+}
+
+/// A line's name beside its id.
+struct Named {
+    /// For programs, which have the id already.
+    name: String,
+    /// For people: the id stays visible.
+    label: String,
+}
+
+/// What the directory calls these people and conversations now; nothing for days and types, and where no name is known.
+fn names(reader: &Reader, by: By, tallies: &[Tally]) -> Result<Vec<Option<Named>>, Failure> {
+    match by {
+        By::Day | By::Type => Ok(tallies.iter().map(|_| None).collect()),
+        By::Person => people(reader, tallies),
+        By::Chat => chats(reader, tallies),
+    }
+}
+
+/// One id is one person here, whatever companies know it.
+fn people(reader: &Reader, tallies: &[Tally]) -> Result<Vec<Option<Named>>, Failure> {
+    let keys: Vec<&str> = tallies.iter().map(|tally| tally.key.as_str()).collect();
+    let mut known: HashMap<String, Vec<String>> = HashMap::new();
+    for dossier in reader.dossiers(None, Class::Person, &keys, &NAMES)? {
+        let Some(now) = dossier.history.name_now() else {
+            continue;
+        };
+        let called = known.entry(dossier.subject.key.clone()).or_default();
+        if !called.contains(&now.value) {
+            called.push(now.value.clone());
+        }
+    }
+    let named = keys.into_iter().map(|key| {
+        let name = known.get(key)?.join(BOTH);
+        let label = format!("{name}({key})");
+        Some(Named { name, label })
+    });
+    Ok(named.collect())
+}
+
+fn chats(reader: &Reader, tallies: &[Tally]) -> Result<Vec<Option<Named>>, Failure> {
+    let parts = |key: &ChatKey| match key {
+        ChatKey::Room(id) => (Class::Room, vec![id.clone()]),
+        ChatKey::People(ids) => (Class::Person, ids.clone()),
+    };
+    let mut wanted: HashMap<(CompanyId, Class), HashSet<String>> = HashMap::new();
+    for (company, key) in tallies.iter().filter_map(|tally| tally.chat.as_ref()) {
+        let (class, ids) = parts(key);
+        wanted.entry((*company, class)).or_default().extend(ids);
+    }
+    let names = Names::default();
+    for (place, ids) in wanted {
+        names.fetch(reader, place, ids)?;
+    }
+    let named = tallies.iter().map(|tally| {
+        let (company, key) = tally.chat.as_ref()?;
+        let (class, ids) = parts(key);
+        let known: Vec<_> = ids.iter().map(|id| names.now(*company, class, id)).collect();
+        known.iter().any(Option::is_some).then(|| {
+            let each = || ids.iter().zip(&known);
+            let name = each().map(|(id, name)| name.clone().unwrap_or_else(|| id.clone()));
+            let label = each().map(|(id, name)| match name {
+                Some(name) => format!("{name}({id})"),
+                None => id.clone(),
+            });
+            Named {
+                name: name.collect::<Vec<_>>().join(","),
+                label: label.collect::<Vec<_>>().join(","),
+            }
+        })
+    });
+    Ok(named.collect())
 }
 
 fn tables(context: &Context, reader: &Reader, wanted: &[By], limit: usize) -> Result<(), Failure> {
@@ -111,32 +207,34 @@ fn tables(context: &Context, reader: &Reader, wanted: &[By], limit: usize) -> Re
         }
         let all = tallies.len();
         let mut table = Table::new([by.heading(words), words.say("消息数", "messages")]);
-        for Tally { key, count } in tallies.into_iter().take(limit) {
-            let key = if key.is_empty() {
-                words.say("(无)", "(none)").to_owned()
-            } else {
-                key
+        tallies.truncate(limit);
+        let known = names(reader, *by, &tallies)?;
+        for (Tally { key, count, .. }, known) in tallies.into_iter().zip(known) {
+            let shown = match known {
+                Some(known) => known.label,
+                None if key.is_empty() => words.say("(无)", "(none)").to_owned(),
+                None => key,
             };
-            table.row([key, render::number(count)]);
+            table.row([shown, render::number(count)]);
         }
-        print!("{table}");
+        out!("{table}");
         if all > limit {
             let rest = render::number((all - limit) as u64);
-            println!(
+            outln!(
                 "{}",
                 words.say(format!("… 另有 {rest} 行"), format!("… {rest} more lines"))
             );
         }
-        println!();
+        outln!();
     }
     let recalled = render::number(reader.count(&Filter::Recalled { within_ms: None })?);
-    println!(
+    outln!(
         "{}",
         words.say(
             format!("已撤回的消息：{recalled}"),
             format!("recalled messages: {recalled}")
         )
     );
-    println!("{}", words.coverage(&reader.coverage()?));
+    outln!("{}", words.coverage(&reader.coverage()?));
     Ok(())
 }

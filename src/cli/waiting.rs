@@ -25,14 +25,13 @@ pub struct Args {
 }
 
 pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
-    let context = Context::load(global)?;
-    context.start_logging(global, Quiet::Warnings)?;
+    let context = Context::begin(global, Quiet::Warnings)?;
     let reader = context.reader()?;
     let rows = reader.waiting_list(None, args.reason, RecordId(0), args.limit)?;
     let mut table = Table::new(["seq", "reason", "key version", "tried", "msgid", "cause"]);
     for row in rows {
         if args.json {
-            println!(
+            outln!(
                 "{}",
                 json!({"company": reader.company_name(row.company)?, "seq": row.seq.0, "msgid": row.msgid,
                        "publickey_ver": row.key_version.0, "reason": row.reason.as_str(), "detail": row.detail,
@@ -51,10 +50,10 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
     }
     if !args.json {
         if !table.is_empty() {
-            print!("{table}");
+            out!("{table}");
         }
         for (reason, count) in reader.waiting(None)? {
-            eprintln!("{reason}: {} ({})", render::number(count), cure(reason));
+            errln!("{reason}: {} ({})", render::number(count), cure(reason));
         }
     }
     Ok(Exit::Well)

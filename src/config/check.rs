@@ -11,6 +11,9 @@ use super::{
     suggest,
 };
 
+/// The word of [`Kind::Auto`].
+pub(super) const AUTO: &str = "auto";
+
 /// Checks kind and bounds.
 pub(super) fn value(key: &Key, value: &Value) -> Result<(), String> {
     match (key.kind, value) {
@@ -18,7 +21,7 @@ pub(super) fn value(key: &Key, value: &Value) -> Result<(), String> {
         (Kind::Whole { .. }, Value::Whole(number)) => {
             Err(format!("{number} is out of bounds, expected {}", expected(key)))
         }
-        (Kind::Switch, Value::Switch(_)) => Ok(()),
+        (Kind::Switch | Kind::Auto, Value::Switch(_)) => Ok(()),
         (Kind::Whole { .. } | Kind::Switch, _) | (_, Value::Whole(_) | Value::Switch(_)) => {
             Err(format!("found {}, expected {}", value.kind(), expected(key)))
         }
@@ -34,6 +37,7 @@ pub(super) fn expected(key: &Key) -> String {
         Kind::Whole { min, max } if key.unit.is_empty() => format!("a whole number from {min} to {max}"),
         Kind::Whole { min, max } => format!("a whole number of {} from {min} to {max}", key.unit),
         Kind::Switch => "true or false".to_owned(),
+        Kind::Auto => "true, false or \"auto\"".to_owned(),
         Kind::OneOf(words) => {
             let words: Vec<_> = words.iter().map(|word| format!("\"{word}\"")).collect();
             match words.split_last() {
@@ -71,6 +75,7 @@ fn text(key: &Key, kind: Kind, text: &str) -> Result<(), String> {
                 None => format!("\"{text}\" is not known, expected {}", expected(key)),
             })
         }
+        Kind::Auto if text != AUTO => Err(format!("\"{text}\" is not known, expected {}", expected(key))),
         Kind::Zone if TimeZone::get(text).is_err() => Err(format!(
             "\"{text}\" is not in the time zone database, expected {}",
             expected(key)

@@ -1,12 +1,13 @@
 //! Which of several claims is in force, and the checked values of one scope by key.
 //!
-//! Must not know: the typed sections.
+//! Must not know: the typed sections, beyond single values of theirs.
 
 use std::collections::BTreeMap;
 
 use super::{
     keys::{Key, Section},
     layers::{Given, Layer, Source, Value},
+    sections::Enabled,
 };
 
 /// A value chosen among layers, and how strong the claim was.
@@ -95,6 +96,17 @@ impl Values {
             // Declared bounds start at 0 or above, and were checked.
             Some(Value::Whole(number)) => number.unsigned_abs(),
             _ => 0,
+        }
+    }
+
+    pub(super) fn enabled(&self, section: Section) -> Enabled {
+        match self
+            .get(section, "enabled")
+            .and_then(|chosen| chosen.value.as_ref())
+        {
+            Some(Value::Switch(true)) => Enabled::Yes,
+            Some(Value::Switch(false)) => Enabled::No,
+            _ => Enabled::Auto,
         }
     }
 

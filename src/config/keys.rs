@@ -18,6 +18,8 @@ pub enum Kind {
     },
     /// `true` or `false`.
     Switch,
+    /// `true`, `false`, or `"auto"`: where it makes sense.
+    Auto,
     /// One of a few words.
     OneOf(&'static [&'static str]),
     /// A name of the IANA time zone database.
@@ -327,8 +329,9 @@ pub const KEYS: &[Key] = &[
     key(Store, "disk_headroom_mib", from(0, 1_048_576),
         "`shiguan doctor` warns when less than this is free where the archive is.").whole(1024, "MiB"),
 
-    key(Media, "enabled", Kind::Switch,
-        "Whether `shiguan run` fetches files by itself. `shiguan media get` fetches them in any case.").switch(true),
+    key(Media, "enabled", Kind::Auto,
+        "Whether `shiguan run` fetches files by itself; auto: for every company, like true. `shiguan media get` fetches \
+         them in any case.").text("auto"),
     key(Media, "folder", Kind::Path,
         "Folder of the files. Without it: media in `archive.folder`. With a bucket it holds only what is being \
          fetched.").like("/srv/shiguan/media"),
@@ -391,8 +394,8 @@ pub const KEYS: &[Key] = &[
     key(Api, "user_agent", Kind::Text,
         "What the calls name themselves, instead of the program's name and version.").like("our-archive/1").per_company(),
 
-    key(Directory, "enabled", Kind::OneOf(&["auto", "off"]),
-        "Whether `shiguan run` asks who people and rooms are. auto: for companies with an app secret, or with a secret \
+    key(Directory, "enabled", Kind::Auto,
+        "Whether `shiguan run` asks who people and rooms are; auto: for companies with an app secret, or with a secret \
          and no made-up corpus.").text("auto").per_company(),
     key(Directory, "people_hours", from(1, 8760),
         "A person is asked about again after this long. Ids that appear for the first time are asked about at once.")
@@ -410,8 +413,9 @@ pub const KEYS: &[Key] = &[
     key(Directory, "interval_seconds", from(1, 86_400),
         "Pause between two passes. It grows tenfold while WeCom refuses or cannot be reached.")
         .whole(60, "seconds").per_company(),
-    key(Consent, "enabled", Kind::OneOf(&["auto", "yes", "no"]),
-        "Ask WeCom in the background of `shiguan run`. auto: where the archive's Secret is there and the records are not \
+
+    key(Consent, "enabled", Kind::Auto,
+        "Whether `shiguan run` asks WeCom who agreed; auto: where the archive's Secret is there and the records are not \
          made up.").text("auto").per_company(),
     key(Consent, "refresh_hours", from(1, 8760),
         "An answer is asked for again when it is this old. New conversations are asked about at once.")
@@ -419,6 +423,7 @@ pub const KEYS: &[Key] = &[
     key(Consent, "calls_per_pass", from(1, 100_000),
         "The most calls before the rest has to wait for the next minute; one call is about a hundred single chats, or one \
          room.").whole(200, "calls").per_company(),
+
     key(Alert, "look_every_seconds", from(1, 3600),
         "`shiguan run` looks at the conditions this often.").whole(60, "seconds"),
     key(Alert, "calm_seconds", from(0, 86_400),

@@ -10,7 +10,7 @@ use std::{
 use super::{
     check,
     error::Problem,
-    keys::{self, KEYS, Key, Section},
+    keys::{self, KEYS, Key, Kind, Section},
     suggest,
 };
 
@@ -112,7 +112,7 @@ impl fmt::Display for Source {
 
 impl Layers {
     /// Notes a value that was found to be of the right kind, or the problem with it.
-    pub(super) fn give(&mut self, path: &str, found: &Found, given: Given) {
+    pub(super) fn give(&mut self, path: &str, found: &Found, mut given: Given) {
         match &found.company {
             Some(target) if found.key.section == Section::Target => {
                 self.mention_target(target, &given.source)
@@ -120,6 +120,7 @@ impl Layers {
             Some(company) => self.mention(company, &given.source),
             None => {}
         }
+        given.value = spelt_one_way(found.key.kind, given.value);
         if let Err(why) = check::value(found.key, &given.value) {
             self.problems
                 .push(Problem::at(&given.source, format!("`{path}`: {why}")));
@@ -228,6 +229,19 @@ impl Layers {
             }
         }
         paths
+    }
+}
+
+/// Earlier versions had words of their own for what is now true, false or auto; files with them load for ever. Variables
+/// and flags have nothing but words in any case.
+fn spelt_one_way(kind: Kind, value: Value) -> Value {
+    match (kind, value) {
+        (Kind::Auto, Value::Text(word)) => match word.trim() {
+            "true" | "yes" => Value::Switch(true),
+            "false" | "no" | "off" => Value::Switch(false),
+            _ => Value::Text(word),
+        },
+        (_, value) => value,
     }
 }
 

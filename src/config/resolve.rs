@@ -56,7 +56,7 @@ pub(super) fn resolve(mut layers: Layers, file: &Path) -> Result<Config, ConfigE
 fn directory(values: &Values) -> Directory {
     let number = |name| values.whole(Section::Directory, name) as u32;
     Directory {
-        enabled: values.text(Section::Directory, "enabled") != "off",
+        enabled: values.enabled(Section::Directory),
         people_hours: number("people_hours"),
         rooms_hours: number("rooms_hours"),
         lists_hours: number("lists_hours"),
@@ -255,7 +255,7 @@ impl Resolver<'_> {
         };
         let archive = self.base.join(values.text(Section::Archive, "folder"));
         Media {
-            enabled: values.switch(Section::Media, "enabled"),
+            enabled: values.enabled(Section::Media),
             folder: optional("folder").map_or_else(|| archive.join("media"), |path| self.base.join(path)),
             children: number("children") as usize,
             deadline_days: number("deadline_days") as u32,
@@ -391,11 +391,7 @@ impl Resolver<'_> {
 
     fn consent(&self, values: &Values) -> Consent {
         Consent {
-            enabled: match values.text(Section::Consent, "enabled").as_str() {
-                "yes" => Some(true),
-                "no" => Some(false),
-                _ => None,
-            },
+            enabled: values.enabled(Section::Consent),
             refresh_hours: values.whole(Section::Consent, "refresh_hours") as u32,
             calls_per_pass: values.whole(Section::Consent, "calls_per_pass") as u32,
         }

@@ -140,11 +140,33 @@ pub struct Store {
     pub disk_headroom_mib: u64,
 }
 
+/// Whether a thing is done by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Enabled {
+    /// `true`
+    Yes,
+    /// `false`
+    No,
+    /// `"auto"`: where it makes sense.
+    Auto,
+}
+
+impl Enabled {
+    /// The decision, given whether it makes sense here.
+    pub fn or(self, sensible: bool) -> bool {
+        match self {
+            Self::Yes => true,
+            Self::No => false,
+            Self::Auto => sensible,
+        }
+    }
+}
+
 /// The files that hang on messages.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Media {
-    /// Whether `run` fetches them.
-    pub enabled: bool,
+    /// Whether `run` fetches them; `auto` as `true`.
+    pub enabled: Enabled,
     /// Where they are, or where they are being fetched.
     pub folder: PathBuf,
     /// Processes for each company.
@@ -222,8 +244,8 @@ pub struct Api {
 /// Who people and rooms are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Directory {
-    /// False: `run` does not ask.
-    pub enabled: bool,
+    /// Whether `run` asks; `auto`: wherever it can.
+    pub enabled: Enabled,
     /// Age in hours at which a person is asked about again.
     pub people_hours: u32,
     /// The same for a room.
@@ -241,8 +263,8 @@ pub struct Directory {
 /// Whether external people agreed to being archived.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Consent {
-    /// `run` asks for it; `None`: wherever it can.
-    pub enabled: Option<bool>,
+    /// Whether `run` asks; `auto`: wherever it can.
+    pub enabled: Enabled,
     /// Hours after which an answer is asked for again.
     pub refresh_hours: u32,
     /// Most calls of one pass.

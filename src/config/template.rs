@@ -130,6 +130,7 @@ fn entry(file: &mut String, key: &Key, given: Option<&str>, company: &str) {
 
 fn about(key: &Key) -> String {
     match key.kind {
+        Kind::Auto => format!("{} One of: true, false, \"auto\".", key.meaning),
         Kind::OneOf(words) => format!("{} One of: {}.", key.meaning, words.join(", ")),
         Kind::Whole { min, max } if key.unit.is_empty() => format!("{} From {min} to {max}.", key.meaning),
         Kind::Whole { min, max } => format!("{} In {}, {min} to {max}.", key.meaning, key.unit),

@@ -19,6 +19,7 @@ pub mod download;
 mod fault;
 mod names;
 mod pace;
+mod probe;
 mod sink;
 pub mod sniff;
 pub mod vault;

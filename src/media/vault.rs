@@ -90,6 +90,12 @@ pub enum VaultError {
         /// What it said.
         cause: String,
     },
+    /// The service is there and has no such bucket.
+    #[error("the media store has no bucket {name}; make it there, or correct media.s3_bucket")]
+    NoBucket {
+        /// Its name.
+        name: String,
+    },
     /// It holds something else under this name, or a part of it.
     #[error(
         "the media store holds other bytes under {name}; fetch the file again while WeCom has it, or restore a backup"
@@ -145,10 +151,7 @@ impl Vault {
                 (Arc::new(local.with_fsync(true)), Name::default(), true)
             }
             Place::Bucket(bucket) => {
-                let prefix = Name::parse(&bucket.prefix).map_err(|cause| VaultError::Store {
-                    doing: "open",
-                    cause: cause.to_string(),
-                })?;
+                let prefix = bucket.prefix()?;
                 (Arc::new(bucket.connect()?), prefix, false)
             }
         };
@@ -326,7 +329,15 @@ pub fn remove(path: &Path) -> Result<(), VaultError> {
 }
 
 impl Bucket {
-    fn connect(&self) -> Result<impl ObjectStore + 'static, VaultError> {
+    /// In front of every object's name.
+    pub(super) fn prefix(&self) -> Result<Name, VaultError> {
+        Name::parse(&self.prefix).map_err(|cause| VaultError::Store {
+            doing: "open",
+            cause: cause.to_string(),
+        })
+    }
+
+    pub(super) fn connect(&self) -> Result<impl ObjectStore + 'static, VaultError> {
         let plain = self
             .endpoint
             .as_ref()
@@ -357,7 +368,7 @@ impl Bucket {
 }
 
 /// The credentials never stand in what the interface says; the request's address may, and is no secret.
-fn store(doing: &'static str) -> impl Fn(object_store::Error) -> VaultError {
+pub(super) fn store(doing: &'static str) -> impl Fn(object_store::Error) -> VaultError {
     move |cause| VaultError::Store {
         doing,
         cause: cause.to_string(),

@@ -526,6 +526,8 @@ pub enum Group {
 pub struct Tally {
     /// The day, type, person or chat.
     pub key: String,
+    /// Whose conversation it is, and which, when conversations are counted. People are counted across companies.
+    pub chat: Option<(CompanyId, ChatKey)>,
     /// Messages.
     pub count: u64,
 }

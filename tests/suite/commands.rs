@@ -532,3 +532,31 @@ fn sealed_originals_go_when_the_configuration_says_so_and_the_content_stays_the_
         "{again}"
     );
 }
+
+#[test]
+fn what_two_companies_say_to_each_other_in_one_conversation_is_counted_together() {
+    let scratch = tempfile::tempdir().expect("a scratch folder");
+    let corpus = Corpus::generate(scratch.path(), 200, 9);
+    let archive = program().archive(&scratch.path().join("archive"), &corpus);
+    archive.pull(&[0]);
+    let one = archive.stats();
+    // The same stream, for a company of another name.
+    let config = fs::read_to_string(&archive.config).expect("the configuration");
+    let (path, keys) = (corpus.path.display(), corpus.path.join("keys"));
+    let twin = format!(
+        "\n[company.twin]\ncorpid = \"ww2\"\nmock_corpus = \"{path}\"\nkeys = \"{}\"\n",
+        keys.display()
+    );
+    fs::write(&archive.config, config + &twin).expect("written");
+    archive.pull(&[0]);
+    let both = archive.stats();
+    for by in ["by_day", "by_type", "by_person", "by_chat"] {
+        let counts = |stats: &Value| -> u64 {
+            let counts = stats[by].as_object().expect("counts").values();
+            counts.filter_map(Value::as_u64).sum()
+        };
+        assert_eq!((counts(&one), counts(&both)), (200, 400), "{by}");
+        let keys = |stats: &Value| stats[by].as_object().expect("counts").len();
+        assert_eq!(keys(&one), keys(&both), "{by}");
+    }
+}

@@ -22,6 +22,8 @@ use shiguan::{
     store::Store,
 };
 
+use super::pipes::unread;
+
 const CORP: &str = "ww0000000000000000";
 const ARCHIVE: &str = "CANARYconsentArchive";
 const APP: &str = "CANARYconsentApp";
@@ -682,12 +684,20 @@ fn completeness_finds_what_was_planted_and_says_why_where_it_can() {
             .to_string()
     };
     let (from, to) = (date(first), date(last));
-    let ask = |house: &House, more: &[&str]| {
+    let ask = |house: &House, more: &[&str], code: i32| {
         let args = [&["completeness", "--json", "--from", &from, "--to", &to], more].concat();
-        house.well(&args)
+        let finished = house.run(&args);
+        assert_eq!(
+            finished.code,
+            Some(code),
+            "{}\n{}",
+            finished.stdout,
+            finished.stderr
+        );
+        finished
     };
 
-    let calm = ask(&house, &["--all"]);
+    let calm = ask(&house, &["--all"], 0);
     let lines = calm.json_lines();
     assert!(
         lines.iter().all(|line| line["verdict"] == "equal"),
@@ -701,11 +711,14 @@ fn completeness_finds_what_was_planted_and_says_why_where_it_can() {
         (&summary["equal"], &summary["not_told"][0]["member"]),
         (&json!(5), &json!("ida"))
     );
-    assert!(ask(&house, &[]).stdout.is_empty(), "nothing differs");
+    assert!(ask(&house, &[], 0).stdout.is_empty(), "nothing differs");
+    // ida alone, whom WeCom gives no counts of: then nothing was compared at all.
+    let nothing = ask(&house, &["--member", "ida"], 3);
+    assert!(nothing.stdout.is_empty(), "{}", nothing.stdout);
 
     missing.store(true, Ordering::SeqCst);
     *groups.lock().expect("a lock") = 3;
-    let differs = |house: &House| ask(house, &[]).json_lines();
+    let differs = |house: &House| ask(house, &[], 3).json_lines();
     let lines = differs(&house);
     assert_eq!(lines.len(), 2);
     for line in &lines {
@@ -722,7 +735,14 @@ fn completeness_finds_what_was_planted_and_says_why_where_it_can() {
         (&lines[1]["wecom"]["messages"], &lines[1]["archive"]["messages"]),
         (&json!(7), &json!(4))
     );
-    let text = house.well(&["completeness", "--from", &from, "--to", &to]);
+    let asked = ["completeness", "--from", &from, "--to", &to];
+    let text = house.run(&asked);
+    assert_eq!(text.code, Some(3), "{}", text.stderr);
+    // `… | head -1` in a cron job hides nothing.
+    let unread = unread(house.archive.command(house.args(&asked)));
+    assert_eq!(unread.code, Some(3), "{}", unread.stderr);
+    // liu's day is whole.
+    ask(&house, &["--member", "liu"], 0);
     assert!(
         text.stdout.contains("原因不明") && text.stdout.contains("ken"),
         "{}",
@@ -741,6 +761,19 @@ fn completeness_finds_what_was_planted_and_says_why_where_it_can() {
         (&lines[0]["verdict"], &lines[1]["verdict"]),
         (&json!("explained"), &json!("unexplained"))
     );
+
+    // What is explained waits for nobody.
+    *groups.lock().expect("a lock") = 0;
+    let lines = ask(&house, &[], 0).json_lines();
+    assert_eq!((lines.len(), &lines[0]["verdict"]), (1, &json!("explained")));
+
+    // A company that was never pulled is no company of which all is well.
+    let config = fs::read_to_string(&house.archive.config).expect("the configuration");
+    let other = "\n[company.other]\ncorpid = \"ww2\"\nmock_corpus = \"nowhere\"\n";
+    fs::write(&house.archive.config, config.clone() + other).expect("written");
+    let two = ask(&house, &[], 3);
+    assert!(two.stderr.contains("nothing was pulled yet"), "{}", two.stderr);
+    fs::write(&house.archive.config, config).expect("written");
 
     let late = house.run(&["completeness", "--to", &date(today)]);
     assert_eq!(late.code, Some(2));

@@ -19,6 +19,7 @@ mod media;
 mod modes;
 mod official;
 mod people;
+mod pipes;
 mod reading;
 mod rooms;
 mod search;

@@ -335,6 +335,67 @@ fn a_renamed_person_has_the_name_of_the_time_in_each_message() {
 }
 
 #[test]
+fn counts_stand_beside_the_names_of_today() {
+    let mut company = small();
+    company.room(Room {
+        id: "wrINTERNALAAAAAAAAAA".to_owned(),
+        name: "周会群".to_owned(),
+        owner: "lisi".to_owned(),
+        made: now() / 1000 - 86_400,
+        people: vec![("lisi".to_owned(), now() / 1000 - 86_400, String::new())],
+        ..Room::default()
+    });
+    let room = "wrINTERNALAAAAAAAAAA";
+    let house = House::new(
+        company,
+        &[
+            text(1, "ZhangSan", &["lisi"], "", now() - 5_000),
+            text(2, "ZhangSan", &["lisi"], "", now() - 4_000),
+            text(3, "ZhangSan", &["nobody"], "", now() - 3_000),
+            text(4, "nobody", &["lisi"], room, now() - 2_000),
+        ],
+    );
+    house.pull();
+    let before = house.good(&["stats", "--json"]).json();
+    assert_eq!(
+        before["names"],
+        json!({"by_person": {}, "by_chat": {}}),
+        "nobody was asked yet"
+    );
+    house.refresh();
+    house.town.company().member(member("ZhangSan", "张大三", 2));
+    house.refresh_all();
+
+    let counted = house.good(&["stats", "--json"]).json();
+    // Scripts find the counts where they were.
+    assert_eq!(counted["by_person"], json!({"zhangsan": 3, "nobody": 1}));
+    assert_eq!(
+        counted["by_chat"],
+        json!({"lisi,zhangsan": 2, "nobody,zhangsan": 1, (room): 1})
+    );
+    assert_eq!(
+        counted["names"],
+        json!({
+            "by_person": {"zhangsan": "张大三"},
+            "by_chat": {"lisi,zhangsan": "李四,张大三", "nobody,zhangsan": "nobody,张大三", (room): "周会群"},
+        })
+    );
+    let days = house.good(&["stats", "--json", "--by", "day"]).json();
+    assert!(days["names"].is_null(), "days have no names: {days}");
+    let shown = house.good(&["stats"]).stdout;
+    for line in [
+        "张大三(zhangsan)  ",
+        "nobody  ",
+        "李四(lisi),张大三(zhangsan)  ",
+        "nobody,张大三(zhangsan)  ",
+        "周会群(wrINTERNALAAAAAAAAAA)  ",
+    ] {
+        assert!(shown.lines().any(|one| one.starts_with(line)), "{line}: {shown}");
+    }
+    assert!(!shown.contains("张三("), "as they are now: {shown}");
+}
+
+#[test]
 fn who_sat_in_a_room_that_day() {
     let day = |day: &str| {
         format!("{day}T12:00:00+08:00")
@@ -790,11 +851,11 @@ fn switched_off_nobody_is_asked() {
     let off = [
         "run",
         "--set",
-        "directory.enabled=off",
+        "directory.enabled=false",
         "--set",
         "directory.interval_seconds=1",
         "--set",
-        "consent.enabled=no",
+        "consent.enabled=false",
     ];
     let mut child = house.archive.start(house.with(&off));
     std::thread::sleep(Duration::from_secs(3));

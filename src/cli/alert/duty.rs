@@ -171,7 +171,7 @@ impl Duty {
             &rules,
             now,
         )];
-        let files = config.media.enabled.then(|| archived::Files {
+        let files = self.context.fetches_files().then(|| archived::Files {
             deadline_ms: i64::from(config.media.deadline_days) * 24 * 3_600_000,
             left_ms: i64::from(config.alert.media_hours_left) * 3_600_000,
         });

@@ -59,8 +59,7 @@ struct List {
 }
 
 pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
-    let context = Context::load(global)?;
-    context.start_logging(global, Quiet::Warnings)?;
+    let context = Context::begin(global, Quiet::Warnings)?;
     match &args.action {
         Action::Test(args) => test(&context, args),
         Action::List(args) => list(&context, args),
@@ -107,20 +106,20 @@ fn test(context: &Context, args: &Test) -> Result<Exit, Failure> {
             let cause = sent.err().map(|trouble| trouble.cause);
             all_well &= cause.is_none();
             if args.json {
-                println!(
+                outln!(
                     "{}",
                     json!({"target": target.name, "ok": cause.is_none(), "cause": cause})
                 );
             } else {
                 match cause {
-                    None => println!(
+                    None => outln!(
                         "{}",
                         words.say(
                             format!("{}：已送达", target.name),
                             format!("{}: told", target.name)
                         )
                     ),
-                    Some(cause) => println!(
+                    Some(cause) => outln!(
                         "{}",
                         words.say(
                             format!("{}：未送达：{cause}", target.name),
@@ -157,7 +156,7 @@ fn list(context: &Context, args: &List) -> Result<Exit, Failure> {
         table.row(row(context, words, incident, told.keys()));
     }
     if table.is_empty() {
-        eprintln!("{}", words.say("没有需要关注的事项", "nothing needs attention"));
+        errln!("{}", words.say("没有需要关注的事项", "nothing needs attention"));
     } else {
         write!(out, "{table}")?;
     }
@@ -166,7 +165,7 @@ fn list(context: &Context, args: &List) -> Result<Exit, Failure> {
         if state.failures > 0 {
             let (name, cause) = (&target.name, render::tame(&state.cause));
             let times = state.failures;
-            eprintln!(
+            errln!(
                 "{}",
                 words.say(
                     format!("目标 {name} 连续 {times} 次未送达：{cause}"),

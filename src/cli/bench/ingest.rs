@@ -198,7 +198,7 @@ pub(super) fn measure(global: &Global, args: &Args) -> Result<Outcome, Failure> 
     let scratch = Scratch::make(args)?;
     let outcome = pull(global, args, &scratch, "archive")?;
     if args.keep {
-        eprintln!("kept: {}", scratch.folder.display());
+        errln!("kept: {}", scratch.folder.display());
     }
     Ok(outcome)
 }
@@ -425,7 +425,7 @@ impl Outcome {
 
     pub(super) fn print(&self) {
         let records = self.records().max(1) as f64;
-        println!(
+        outln!(
             "{}\n{} records ({}, seed {}) through the mock library's children into a fresh archive on {}, RSA: {}",
             machine::headline(),
             render::number(self.records()),
@@ -434,7 +434,7 @@ impl Outcome {
             self.file_system,
             self.args.rsa
         );
-        println!(
+        outln!(
             "{:.1} s, {} records/s; {:.1} µs of processor per record: {}; children {:.1}",
             self.seconds(),
             render::number(self.per_second().round() as u64),
@@ -454,7 +454,7 @@ impl Outcome {
                 * 1e6
                 / records
         );
-        println!(
+        outln!(
             "memory: {} MiB at most, with the children {} MiB; on disk {:.0} bytes per record (sealed {:.0}, body {:.0}, \
              index {:.0}, rest {:.0}; all but sealed {:.3} × the JSON); pull that finds nothing new: {:.0} ms",
             self.seen.parent.peak_kib / 1024,
@@ -468,7 +468,7 @@ impl Outcome {
             self.idle_seconds.get(self.idle_seconds.len() / 2).unwrap_or(&0.0) * 1000.0
         );
         if let Some(disturbance) = &self.tally.disturbance {
-            println!("{}", disturbance.words());
+            outln!("{}", disturbance.words());
         }
         let series = picture::Series {
             name: "× 100 000, records/s".to_owned(),
@@ -478,7 +478,7 @@ impl Outcome {
                 .collect(),
         };
         if !series.points.is_empty() {
-            print!("{}", picture::bars(&[series]));
+            out!("{}", picture::bars(&[series]));
         }
     }
 

@@ -70,7 +70,7 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
             let outcome = unseal::measure(args)?;
             draw(args.svg.as_ref(), &outcome)?;
             if args.json {
-                println!("{}", outcome.json(args));
+                outln!("{}", outcome.json(args));
             } else {
                 outcome.print(args);
             }
@@ -81,7 +81,7 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
                 fs::write(file, outcome.svg())?;
             }
             if args.json {
-                println!("{}", outcome.json());
+                outln!("{}", outcome.json());
             } else {
                 outcome.print();
             }
@@ -132,7 +132,7 @@ fn all(global: &Global, args: &All) -> Result<(), Failure> {
     let questions = search::Questions::new(&without.database, args.seed)?;
     let search = questions.measure()?;
     if args.json {
-        println!(
+        outln!(
             "{}",
             json!({"bench": "all", "machine": machine::describe(), "seed": args.seed, "records": args.records,
                    "unseal": unseal.json(&stages), "ingest": with.json(), "ingest_without_rsa": without.json(),
@@ -140,11 +140,11 @@ fn all(global: &Global, args: &All) -> Result<(), Failure> {
         );
     } else {
         unseal.print(&stages);
-        println!();
+        outln!();
         with.print();
-        println!();
+        outln!();
         without.print();
-        println!();
+        outln!();
         search.print();
     }
     Ok(())

@@ -67,7 +67,7 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<(), Failure> {
     };
     let answers = Questions::new(&database, args.seed)?.measure()?;
     if args.json {
-        println!("{}", answers.json());
+        outln!("{}", answers.json());
     } else {
         answers.print();
     }
@@ -223,7 +223,7 @@ impl Answers {
     }
 
     pub(super) fn print(&self) {
-        println!(
+        outln!(
             "{}\n{} opened records, seed {}, first page of {PAGE}; fresh: new connection, cold: and the file's pages dropped",
             machine::headline(),
             crate::cli::render::number(self.records),
@@ -249,7 +249,7 @@ impl Answers {
                 format!("{:.2}", figure.percentile(95)),
             ]);
         }
-        print!("{table}");
+        out!("{table}");
     }
 }
 

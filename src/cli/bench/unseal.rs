@@ -309,7 +309,7 @@ impl Outcome {
     }
 
     pub(super) fn print(&self, args: &Args) {
-        println!(
+        outln!(
             "{}\n{} records, seed {}, median of {}",
             machine::headline(),
             args.records,
@@ -328,7 +328,7 @@ impl Outcome {
                 format!("{:.0}", figure.per_second()),
             ]);
         }
-        print!("{table}\n{}", picture::bars(&self.series()));
+        out!("{table}\n{}", picture::bars(&self.series()));
     }
 
     /// Records per second over threads: RSA by implementation, and the children that call `DecryptData`.

@@ -26,8 +26,7 @@ pub struct Args {
 }
 
 pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
-    let context = Context::load(global)?;
-    context.start_logging(global, Quiet::Warnings)?;
+    let context = Context::begin(global, Quiet::Warnings)?;
     let companies = context.companies(args.company.as_deref())?;
     let clients = companies
         .iter()
@@ -76,10 +75,10 @@ fn add(sum: &mut ConsentPass, pass: ConsentPass) {
 
 fn tell(context: &Context, company: &str, pass: &ConsentPass, as_json: bool) {
     if let Some(error) = &pass.scope_fault {
-        eprintln!("{company}: {error}");
+        errln!("{company}: {error}");
     }
     if as_json {
-        println!(
+        outln!(
             "{}",
             json!({"company": company, "records": pass.records, "subjects": pass.subjects, "calls": pass.calls,
                    "answered": pass.answered, "failed": pass.failed, "changes": pass.changes,
@@ -97,7 +96,7 @@ fn tell(context: &Context, company: &str, pass: &ConsentPass, as_json: bool) {
     ]
     .map(render::number);
     let calls = pass.calls;
-    println!(
+    outln!(
         "{company}: {}",
         Words(context.language).say(
             format!("调用 {calls} 次，得到答复 {answered} 项，未得答复 {failed} 项，新得知的变化 {changes} 项；从未得到答复 {never} 项，待问 {due} 项"),

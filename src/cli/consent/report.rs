@@ -41,8 +41,7 @@ pub struct Args {
 }
 
 pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
-    let context = Context::load(global)?;
-    context.start_logging(global, Quiet::Warnings)?;
+    let context = Context::begin(global, Quiet::Warnings)?;
     let reader = context.reader()?;
     let now = Millis::now();
     let subjects = reader.consent_subjects(now)?;
@@ -77,7 +76,7 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
     }
     out.flush()?;
     for name in unread {
-        eprintln!(
+        errln!(
             "{}",
             report.words().say(
                 format!("{name}: 尚未读取会话内容存档开启成员列表，无法判断谁没有产生会话；请运行 shiguan consent check"),

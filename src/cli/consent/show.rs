@@ -32,8 +32,7 @@ pub struct Args {
 }
 
 pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
-    let context = Context::load(global)?;
-    context.start_logging(global, Quiet::Warnings)?;
+    let context = Context::begin(global, Quiet::Warnings)?;
     let reader = context.reader()?;
     let speak = Words(context.language);
     let mut subjects: Vec<((CompanyId, Subject), Vec<Change>)> = Vec::new();

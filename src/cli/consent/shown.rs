@@ -33,13 +33,13 @@ pub(in crate::cli) fn tell_coverage(
         unlooked += asking.unlooked;
     }
     if as_json {
-        eprintln!(
+        errln!(
             "{}",
             json!({"consent": {"never_answered": never, "not_looked_through": unlooked}})
         );
     } else if never + unlooked > 0 {
         let (never, unlooked) = (render::number(never), render::number(unlooked));
-        eprintln!(
+        errln!(
             "{}",
             Words(context.language).say(
                 format!("存档同意：{never} 个会话从未得到企业微信的答复，{unlooked} 条已解密记录尚未查看；shiguan consent check"),

@@ -98,9 +98,11 @@ async fn once(
 /// Where WeCom can be asked, and is the right one to ask: a made-up corpus has nobody whom WeCom knows, unless a server of
 /// its own answers for it.
 pub(in crate::cli) fn is_enabled(company: &Company) -> bool {
-    company.consent.enabled.unwrap_or(
-        company.secret.is_some() && (company.mock_corpus.is_none() || company.api.host != directory::HOST),
-    )
+    company
+        .consent
+        .enabled
+        .or(company.secret.is_some()
+            && (company.mock_corpus.is_none() || company.api.host != directory::HOST))
 }
 
 pub(in crate::cli) fn options(company: &Company) -> ConsentOptions {

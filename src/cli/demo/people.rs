@@ -83,7 +83,7 @@ pub(super) fn summary(
 ) -> Result<(), Failure> {
     let people = reader.headcount(None, Class::Person)?;
     let rooms = reader.headcount(None, Class::Room)?;
-    println!(
+    outln!(
         "   names    {} people and {} rooms, told in {} calls",
         render::number(people.known),
         render::number(rooms.known),
@@ -96,7 +96,7 @@ pub(super) fn summary(
             Ok(format!("{} {}", standing.as_str(), render::number(count)))
         })
         .collect::<Result<_, Failure>>()?;
-    println!(
+    outln!(
         "   consent  {} conversations asked about in {} calls; external messages: {}",
         render::number(consents.answered + consents.failed),
         render::number(consents.calls as u64),

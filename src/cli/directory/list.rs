@@ -66,8 +66,7 @@ impl What {
 }
 
 pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
-    let context = Context::load(global)?;
-    context.start_logging(global, Quiet::Warnings)?;
+    let context = Context::begin(global, Quiet::Warnings)?;
     let reader = context.reader()?;
     let company =
         match &args.company {
@@ -166,12 +165,12 @@ fn row(dossier: &Dossier, words: Words) -> [String; 5] {
 
 fn end(reader: &Reader, args: &Args, words: Words, more: bool) -> Result<Exit, Failure> {
     if more {
-        eprintln!("{}", words.say("还有更多：--all", "there are more: --all"));
+        errln!("{}", words.say("还有更多：--all", "there are more: --all"));
     }
     for class in args.what.classes() {
         let count = reader.headcount(None, *class)?;
         if matches!(class, Class::Person | Class::Room) {
-            eprintln!(
+            errln!(
                 "{}",
                 words.say(
                     format!(

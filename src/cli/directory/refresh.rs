@@ -54,9 +54,8 @@ pub(in crate::cli) fn settings(context: &Context, company: &Company) -> Result<D
 }
 
 pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
-    let context = Context::load(global)?;
     // What went wrong is in the report.
-    context.start_logging(global, Quiet::Errors)?;
+    let context = Context::begin(global, Quiet::Errors)?;
     let companies = context.companies(args.company.as_deref())?;
     let mut settled = Vec::new();
     for company in companies {
@@ -120,7 +119,7 @@ fn tell(directory: &Directory, pass: &Pass, words: Words, as_json: bool) {
             .iter()
             .map(|trouble| json!({"api": trouble.api, "why": trouble.why}))
             .collect();
-        println!(
+        outln!(
             "{}",
             json!({"company": directory.name, "met": pass.met, "calls": pass.calls, "answered": pass.answered,
                    "not_available": pass.refused, "left": pass.left, "troubles": troubles, "failure": pass.failure,
@@ -129,7 +128,7 @@ fn tell(directory: &Directory, pass: &Pass, words: Words, as_json: bool) {
         return;
     }
     let [met, calls, answered, refused, left] = pass.counts().map(render::number);
-    println!(
+    outln!(
         "{}",
         words.say(
             format!(
@@ -143,6 +142,6 @@ fn tell(directory: &Directory, pass: &Pass, words: Words, as_json: bool) {
         )
     );
     for trouble in &pass.troubles {
-        eprintln!("  {}", render::tame(&trouble.why));
+        errln!("  {}", render::tame(&trouble.why));
     }
 }

@@ -41,8 +41,7 @@ pub struct Args {
 }
 
 pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
-    let context = Context::load(global)?;
-    context.start_logging(global, Quiet::Warnings)?;
+    let context = Context::begin(global, Quiet::Warnings)?;
     let reader = context.reader()?;
     let at = args.at.as_deref().map(|date| span(&context, date)).transpose()?;
     let folded = fold_id(&args.id);

@@ -20,7 +20,8 @@ const FIRST: Duration = Duration::from_secs(2);
 /// True when WeCom is to be asked about this company by itself.
 pub(in crate::cli) fn wanted(company: &Company) -> bool {
     let secret = company.secret.is_some() && company.mock_corpus.is_none();
-    company.directory.enabled && (company.app_secret.is_some() || secret)
+    let askable = company.app_secret.is_some() || secret;
+    company.directory.enabled.or(askable)
 }
 
 /// One company's loop. Whatever fails is told in the log and tried again; only a stop ends it. `wake` ends a pause

@@ -42,8 +42,7 @@ const MANIFEST: &str = "manifest.jsonl";
 const PAGE: usize = 500;
 
 pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
-    let context = Context::load(global)?;
-    context.start_logging(global, Quiet::Warnings)?;
+    let context = Context::begin(global, Quiet::Warnings)?;
     let words = Words(context.language);
     let filter = match args.query.parse() {
         Ok(seq) => Filter::Seq(Seq(seq), Seq(seq)),
@@ -80,7 +79,7 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
         let mut line = file_json(&context, company, file);
         runtime.block_on(export.one(file, &prefix, &mut line))?;
         if args.json {
-            println!("{line}");
+            outln!("{line}");
         }
         export.manifest.push(line);
     }
@@ -95,7 +94,7 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
         render::bytes(export.bytes),
         render::number(export.left_out),
     );
-    eprintln!(
+    errln!(
         "{}",
         words.say(
             format!(

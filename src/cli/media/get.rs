@@ -27,8 +27,7 @@ pub struct Args {
 }
 
 pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
-    let context = Context::load(global)?;
-    context.start_logging(global, Quiet::Warnings)?;
+    let context = Context::begin(global, Quiet::Warnings)?;
     let words = Words(context.language);
     let mut wanted = Vec::new();
     if let Some(message) = &args.message {
@@ -53,9 +52,9 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
     let mut waits = false;
     for (name, done) in &done {
         if args.json {
-            println!("{}", fetches_json(name, done));
+            outln!("{}", fetches_json(name, done));
         } else {
-            print!("{}", told(words, name, done));
+            out!("{}", told(words, name, done));
         }
         let open = |state: MediaState| matches!(state, MediaState::Pending | MediaState::Partial);
         waits |= done.now.iter().any(|(state, count)| open(*state) && *count > 0);

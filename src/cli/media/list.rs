@@ -27,8 +27,7 @@ pub struct Args {
 }
 
 pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
-    let context = Context::load(global)?;
-    context.start_logging(global, Quiet::Warnings)?;
+    let context = Context::begin(global, Quiet::Warnings)?;
     let reader = context.reader()?;
     let company = match &args.company {
         None => None,
@@ -52,7 +51,7 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
     });
     for file in reader.media_list(&which, args.limit)? {
         if args.json {
-            println!(
+            outln!(
                 "{}",
                 file_json(&context, reader.company_name(file.company)?, &file)
             );
@@ -72,13 +71,13 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
     }
     if !args.json {
         if !table.is_empty() {
-            print!("{table}");
+            out!("{table}");
         }
-        eprintln!("{}", counts(words, &reader.media_counts(company)?));
+        errln!("{}", counts(words, &reader.media_counts(company)?));
         let unseen = reader.media_unseen()?;
         if unseen > 0 {
             let unseen = render::number(unseen);
-            eprintln!(
+            errln!(
                 "{}",
                 words.say(
                     format!("另有 {unseen} 条带文件的消息尚未登记：shiguan media get"),

@@ -56,8 +56,12 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
 impl Context {
     /// The vault as configured.
     pub(super) fn vault(&self) -> Result<Vault, Failure> {
-        let media = &self.config.media;
-        let place = match &media.bucket {
+        Vault::open(&self.config.media.folder, &self.place()?).map_err(Failure::run)
+    }
+
+    /// Where the vault is.
+    pub(super) fn place(&self) -> Result<Place, Failure> {
+        Ok(match &self.config.media.bucket {
             None => Place::Folder,
             Some(bucket) => Place::Bucket(Box::new(Bucket {
                 endpoint: bucket.endpoint.clone(),
@@ -68,8 +72,12 @@ impl Context {
                 access_key: Secret::new(bucket.access_key.clone()),
                 secret_key: self.read(&bucket.secret_key)?,
             })),
-        };
-        Vault::open(&media.folder, &place).map_err(Failure::run)
+        })
+    }
+
+    /// True when files are fetched without being asked for. They can be had wherever records can, so `auto` is `true`.
+    pub(super) fn fetches_files(&self) -> bool {
+        self.config.media.enabled.or(true)
     }
 
     /// The pace of a company; one for all who fetch for it in this process.

@@ -14,9 +14,12 @@ use super::{
     index::{Asker, Kind, Trait, term, trait_term},
     row::chat_key,
 };
-use crate::store::{
-    Result,
-    contract::{Coverage, Group, State, Tally},
+use crate::{
+    ids::CompanyId,
+    store::{
+        Result,
+        contract::{Coverage, Group, State, Tally},
+    },
 };
 
 impl Reader {
@@ -50,10 +53,16 @@ impl Reader {
             }
             Group::Chat => {
                 let chats = asker.tally(whole(Kind::Chat))?;
-                named(&view, chats, "SELECT kind, key FROM chat WHERE id = ?", |row| {
+                let sql = "SELECT kind, key, company FROM chat WHERE id = ?";
+                tallies(&view, chats, sql, |row, count| {
                     // What cannot be read counts as no chat; `doctor` names it.
                     let key = chat_key(row.get(0)?, row.get(1)?).ok().flatten();
-                    Ok(key.map_or(String::new(), |key| key.to_string()))
+                    let company = CompanyId(row.get(2)?);
+                    Ok(Tally {
+                        key: key.as_ref().map_or(String::new(), ToString::to_string),
+                        chat: key.map(|key| (company, key)),
+                        count,
+                    })
                 })
             }
         }
@@ -67,11 +76,26 @@ fn named(
     sql: &str,
     name: impl Fn(&Row<'_>) -> rusqlite::Result<String>,
 ) -> Result<Vec<Tally>> {
+    tallies(conn, counts, sql, |row, count| {
+        Ok(Tally {
+            key: name(row)?,
+            chat: None,
+            count,
+        })
+    })
+}
+
+/// Makes lines of rows and their counts, most first.
+fn tallies(
+    conn: &Connection,
+    counts: HashMap<i64, u64>,
+    sql: &str,
+    line: impl Fn(&Row<'_>, u64) -> rusqlite::Result<Tally>,
+) -> Result<Vec<Tally>> {
     let mut statement = conn.prepare_cached(sql)?;
     let mut tallies = Vec::with_capacity(counts.len());
     for (id, count) in counts {
-        let key = statement.query_row([id], &name)?;
-        tallies.push(Tally { key, count });
+        tallies.push(statement.query_row([id], |row| line(row, count))?);
     }
     tallies.sort_by(|a, b| b.count.cmp(&a.count).then_with(|| a.key.cmp(&b.key)));
     Ok(tallies)
@@ -100,10 +124,12 @@ fn by_day(asker: &Asker<'_>, zone: &TimeZone) -> Result<Vec<Tally>> {
     })?;
     let tally = |(date, count): (Date, u64)| Tally {
         key: date.to_string(),
+        chat: None,
         count,
     };
     let undated = (undated > 0).then(|| Tally {
         key: String::new(),
+        chat: None,
         count: undated,
     });
     Ok(undated.into_iter().chain(days.into_iter().map(tally)).collect())

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, path::Path};
 
 use shiguan::{
-    config::{Config, Explained, Layer, Schedule},
+    config::{Config, Enabled, Explained, Layer, Schedule},
     ids::Millis,
 };
 
@@ -230,6 +230,62 @@ fn words_are_read_as_the_kind_their_key_wants() {
         mistakes("", &[], &[("sdk.inherit_proxy_environment", "yes")]),
         "--set sdk.inherit_proxy_environment: `sdk.inherit_proxy_environment`: found a text, expected true or false"
     );
+}
+
+#[test]
+fn what_is_enabled_is_spelt_in_one_way_and_every_old_spelling_still_loads() {
+    use Enabled::{Auto, No, Yes};
+    // As TOML, as the word of variables and flags, and what it means.
+    let now = [
+        ("true", "true", Yes),
+        ("false", "false", No),
+        ("\"auto\"", "auto", Auto),
+    ];
+    let old: [(&str, &str, &str, Enabled); 6] = [
+        ("directory", "\"off\"", "off", No),
+        ("consent", "\"yes\"", "yes", Yes),
+        ("consent", "\"no\"", "no", No),
+        ("directory", "\"true\"", "true", Yes),
+        ("consent", "\"false\"", "false", No),
+        ("media", "\"false\"", "false", No),
+    ];
+    let everywhere = ["media", "directory", "consent"]
+        .into_iter()
+        .flat_map(|section| now.map(|(toml, word, meant)| (section, toml, word, meant)));
+    for (section, toml, word, meant) in everywhere.chain(old) {
+        let key = format!("{section}.enabled");
+        let of = |config: &Config| match section {
+            "media" => config.media.enabled,
+            "directory" => config.company("acme").unwrap().directory.enabled,
+            _ => config.company("acme").unwrap().consent.enabled,
+        };
+        let shown = match meant {
+            Yes => "true",
+            No => "false",
+            Auto => "auto",
+        };
+        let variable = (format!("SHIGUAN_{}__ENABLED", section.to_uppercase()), word);
+        for config in [
+            load(&format!("{COMPANY}[{section}]\nenabled = {toml}\n"), &[], &[]),
+            load(COMPANY, &[(&variable.0, variable.1)], &[]),
+            load(COMPANY, &[], &[(&key, word)]),
+        ] {
+            let config = config.unwrap_or_else(|error| panic!("{key} = {toml}: {error}"));
+            assert_eq!(of(&config), meant, "{key} = {toml}");
+            assert_eq!(explained(&config, &key).value, shown, "{key} = {toml}");
+        }
+        if section != "media" {
+            let own = format!("{COMPANY}[company.acme.{section}]\nenabled = {toml}\n");
+            assert_eq!(of(&load(&own, &[], &[]).unwrap()), meant, "{own}");
+        }
+    }
+    // Nothing else means something, and a company's own switch stays a switch.
+    for wrong in ["\"perhaps\"", "\"\"", "\"on\"", "1"] {
+        let told = mistakes(&format!("[consent]\nenabled = {wrong}\n"), &[], &[]);
+        assert!(told.contains("expected true, false or \"auto\""), "{told}");
+    }
+    let told = mistakes(&format!("{COMPANY}enabled = \"auto\"\n"), &[], &[]);
+    assert!(told.contains("expected true or false"), "{told}");
 }
 
 #[test]

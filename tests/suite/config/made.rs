@@ -7,7 +7,7 @@ use std::{
 
 use shiguan::{
     config::{
-        CompanyTemplate, Config, Layer, TemplateOptions,
+        CompanyTemplate, Config, Enabled, Layer, TemplateOptions,
         keys::{Default, KEYS, Kind, Section},
         reference_markdown, template,
     },
@@ -132,7 +132,16 @@ fn the_reference_file_arrives_in_the_sections() {
             media.max_file_mib,
             media.chunks_per_minute
         ),
-        (false, Path::new("/srv/shiguan/files"), 2, 4, 5, 500, 512, 12_000)
+        (
+            Enabled::No,
+            Path::new("/srv/shiguan/files"),
+            2,
+            4,
+            5,
+            500,
+            512,
+            12_000
+        )
     );
     let bucket = media.bucket.as_ref().unwrap();
     assert_eq!(
@@ -244,14 +253,14 @@ fn the_reference_file_arrives_in_the_sections() {
             ),
         )
     });
-    let general = (false, [48, 36, 24], (50, 1000, 120));
-    let own = (false, [12, 6, 3], (10, 100, 30));
+    let general = (Enabled::No, [48, 36, 24], (50, 1000, 120));
+    let own = (Enabled::No, [12, 6, 3], (10, 100, 30));
     assert_eq!(directories, [general, own, general]);
     let consents = [acme, made_up].map(|company| {
         let consent = company.consent;
         (consent.enabled, consent.refresh_hours, consent.calls_per_pass)
     });
-    assert_eq!(consents, [(Some(true), 6, 50), (Some(false), 48, 500)]);
+    assert_eq!(consents, [(Enabled::Yes, 6, 50), (Enabled::No, 48, 500)]);
     for company in [acme, made_up] {
         assert!(
             company.secret.is_some()

@@ -4,13 +4,14 @@
 use std::{
     fs,
     io::{BufRead, BufReader, Read, Write},
-    net::TcpStream,
+    net::{TcpListener, TcpStream},
     os::unix::fs::PermissionsExt,
     path::Path,
     process::{Child, Command, Stdio},
 };
 
 use kit::{Archive, Corpus};
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::{GET, files_under, get, handles, hex, letters, list, media_folder, program, with_state};
@@ -101,6 +102,10 @@ fn serve(root: &Path) {
 }
 
 fn configure(archive: &Archive, service: &Service, secret: &str) {
+    point(archive, &service.address, secret);
+}
+
+fn point(archive: &Archive, address: &str, secret: &str) {
     let file = archive.dir.join("s3.secret");
     fs::write(&file, secret).expect("a file");
     fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).expect("permissions");
@@ -110,7 +115,7 @@ fn configure(archive: &Archive, service: &Service, secret: &str) {
         &format!(
             "[media]\ns3_bucket = \"files\"\ns3_endpoint = \"http://{}\"\ns3_prefix = \"archive/one\"\n\
              s3_access_key = \"{ACCESS}\"\ns3_secret_key_file = \"{}\"\n",
-            service.address,
+            address,
             file.display()
         ),
         1,
@@ -199,4 +204,138 @@ fn a_large_file_goes_up_in_parts_and_a_wrong_key_costs_nothing() {
         .join(&name);
     assert!(fs::read(object).expect("an object") == bytes);
     assert!(files_under(&media_folder(&archive)).is_empty());
+}
+
+/// What `doctor` found about the vault: check, status, cause.
+fn looked_at(archive: &Archive, more: &[&str]) -> (Option<i32>, Vec<[String; 3]>) {
+    let finished = archive.run([&["doctor", "--json"], more].concat());
+    assert!(!finished.stdout.contains("CANARY"), "{}", finished.stdout);
+    let report = finished.json();
+    let text = |finding: &Value, key: &str| finding[key].as_str().unwrap_or_default().to_owned();
+    let found = report["findings"].as_array().expect("findings").iter();
+    let found = found
+        .filter(|finding| text(finding, "check").starts_with("media"))
+        .map(|finding| ["check", "status", "cause"].map(|key| text(finding, key)));
+    (finished.code, found.collect())
+}
+
+fn two(found: &[[String; 3]]) -> Vec<[&str; 2]> {
+    found
+        .iter()
+        .map(|[check, status, _]| [check.as_str(), status.as_str()])
+        .collect()
+}
+
+/// A service that answers everything with one thing.
+fn answers(head: &'static str, body: &'static str) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("an address").to_string();
+    std::thread::spawn(move || {
+        for stream in listener.incoming().map_while(Result::ok) {
+            let mut lines = BufReader::new(stream.try_clone().expect("a stream")).lines();
+            while lines
+                .next()
+                .is_some_and(|line| line.is_ok_and(|line| !line.is_empty()))
+            {}
+            let length = body.len();
+            let mut stream = stream;
+            let _gone = write!(
+                stream,
+                "HTTP/1.1 {head}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}"
+            );
+        }
+    });
+    address
+}
+
+#[test]
+fn doctor_asks_the_bucket() {
+    let scratch = tempfile::tempdir().expect("a scratch folder");
+    let service = Service::start(&scratch.path().join("s3"));
+    let corpus = Corpus::generate(scratch.path(), 20, 21);
+    let archive = program().archive(&scratch.path().join("a"), &corpus);
+    let plain = fs::read_to_string(&archive.config).expect("the configuration");
+    let pointed = |address: &str, secret: &str| {
+        fs::write(&archive.config, &plain).expect("written");
+        point(&archive, address, secret);
+        looked_at(&archive, &[])
+    };
+
+    let (code, found) = pointed(&service.address, SECRET);
+    assert_eq!(code, Some(0), "{found:?}");
+    assert_eq!(two(&found), [["media folder", "ok"], ["media bucket", "ok"]]);
+    let objects = files_under(&scratch.path().join("s3/files"));
+    assert!(
+        objects.is_empty() && !media_folder(&archive).exists(),
+        "it only looked"
+    );
+
+    let nobody = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let gone = nobody.local_addr().expect("an address").to_string();
+    drop(nobody);
+    let none = answers(
+        "404 Not Found",
+        "<?xml version=\"1.0\"?>\n<Error><Code>NoSuchBucket</Code><Message>none</Message></Error>",
+    );
+    let wrong = "CANARYwrongsecret";
+    for (address, secret, told) in [
+        (&service.address, wrong, "SignatureDoesNotMatch"),
+        (&none, SECRET, "has no bucket files"),
+        (&gone, SECRET, "did not answer"),
+    ] {
+        let (code, found) = pointed(address, secret);
+        assert_eq!(code, Some(1), "{told}: {found:?}");
+        let [check, status, cause] = &found[1];
+        assert_eq!(
+            [check.as_str(), status.as_str()],
+            ["media bucket", "bad"],
+            "{told}"
+        );
+        assert!(cause.contains(told) && !cause.contains('\n'), "{cause}");
+    }
+
+    fs::write(archive.dir.join("s3.secret"), "").expect("emptied");
+    let (code, found) = looked_at(&archive, &[]);
+    assert_eq!((code, found[1][1].as_str()), (Some(1), "bad"), "{found:?}");
+    // Who fetches nothing needs no bucket.
+    assert_eq!(
+        looked_at(&archive, &["--set", "media.enabled=false"]),
+        (Some(0), vec![])
+    );
+}
+
+#[test]
+fn doctor_looks_at_the_folder() {
+    let scratch = tempfile::tempdir().expect("a scratch folder");
+    let corpus = Corpus::generate(scratch.path(), 20, 21);
+    let archive = program().archive(&scratch.path().join("a"), &corpus);
+    let (code, found) = looked_at(&archive, &[]);
+    assert_eq!((code, two(&found)), (Some(0), vec![["media folder", "ok"]]));
+    assert!(!media_folder(&archive).exists(), "it only looked");
+
+    archive.pull(&[0]);
+    get(&archive, &[]);
+    let folder = media_folder(&archive);
+    let before = files_under(&folder);
+    let (code, found) = looked_at(&archive, &[]);
+    assert_eq!(code, Some(0), "{found:?}");
+    assert_eq!(two(&found), [["media folder", "ok"], ["media permissions", "ok"]]);
+    assert!(files_under(&folder) == before, "and leaves nothing behind");
+    fs::set_permissions(&folder, fs::Permissions::from_mode(0o755)).expect("permissions");
+    let (code, found) = looked_at(&archive, &[]);
+    assert_eq!((code, found[1][1].as_str()), (Some(0), "warning"), "{found:?}");
+
+    // A file in its place, and a file system where nobody can make anything.
+    let file = scratch.path().join("file");
+    fs::write(&file, "").expect("a file");
+    let file = file.to_str().expect("UTF-8");
+    for nowhere in [file, "/proc/shiguan/media"] {
+        let (code, found) = looked_at(&archive, &["--set", &format!("media.folder={nowhere}")]);
+        assert_eq!(
+            (code, two(&found)),
+            (Some(1), vec![["media folder", "bad"]]),
+            "{nowhere}"
+        );
+        assert!(found[0][2].contains("nothing can be written there"), "{found:?}");
+    }
 }

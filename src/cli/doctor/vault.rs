@@ -1,0 +1,109 @@
+//! Where files are kept: a folder that can be written and is private, and the bucket when there is one. Nothing stays
+//! behind: the folder is tried with a file without a name, the bucket is only asked.
+
+use std::{fs, io, os::unix::fs::MetadataExt, path::Path};
+
+use super::{Finding, PATIENCE};
+use crate::{
+    cli::{context::Context, render},
+    media::Place,
+};
+
+pub(super) fn look(context: &Context, runtime: &tokio::runtime::Runtime) -> Vec<Finding> {
+    if !context.fetches_files() {
+        return Vec::new();
+    }
+    let mut findings = folder(&context.config.media.folder);
+    findings.extend(bucket(context, runtime));
+    findings
+}
+
+/// With a bucket, too: what is being fetched lies in it.
+fn folder(folder: &Path) -> Vec<Finding> {
+    let shown = folder.display().to_string();
+    let unusable = |error: io::Error| {
+        Finding::bad(
+            "media folder",
+            shown.clone(),
+            format!("nothing can be written there: {error}"),
+            "give it to the user that runs shiguan, or set media.folder to a folder of that user's",
+        )
+    };
+    let found = match fs::metadata(folder) {
+        Ok(found) => found,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            // The first file makes it, in what is there of the path.
+            let there = folder.ancestors().skip(1).find(|path| path.exists());
+            return vec![match writable(there.unwrap_or(Path::new("/"))) {
+                Ok(()) => Finding::good(
+                    "media folder",
+                    format!("{shown}: none yet; the first file makes it"),
+                ),
+                Err(error) => unusable(error),
+            }];
+        }
+        Err(error) => return vec![unusable(error)],
+    };
+    if let Err(error) = writable(folder) {
+        return vec![unusable(error)];
+    }
+    let mode = found.mode() & 0o777;
+    let private = if mode & 0o077 == 0 {
+        Finding::good("media permissions", format!("{mode:o}"))
+    } else {
+        Finding::warning(
+            "media permissions",
+            format!("{mode:o}"),
+            "others on this machine can reach the files of conversations",
+            format!("chmod 700 {shown}"),
+        )
+    };
+    vec![
+        Finding::good("media folder", format!("{shown}: can be written")),
+        private,
+    ]
+}
+
+/// Permissions alone do not tell: the file system may be read-only or full, the user may be root.
+fn writable(folder: &Path) -> io::Result<()> {
+    tempfile::tempfile_in(folder).map(drop)
+}
+
+fn bucket(context: &Context, runtime: &tokio::runtime::Runtime) -> Option<Finding> {
+    let configured = context.config.media.bucket.as_ref()?;
+    let value = match &configured.endpoint {
+        Some(endpoint) => format!("{} at {endpoint}", configured.name),
+        None => format!("{} at Amazon's, {}", configured.name, configured.region),
+    };
+    let bucket = match context.place() {
+        Ok(Place::Bucket(bucket)) => bucket,
+        Ok(Place::Folder) => return None,
+        Err(failure) => {
+            return Some(Finding::bad(
+                "media bucket",
+                value,
+                failure.to_string(),
+                "write the secret access key into the file that media.s3_secret_key_file names, chmod 600",
+            ));
+        }
+    };
+    let asked = runtime.block_on(async { tokio::time::timeout(PATIENCE, bucket.probe()).await });
+    let cause = match asked {
+        Ok(Ok(())) => {
+            return Some(Finding::good(
+                "media bucket",
+                format!("{value}: answers, and takes the credentials"),
+            ));
+        }
+        // Services answer in XML of several lines.
+        Ok(Err(error)) => render::tame(&error.to_string()).replace(['\n', '\t'], " "),
+        Err(_) => format!("no answer within {} s", PATIENCE.as_secs()),
+    };
+    Some(Finding::bad(
+        "media bucket",
+        value,
+        cause,
+        "check media.s3_endpoint, s3_bucket, s3_region and both halves of the access key, which must be allowed to list, \
+         read and write; what is fetched meanwhile waits in media.folder",
+    ))
+}
