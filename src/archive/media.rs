@@ -12,7 +12,7 @@
 
 use std::{
     collections::VecDeque,
-    io,
+    fs,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
@@ -426,41 +426,44 @@ impl Pass {
         from: &Path,
         to: &Path,
     ) -> Result<(Option<Whole>, String), Error> {
-        let disk = |cause| {
+        let made = to.with_extension("made");
+        let foreign = match &self.fetching.silk {
+            Some(program) if whole.sniffed == SILK => {
+                if let Err(error) = program.run(from, &made, voice::MOST, DECODING).await {
+                    return Ok((None, error.to_string()));
+                }
+                true
+            }
+            _ => false,
+        };
+        let (sniffed, from, path) = (whole.sniffed, from.to_owned(), to.to_owned());
+        let decoded = spawn_blocking(move || {
+            let playable = if foreign {
+                let is_sound = voice::wav_of(&made, &path)?;
+                fs::remove_file(&made)?;
+                if is_sound {
+                    Playable::Made
+                } else {
+                    Playable::None(voice::FAILED)
+                }
+            } else {
+                voice::playable(sniffed, &from, &path)?
+            };
+            Ok(match playable {
+                Playable::AsIs => (None, String::new()),
+                Playable::None(why) => (None, why.to_owned()),
+                Playable::Made => (Some(download::look(&path)?), String::new()),
+            })
+        });
+        let decoded = decoded
+            .await
+            .unwrap_or_else(|_| Ok((None, voice::FAILED.to_owned())));
+        decoded.map_err(|cause| {
             fault(Fault::Disk {
                 what: to.display().to_string(),
                 cause,
             })
-        };
-        if whole.sniffed == SILK
-            && let Some(program) = &self.fetching.silk
-        {
-            if let Err(error) = program.run(from, to, voice::MOST, DECODING).await {
-                return Ok((None, error.to_string()));
-            }
-        } else {
-            let (sniffed, from, to) = (whole.sniffed, from.to_owned(), to.to_owned());
-            let made = spawn_blocking(move || voice::playable(sniffed, &from, &to));
-            match made
-                .await
-                .unwrap_or(Ok(Playable::None(voice::FAILED)))
-                .map_err(disk)?
-            {
-                Playable::AsIs => return Ok((None, String::new())),
-                Playable::None(why) => return Ok((None, why.to_owned())),
-                Playable::Made => {}
-            }
-        }
-        let made = to.to_owned();
-        let seen = spawn_blocking(move || download::look(&made)).await;
-        let seen = seen
-            .unwrap_or_else(|error| Err(io::Error::other(error)))
-            .map_err(disk)?;
-        if !voice::is_wav(&seen) {
-            vault::remove(to)?;
-            return Ok((None, "what the decoder made is no WAV".to_owned()));
-        }
-        Ok((Some(seen), String::new()))
+        })
     }
 
     /// The attempt is over and the file is not here: tried again where that can help, named where it cannot.

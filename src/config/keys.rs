@@ -351,9 +351,10 @@ pub const KEYS: &[Key] = &[
         "Calls a minute at most for a company; WeCom allows 25,000. 0 means any number, for the mock library.")
         .whole(20_000, "calls"),
     key(Media, "silk_decoder", Kind::Text,
-        "Program, with its arguments and without a shell, that reads SILK on its standard input and writes WAV to its \
-         standard output. Without it voices in SILK are kept and have no form that browsers play.")
-        .like("rust-silk decode -i - -o - --wav --quiet --tolerant silence"),
+        "Program, with its arguments and without a shell, that reads SILK on its standard input and writes samples (16 bit, \
+         24,000 a second) or WAV to its standard output. Without it voices in SILK are kept and have no form that browsers \
+         play.")
+        .like("rust-silk decode -i - -o - --quiet --tolerant silence"),
     key(Media, "s3_bucket", Kind::Text,
         "Bucket that keeps the files instead of the folder.").like("shiguan-media"),
     key(Media, "s3_endpoint", Kind::Address,

@@ -6,7 +6,7 @@
 
 use std::{
     fs::{self, File},
-    io::{self, BufWriter, Seek, SeekFrom, Write},
+    io::{self, BufWriter, Read, Seek, Write},
     panic::{AssertUnwindSafe, catch_unwind},
     path::Path,
 };
@@ -16,15 +16,14 @@ use codec_core::{
     types::{CodecConfig, CodedFrame, FrameKind, VariableRateCodec},
 };
 
-use super::{
-    download::Whole,
-    sniff::{AMR, AMR_WB, SILK, Sniffed},
-};
+use super::sniff::{AMR, AMR_WB, SILK, Sniffed};
 
 /// Bytes of a recording that is decoded: more than five hours of AMR at its highest rate.
 const LONGEST: u64 = 32 << 20;
 /// Bytes of the form that browsers play: six hours at 24,000 samples a second.
 pub const MOST: u64 = 1 << 30;
+/// Samples a second that decoders of SILK write unless told otherwise.
+const SILK_RATE: u32 = 24_000;
 /// Why there is no such form when the decoder gave up.
 pub const FAILED: &str = "the decoder failed on it";
 /// Mode that stands for a gap before any speech.
@@ -102,15 +101,41 @@ pub fn decode(data: &[u8]) -> Option<(u32, Vec<i16>)> {
     (!samples.is_empty()).then_some((rate, samples))
 }
 
-/// Whether a file that a decoder made is what was wanted of it.
-pub fn is_wav(made: &Whole) -> bool {
-    made.sniffed.mime == "audio/x-wav"
+/// Writes what a decoder in another process made as WAV to `to`: it is WAV already, or bare samples of 16 bits,
+/// lower byte first, 24,000 a second, as decoders of SILK write them. False when it is neither. Blocks.
+pub fn wav_of(made: &Path, to: &Path) -> io::Result<bool> {
+    let mut made = File::open(made)?;
+    let bytes = made.metadata()?.len();
+    let mut head = Vec::new();
+    (&mut made).take(12).read_to_end(&mut head)?;
+    made.rewind()?;
+    let is_wav = head.starts_with(b"RIFF") && head.ends_with(b"WAVE");
+    if bytes == 0 || !is_wav && bytes % 2 != 0 {
+        return Ok(false);
+    }
+    let mut out = File::create(to)?;
+    if !is_wav {
+        write_header(&mut out, SILK_RATE, bytes)?;
+    }
+    io::copy(&mut made, &mut out)?;
+    out.sync_all()?;
+    Ok(true)
+}
+
+fn write_wav(to: &Path, rate: u32, samples: &[i16]) -> io::Result<()> {
+    let mut out = BufWriter::new(File::create(to)?);
+    write_header(&mut out, rate, samples.len() as u64 * 2)?;
+    for sample in samples {
+        out.write_all(&sample.to_le_bytes())?;
+    }
+    out.into_inner()
+        .map_err(io::IntoInnerError::into_error)?
+        .sync_all()
 }
 
 /// 16 bit, one channel.
-fn write_wav(to: &Path, rate: u32, samples: &[i16]) -> io::Result<()> {
-    let size = u32::try_from(samples.len() * 2).unwrap_or(u32::MAX - 36);
-    let mut out = BufWriter::new(File::create(to)?);
+fn write_header(out: &mut impl Write, rate: u32, bytes: u64) -> io::Result<()> {
+    let size = u32::try_from(bytes).unwrap_or(u32::MAX - 36);
     out.write_all(b"RIFF")?;
     out.write_all(&(size + 36).to_le_bytes())?;
     out.write_all(b"WAVEfmt ")?;
@@ -122,13 +147,7 @@ fn write_wav(to: &Path, rate: u32, samples: &[i16]) -> io::Result<()> {
     out.write_all(&2u16.to_le_bytes())?; // bytes of a sample
     out.write_all(&16u16.to_le_bytes())?;
     out.write_all(b"data")?;
-    out.write_all(&size.to_le_bytes())?;
-    for sample in samples {
-        out.write_all(&sample.to_le_bytes())?;
-    }
-    let mut file = out.into_inner().map_err(io::IntoInnerError::into_error)?;
-    file.seek(SeekFrom::Start(0))?;
-    file.sync_all()
+    out.write_all(&size.to_le_bytes())
 }
 
 #[cfg(test)]
@@ -198,6 +217,25 @@ mod tests {
         assert_eq!((&wav[..4], &wav[8..16]), (&b"RIFF"[..], &b"WAVEfmt "[..]));
         assert_eq!(wav.len(), 44 + (samples.len() - 160) * 2);
         assert_eq!(super::super::sniff::sniff(&wav).mime, "audio/x-wav");
+    }
+
+    #[test]
+    fn bare_samples_become_wav_and_wav_stays() {
+        let scratch = tempfile::tempdir().expect("a folder");
+        let (made, to) = (scratch.path().join("made"), scratch.path().join("v.wav"));
+        fs::write(&made, [1, 2, 3, 4]).expect("written");
+        assert!(wav_of(&made, &to).expect("looked"));
+        let wav = fs::read(&to).expect("a file");
+        assert_eq!((wav.len(), &wav[44..]), (48, &[1, 2, 3, 4][..]));
+        assert_eq!(wav[24..28], 24_000_u32.to_le_bytes());
+        fs::write(&made, &wav).expect("written");
+        fs::remove_file(&to).expect("removed");
+        assert!(wav_of(&made, &to).expect("looked"));
+        assert_eq!(fs::read(&to).expect("a file"), wav);
+        for neither in [&b""[..], b"odd"] {
+            fs::write(&made, neither).expect("written");
+            assert!(!wav_of(&made, &to).expect("looked"));
+        }
     }
 
     #[test]

@@ -563,7 +563,7 @@ fn voices_in_silk_are_heard_through_a_program_of_the_operators() {
     assert!(heard["not_playable"].is_null(), "{heard}");
 
     for (seq, program, why) in [
-        ("2", "cat", "no WAV"),
+        ("2", "printf odd", "failed"),
         ("3", "no-such-program-anywhere", "no-such-program-anywhere"),
         ("4", "", "media.silk_decoder"),
     ] {

@@ -7,6 +7,7 @@ use super::{Finding, PATIENCE};
 use crate::{
     cli::{context::Context, render},
     media::Place,
+    source::Filter,
 };
 
 pub(super) fn look(context: &Context, runtime: &tokio::runtime::Runtime) -> Vec<Finding> {
@@ -15,7 +16,22 @@ pub(super) fn look(context: &Context, runtime: &tokio::runtime::Runtime) -> Vec<
     }
     let mut findings = folder(&context.config.media.folder);
     findings.extend(bucket(context, runtime));
+    findings.extend(silk(context));
     findings
+}
+
+fn silk(context: &Context) -> Option<Finding> {
+    let line = context.config.media.silk_decoder.as_deref()?;
+    let found = Filter::parse(line).and_then(|program| program.found());
+    Some(match found {
+        Some(program) => Finding::good("SILK decoder", program.display().to_string()),
+        None => Finding::warning(
+            "SILK decoder",
+            line,
+            "there is no such program; voices in SILK are kept and have no form that browsers play",
+            "install it, or correct media.silk_decoder; then: shiguan media get SEQ for each such voice",
+        ),
+    })
 }
 
 /// With a bucket, too: what is being fetched lies in it.
