@@ -7,6 +7,7 @@ mod disturbed;
 mod ingest;
 mod known;
 mod machine;
+mod media;
 mod picture;
 mod search;
 mod unseal;
@@ -21,6 +22,9 @@ use super::{
     Global,
     outcome::{Exit, Failure},
 };
+
+/// MiB of files in `bench all`.
+const FILES_MIB: u64 = 512;
 
 /// Arguments of `bench`.
 #[derive(Debug, clap::Args)]
@@ -40,7 +44,9 @@ enum Verb {
     Ingest(ingest::Args),
     /// Answers of the archive: 2 to 4 characters, two terms, person with date and term, one character
     Search(search::Args),
-    /// unseal, ingest (with RSA and without) and search in one run
+    /// Files through real children into a fresh vault, beside plain copies of the same files
+    Media(media::Args),
+    /// unseal, ingest (with RSA and without), search and media in one run
     All(All),
 }
 
@@ -87,6 +93,14 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
             }
         }
         Verb::Search(args) => search::run(global, args)?,
+        Verb::Media(args) => {
+            let outcome = media::measure(global, args)?;
+            if args.json {
+                outln!("{}", outcome.json());
+            } else {
+                outcome.print();
+            }
+        }
         Verb::All(args) => all(global, args)?,
     }
     Ok(Exit::Well)
@@ -131,12 +145,20 @@ fn all(global: &Global, args: &All) -> Result<(), Failure> {
     let without = ingest::pull(global, &bare, &scratch, "without-rsa")?;
     let questions = search::Questions::new(&without.database, args.seed)?;
     let search = questions.measure()?;
+    let files = media::Args {
+        total_mib: FILES_MIB,
+        file_mib: 32,
+        seed: args.seed,
+        dir: args.dir.clone(),
+        json: args.json,
+    };
+    let media = media::measure(global, &files)?;
     if args.json {
         outln!(
             "{}",
             json!({"bench": "all", "machine": machine::describe(), "seed": args.seed, "records": args.records,
                    "unseal": unseal.json(&stages), "ingest": with.json(), "ingest_without_rsa": without.json(),
-                   "search": search.json()})
+                   "search": search.json(), "media": media.json()})
         );
     } else {
         unseal.print(&stages);
@@ -146,6 +168,8 @@ fn all(global: &Global, args: &All) -> Result<(), Failure> {
         without.print();
         outln!();
         search.print();
+        outln!();
+        media.print();
     }
     Ok(())
 }
