@@ -20,6 +20,7 @@
 //!
 //! Must not know: terminals, configuration files, query syntax.
 
+mod absent;
 mod books;
 mod completeness;
 mod consent;
@@ -39,6 +40,7 @@ mod run;
 pub mod watch;
 mod window;
 
+pub use absent::Groups;
 pub use books::{Report, waiting_total};
 pub use completeness::{Completeness, CompletenessJob, completeness};
 pub use consent::{ConsentOptions, ConsentPass, consent_gather, consent_pass, tell_consent_pass};

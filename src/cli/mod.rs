@@ -128,7 +128,7 @@ enum Verb {
     Retry(retry::Args),
     /// Who agreed to being archived: ask WeCom, show, report
     Consent(consent::Args),
-    /// Compare WeCom's own counts with what the archive holds, per person and day
+    /// Compare WeCom's own counts with what the archive holds, and find customer groups of which it holds nothing
     Completeness(completeness::Args),
     /// List what WeCom told by itself (callbacks), and what is still to be read again because of it
     Events(heard::Args),

@@ -12,6 +12,7 @@ mod daemon;
 mod events;
 mod faults;
 mod fence;
+mod groups;
 mod help;
 mod keys;
 mod kill;

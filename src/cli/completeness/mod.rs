@@ -1,10 +1,13 @@
-//! `shiguan completeness`: WeCom's own counts beside the archive's.
+//! `shiguan completeness`: WeCom's own counts beside the archive's, and customer groups of which it holds nothing.
+
+mod groups;
 
 use std::io::Write;
 
 use jiff::civil::Date;
 use serde_json::{Value, json};
 
+use self::groups::Telling;
 use super::{
     Global,
     context::{Context, Quiet},
@@ -31,13 +34,17 @@ pub struct Args {
     /// Only this member (several times for several)
     #[arg(long, value_name = "ID")]
     member: Vec<String>,
+    /// Ask about at most so many of the customer groups of which the archive holds nothing (0: only list them); with
+    /// --member they are not looked for
+    #[arg(long, value_name = "N", default_value_t = 200)]
+    groups: usize,
     /// Only this company of the configuration
     #[arg(long, value_name = "NAME")]
     company: Option<String>,
     /// Also list what is equal
     #[arg(long)]
     all: bool,
-    /// One JSON object per person and day; what was compared on stderr
+    /// One JSON object per person and day, and one per group; what was compared on stderr
     #[arg(long)]
     json: bool,
 }
@@ -51,6 +58,7 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
         first,
         last,
         members: args.member.clone(),
+        groups: args.member.is_empty().then_some(args.groups),
         now,
     };
     let reader = context.reader()?;
@@ -116,6 +124,14 @@ impl Report<'_> {
         Words(self.context.language)
     }
 
+    fn groups(&self) -> Option<Telling<'_>> {
+        Some(Telling {
+            context: self.context,
+            company: self.company,
+            groups: self.result.groups.as_ref()?,
+        })
+    }
+
     fn print(&self, out: &mut dyn Write, args: &Args) -> std::io::Result<()> {
         let lines = self
             .result
@@ -125,6 +141,9 @@ impl Report<'_> {
         if args.json {
             for line in lines {
                 writeln!(out, "{}", self.line_json(line))?;
+            }
+            if let Some(groups) = self.groups() {
+                groups.lines(out)?;
             }
             return out.flush();
         }
@@ -157,6 +176,9 @@ impl Report<'_> {
         }
         if !table.is_empty() {
             write!(out, "{table}")?;
+        }
+        if let Some(groups) = self.groups() {
+            groups.table(out)?;
         }
         for (member, error) in &self.result.refused {
             eprintln!("{}: {error}", render::tame(member));
@@ -208,7 +230,8 @@ impl Report<'_> {
             eprintln!(
                 "{}",
                 json!({"company": self.company, "members": result.members, "equal": equal, "explained": explained,
-                       "unexplained": unexplained, "not_told": refused, "left": result.left})
+                       "unexplained": unexplained, "not_told": refused, "left": result.left,
+                       "groups": self.groups().map(|groups| groups.summary_json())})
             );
             return;
         }
@@ -228,6 +251,9 @@ impl Report<'_> {
                 ),
             )
         );
+        if let Some(groups) = self.groups() {
+            eprintln!("{}", groups.summary());
+        }
     }
 
     fn what(&self, what: What) -> &'static str {
