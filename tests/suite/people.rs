@@ -608,6 +608,15 @@ fn a_list_that_is_too_large_is_read_department_by_department() {
     assert_eq!(house.server.count("/cgi-bin/user/list"), 3);
     assert_eq!(house.server.count("/cgi-bin/user/get"), 0);
     assert_eq!(house.search("from:员工59").len(), 1);
+    // A department that is too large even alone: its people are asked about singly.
+    house.server.script(
+        "/cgi-bin/user/list",
+        [Reaction::Code(45029), Reaction::Code(45029)],
+    );
+    let told = house.refresh_all();
+    assert_eq!((&told["left"], &told["not_available"]), (&json!(0), &json!(0)));
+    let singly = house.server.count("/cgi-bin/user/get");
+    assert_eq!(singly, 31, "those of the root, and 李四");
     // Whoever was not asked about because a list broke off is asked about singly, and nobody is declared gone.
     house.server.script("/cgi-bin/user/list", [Reaction::Code(60011)]);
     let told = house.refresh_all();
@@ -616,7 +625,7 @@ fn a_list_that_is_too_large_is_read_department_by_department() {
         (&json!(0), &json!(0)),
         "{told}"
     );
-    assert!(house.server.count("/cgi-bin/user/get") >= 60);
+    assert!(house.server.count("/cgi-bin/user/get") >= singly + 60);
 }
 
 #[test]
