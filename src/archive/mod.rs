@@ -21,6 +21,7 @@
 //! Must not know: terminals, configuration files, query syntax.
 
 mod absent;
+mod asking;
 mod books;
 mod completeness;
 mod consent;
@@ -41,6 +42,7 @@ pub mod watch;
 mod window;
 
 pub use absent::Groups;
+pub use asking::keep_asking;
 pub use books::{Report, waiting_total};
 pub use completeness::{Completeness, CompletenessJob, completeness};
 pub use consent::{ConsentOptions, ConsentPass, consent_gather, consent_pass, tell_consent_pass};
