@@ -14,6 +14,7 @@ mod faults;
 mod fence;
 mod groups;
 mod help;
+mod hour;
 mod keys;
 mod kill;
 mod media;

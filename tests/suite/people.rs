@@ -145,7 +145,7 @@ impl House {
     }
 }
 
-fn sealed(folder: &Path, name: &str, messages: &[Value]) -> Corpus {
+pub(super) fn sealed(folder: &Path, name: &str, messages: &[Value]) -> Corpus {
     let folder = folder.join(name);
     let from = folder.join("messages");
     fs::create_dir_all(&from).expect("a folder");
@@ -169,7 +169,7 @@ pub(super) fn member(id: &str, name: &str, department: i64) -> Member {
     }
 }
 
-fn customer(id: &str, name: &str, follower: &str) -> Customer {
+pub(super) fn customer(id: &str, name: &str, follower: &str) -> Customer {
     Customer {
         id: id.to_owned(),
         name: name.to_owned(),

@@ -1,7 +1,10 @@
 //! One call, and whom its failure is about: everybody, or one id.
 
 use crate::{
-    directory::{Class as Sort, Client, Endpoint, Error, TokenKind, Wire},
+    directory::{
+        Class as Sort, Client, Endpoint, Error, TokenKind, Wire,
+        rows::token::{GetCorpToken, GetSuiteToken, GetToken},
+    },
     people::known::{Answer, News, Refused, Subject},
 };
 
@@ -25,10 +28,18 @@ pub(super) async fn call<E: Endpoint>(client: &Client, request: &E) -> Result<E:
 
 /// No call can be made at all.
 pub(super) fn halts(error: &Error) -> bool {
-    matches!(
-        error,
-        Error::Unreachable { .. } | Error::Status { .. } | Error::Options(_) | Error::Source { .. }
-    )
+    let unreadable = matches!(error, Error::Torn { .. } | Error::TooLarge { .. });
+    unreadable && is_of_token(error)
+        || matches!(
+            error,
+            Error::Unreachable { .. } | Error::Status { .. } | Error::Options(_) | Error::Source { .. }
+        )
+}
+
+/// The token could not be had: nothing follows from it about whoever was to be asked about.
+fn is_of_token(error: &Error) -> bool {
+    let rows = [GetToken::ROW, GetSuiteToken::ROW, GetCorpToken::ROW];
+    rows.iter().any(|row| error.api() == Some(row.name))
 }
 
 /// The refusal is about this id alone.
@@ -37,8 +48,9 @@ pub(super) fn spares_others(error: &Error) -> bool {
         error.class(),
         Some(Sort::Empty | Sort::Gone | Sort::Item | Sort::Unknown | Sort::Narrow | Sort::Bug)
     );
-    of_item && !matches!(error, Error::Credential { .. })
-        || matches!(error, Error::Torn { .. } | Error::TooLarge { .. })
+    !is_of_token(error)
+        && (of_item && !matches!(error, Error::Credential { .. })
+            || matches!(error, Error::Torn { .. } | Error::TooLarge { .. }))
 }
 
 /// The answer about one id: what it says, or why it says nothing. What concerns more than this id is an error.
