@@ -53,11 +53,13 @@ impl Before {
         })
     }
 
-    /// Recorded at that time or at any later one, as far as WeCom's list was read.
-    fn is_recorded(&self, member: &str, since: i64) -> bool {
-        self.scope
+    /// Whether anybody of these was recorded at that time or at any later one, as far as WeCom's list was read.
+    fn anybody_recorded(&self, people: &[String], since: i64) -> Option<bool> {
+        let any = self
+            .scope
             .iter()
-            .any(|one| one.member == member && one.until.is_none_or(|until| until.0 > since))
+            .any(|one| one.until.is_none_or(|until| until.0 > since) && people.contains(&one.member));
+        (!self.scope.is_empty()).then_some(any)
     }
 }
 
@@ -93,9 +95,9 @@ pub(super) async fn sweep(
         today: begin_of(today),
         closed: before.ever.closed,
     };
-    let is_recorded = |member: &str, since: i64| before.is_recorded(member, since);
-    let is_recorded: Option<&dyn Fn(&str, i64) -> bool> = (!before.scope.is_empty()).then_some(&is_recorded);
-    explain_each(&mut absent, &around, is_recorded);
+    explain_each(&mut absent, &around, |people, since| {
+        before.anybody_recorded(people, since)
+    });
     let mut silent = Default::default();
     if stopped.is_none() {
         match read_silent(client, &owners_to_count(&absent), today - 1, ends_the_pass).await {
@@ -129,13 +131,24 @@ mod tests {
             seen: Millis(150),
             until: until.map(Millis),
         };
-        let before = Before {
+        let mut before = Before {
             ever: HeldEver::default(),
             scope: vec![one("ken", None), one("liu", Some(200))],
             covered_until: None,
         };
-        assert!(before.is_recorded("ken", 50) && before.is_recorded("ken", 500));
-        assert!(before.is_recorded("liu", 199), "the group is older than the end");
-        assert!(!before.is_recorded("liu", 200) && !before.is_recorded("ida", 50));
+        let asked = |before: &Before, people: &[&str], since| {
+            let people: Vec<String> = people.iter().map(|id| (*id).to_owned()).collect();
+            before.anybody_recorded(&people, since)
+        };
+        assert_eq!(asked(&before, &["ida", "ken"], 500), Some(true));
+        assert_eq!(
+            asked(&before, &["liu"], 199),
+            Some(true),
+            "the group is older than the end"
+        );
+        assert_eq!(asked(&before, &["liu"], 200), Some(false));
+        assert_eq!(asked(&before, &[], 50), Some(false));
+        before.scope.clear();
+        assert_eq!(asked(&before, &["ida"], 50), None, "nobody knows");
     }
 }

@@ -132,12 +132,12 @@ impl Absent {
     }
 }
 
-/// Notes what follows from a group alone. `is_recorded` says of a member, folded, and a time whether the member's conversations
-/// were recorded at it or later; `None` when WeCom's list was never read.
+/// Notes what follows from a group alone. `anybody_recorded` says of members, folded, and a time whether the conversations of any
+/// of them were recorded at it or later; `None` when WeCom's list was never read.
 pub fn explain_each(
     absent: &mut [Absent],
     around: &Surroundings,
-    is_recorded: Option<&dyn Fn(&str, i64) -> bool>,
+    anybody_recorded: impl Fn(&[String], i64) -> Option<bool>,
 ) {
     for group in absent {
         let mut reasons = Vec::new();
@@ -157,8 +157,9 @@ pub fn explain_each(
         if made.is_some_and(|made| made >= around.today) {
             reasons.push(Reason::JustMade);
         }
-        if let (Some(portrait), Some(is_recorded)) = (group.portrait(), is_recorded)
-            && !portrait.people.iter().any(|id| is_recorded(id, portrait.made))
+        if group
+            .portrait()
+            .is_some_and(|portrait| anybody_recorded(&portrait.people, portrait.made) == Some(false))
         {
             reasons.push(Reason::NobodyRecorded);
         }
@@ -247,12 +248,12 @@ mod tests {
         }
     }
 
-    fn recorded(id: &str, _: i64) -> bool {
-        id == "ken"
+    fn recorded(people: &[String], _: i64) -> Option<bool> {
+        Some(people.iter().any(|id| id == "ken"))
     }
 
     fn reasons(mut absent: Vec<Absent>, around: &Surroundings, silent: &[(&str, u64)]) -> Vec<Vec<Reason>> {
-        explain_each(&mut absent, around, Some(&recorded));
+        explain_each(&mut absent, around, recorded);
         let silent = silent
             .iter()
             .map(|(owner, count)| ((*owner).to_owned(), *count))
@@ -318,7 +319,7 @@ mod tests {
     #[test]
     fn a_list_that_was_never_read_accuses_nobody() {
         let mut absent = [group("wr1", "liu", NOON - DAY, &["liu"])];
-        explain_each(&mut absent, &around(), None);
+        explain_each(&mut absent, &around(), |_, _| None);
         assert_eq!(absent[0].finding(), Finding::Unexplained);
     }
 
@@ -344,7 +345,7 @@ mod tests {
             vec![vec![]; 3]
         );
         assert_eq!(reasons(unasked.clone(), &around(), &[("ken", 3)])[..2], all[..2]);
-        explain_each(&mut unasked, &around(), None);
+        explain_each(&mut unasked, &around(), |_, _| None);
         assert_eq!(unasked[2].finding(), Finding::NotKnown);
         // What was made today is in nobody's count yet.
         let mut today = three();
