@@ -399,3 +399,45 @@ fn an_hour_of_one_limited_call_keeps_only_that_one_back() {
         everybody_is_known(scene).await;
     });
 }
+
+/// Something in between answers everything with a page of its own, and says that all is well.
+#[test]
+fn an_hour_behind_a_foreign_page_asks_about_few_and_holds_up_nobody() {
+    const PATHS: [&str; 8] = [
+        "/cgi-bin/user/get",
+        "/cgi-bin/externalcontact/get",
+        "/cgi-bin/externalcontact/groupchat/get",
+        "/cgi-bin/msgaudit/groupchat/get",
+        "/cgi-bin/department/list",
+        "/cgi-bin/externalcontact/get_corp_tag_list",
+        "/cgi-bin/tag/list",
+        "/cgi-bin/msgaudit/get_permit_user_list",
+    ];
+    beside(async |scene| {
+        for path in PATHS {
+            let page = || Reaction::Status(200, "<html>please sign in</html>".to_owned());
+            scene.server.script(path, (0..10_000).map(|_| page()));
+        }
+        for _ in 0..6 {
+            scene.pull().await;
+        }
+        hour(scene, async |scene, passed| {
+            // Two tokens, and four ids until it is plain that nobody is answered for.
+            let most = passes(passed) * (2 + 4 * TRIES);
+            assert!(scene.calls() <= most, "{} calls in {passed} ms", scene.calls());
+        })
+        .await;
+        assert_eq!(scene.messages.len(), 12);
+        for path in PATHS {
+            scene.server.script_clear(path);
+        }
+        // Who was never asked about is known after one pass; the few others when their time has come again.
+        let now = scene.clock.now().0;
+        scene.clock.advance(now + LONGER).await;
+        let [people, rooms] = scene.heads().await;
+        assert_eq!((people.unknown, rooms.unknown), (0, 0));
+        assert!(people.not_available + rooms.not_available <= 4 * passes(HOUR) as u64);
+        scene.clock.advance(now + 2 * HOUR).await;
+        everybody_is_known(scene).await;
+    });
+}

@@ -28,12 +28,16 @@ pub(super) async fn call<E: Endpoint>(client: &Client, request: &E) -> Result<E:
 
 /// No call can be made at all.
 pub(super) fn halts(error: &Error) -> bool {
-    let unreadable = matches!(error, Error::Torn { .. } | Error::TooLarge { .. });
-    unreadable && is_of_token(error)
+    is_torn(error) && is_of_token(error)
         || matches!(
             error,
             Error::Unreachable { .. } | Error::Status { .. } | Error::Options(_) | Error::Source { .. }
         )
+}
+
+/// What came cannot be read: about one id, or something in between answers for WeCom.
+pub(super) fn is_torn(error: &Error) -> bool {
+    matches!(error, Error::Torn { .. } | Error::TooLarge { .. })
 }
 
 /// The token could not be had: nothing follows from it about whoever was to be asked about.
@@ -48,12 +52,10 @@ pub(super) fn spares_others(error: &Error) -> bool {
         error.class(),
         Some(Sort::Empty | Sort::Gone | Sort::Item | Sort::Unknown | Sort::Narrow | Sort::Bug)
     );
-    !is_of_token(error)
-        && (of_item && !matches!(error, Error::Credential { .. })
-            || matches!(error, Error::Torn { .. } | Error::TooLarge { .. }))
+    !is_of_token(error) && (of_item && !matches!(error, Error::Credential { .. }) || is_torn(error))
 }
 
-/// The answer about one id: what it says, or why it says nothing. What concerns more than this id is an error.
+/// The answer about one id: what it says, or why it says nothing. What concerns more than this id, or may, is an error.
 pub(super) fn item<T>(
     who: &Subject,
     found: Result<T, Error>,
@@ -64,7 +66,7 @@ pub(super) fn item<T>(
             news: news(found),
             ..Answer::default()
         }),
-        Err(error) if spares_others(&error) => {
+        Err(error) if spares_others(&error) && !is_torn(&error) => {
             let lasting = matches!(error.class(), Some(Sort::Gone | Sort::Empty | Sort::Item));
             Ok(refusal(who, error.to_string(), lasting))
         }

@@ -2,7 +2,7 @@
 //!
 //! Each [`Inquiry::next`] makes one call at most, so the caller counts calls, writes what came, and can stop between any
 //! two. A call that everybody is refused (no right, no secret, resting) is not made again in the same inquiry, and the ids
-//! behind it stay due; no network at all ends the inquiry.
+//! behind it stay due; no network at all ends the inquiry, and so do answers that cannot be read, one after the other.
 //!
 //! Which call follows on which answer is told by subject: [`members`], [`customers`], [`rooms`], [`lists`]; here is the plan, and
 //! the loop that takes one step at a time.
@@ -18,7 +18,7 @@ mod rooms;
 use std::collections::{HashMap, HashSet, VecDeque};
 
 use self::{
-    call::{call, halts, item},
+    call::{call, halts, is_torn, item, refusal},
     customers::single,
     lists::EDITIONS,
 };
@@ -40,6 +40,9 @@ use crate::directory::{
         tags::{TagGet, TagList},
     },
 };
+
+/// One id may have an answer that cannot be read; when so many in a row have one, something in between answers for WeCom.
+const UNREADABLE: usize = 3;
 
 enum Step {
     Departments,
@@ -95,6 +98,8 @@ pub struct Inquiry {
     lists: HashSet<List>,
     /// Steps of tags still open.
     tags: usize,
+    /// Unreadable answers about single ids since the last one that could be read.
+    torn: usize,
     calls: u64,
 }
 
@@ -113,6 +118,7 @@ impl Inquiry {
             rolls: HashMap::new(),
             lists: needs.lists.iter().copied().collect(),
             tags: 0,
+            torn: 0,
             calls: 0,
         };
         let Needs { unknown, old, lists } = needs;
@@ -189,10 +195,23 @@ impl Inquiry {
                 continue;
             }
             self.calls += u64::from(!api.is_empty());
-            let mut answer = match self.take(client, step).await {
-                Ok(answer) => answer,
-                Err(error) if halts(&error) => return Err(error),
-                Err(error) => {
+            let subject = step.subject().cloned();
+            let mut answer = match (self.take(client, step).await, subject) {
+                (Ok(answer), _) => {
+                    if !api.is_empty() {
+                        self.torn = 0;
+                    }
+                    answer
+                }
+                (Err(error), _) if halts(&error) => return Err(error),
+                (Err(error), Some(subject)) if is_torn(&error) => {
+                    self.torn += 1;
+                    if self.torn > UNREADABLE {
+                        return Err(error);
+                    }
+                    refusal(&subject, error.to_string(), false)
+                }
+                (Err(error), _) => {
                     self.block(api, &error);
                     continue;
                 }
@@ -290,6 +309,15 @@ impl Step {
             Self::Scope(_) => GetPermitUserList::ROW.name,
             // No calls.
             Self::MembersEnd | Self::CustomersEnd => "",
+        }
+    }
+
+    /// Whom a single question is about.
+    fn subject(&self) -> Option<&Subject> {
+        match self {
+            Self::Member(who) | Self::Robot(who) | Self::Customer { who, .. } => Some(who),
+            Self::Room { room, .. } => Some(room),
+            _ => None,
         }
     }
 }
