@@ -14,6 +14,7 @@ mod customers;
 mod lists;
 mod members;
 mod rooms;
+mod step;
 
 use std::collections::{HashMap, HashSet, VecDeque};
 
@@ -21,6 +22,7 @@ use self::{
     call::{call, halts, is_torn, item, refusal},
     customers::single,
     lists::EDITIONS,
+    step::Step,
 };
 use super::{
     answers,
@@ -28,55 +30,12 @@ use super::{
     needs::{Needs, Round, Trouble},
 };
 use crate::directory::{
-    Client, Endpoint, Error,
-    rows::{
-        contacts::{ExternalContactBatchGet, ExternalContactGet, GetFollowUserList},
-        customer_tags::CorpTagList,
-        departments::DepartmentList,
-        groups::GroupChatGet,
-        members::{UserGet, UserList},
-        msgaudit::{GetInternalRoom, GetPermitUserList, GetRobotInfo},
-        shapes::FollowUser,
-        tags::{TagGet, TagList},
-    },
+    Client, Error,
+    rows::{customer_tags::CorpTagList, members::UserGet, msgaudit::GetRobotInfo},
 };
 
 /// One id may have an answer that cannot be read; when so many in a row have one, something in between answers for WeCom.
 const UNREADABLE: usize = 3;
-
-enum Step {
-    Departments,
-    /// Members of a department; deep: and of those below it.
-    Members {
-        department: i64,
-        deep: bool,
-    },
-    /// Who was not in the address book is not to be had.
-    MembersEnd,
-    Member(Subject),
-    Followers,
-    Customers {
-        followers: Vec<String>,
-        cursor: Option<String>,
-    },
-    /// As `MembersEnd`, for outsiders.
-    CustomersEnd,
-    Customer {
-        who: Subject,
-        cursor: Option<String>,
-        seen: Vec<FollowUser>,
-    },
-    Room {
-        room: Subject,
-        customer: bool,
-        other: Option<String>,
-    },
-    Robot(Subject),
-    CustomerTags,
-    MemberTags,
-    MembersOfTag(i64),
-    Scope(usize),
-}
 
 /// Everything that is to be found out, and how far it is.
 pub struct Inquiry {
@@ -287,37 +246,6 @@ impl Inquiry {
             Step::MemberTags => self.read_tags(client).await,
             Step::MembersOfTag(id) => self.read_tag(client, id).await,
             Step::Scope(nth) => self.read_scope(client, nth).await,
-        }
-    }
-}
-
-impl Step {
-    fn api(&self) -> &'static str {
-        match self {
-            Self::Departments => DepartmentList::ROW.name,
-            Self::Members { .. } => UserList::ROW.name,
-            Self::Member(_) => UserGet::ROW.name,
-            Self::Followers => GetFollowUserList::ROW.name,
-            Self::Customers { .. } => ExternalContactBatchGet::ROW.name,
-            Self::Customer { .. } => ExternalContactGet::ROW.name,
-            Self::Room { customer: true, .. } => GroupChatGet::ROW.name,
-            Self::Room { .. } => GetInternalRoom::ROW.name,
-            Self::Robot(_) => GetRobotInfo::ROW.name,
-            Self::CustomerTags => CorpTagList::ROW.name,
-            Self::MemberTags => TagList::ROW.name,
-            Self::MembersOfTag(_) => TagGet::ROW.name,
-            Self::Scope(_) => GetPermitUserList::ROW.name,
-            // No calls.
-            Self::MembersEnd | Self::CustomersEnd => "",
-        }
-    }
-
-    /// Whom a single question is about.
-    fn subject(&self) -> Option<&Subject> {
-        match self {
-            Self::Member(who) | Self::Robot(who) | Self::Customer { who, .. } => Some(who),
-            Self::Room { room, .. } => Some(room),
-            _ => None,
         }
     }
 }
