@@ -99,7 +99,8 @@ pub(super) async fn sweep(
         before.anybody_recorded(people, since)
     });
     let mut silent = Default::default();
-    if stopped.is_none() {
+    // A group that was not listed could be the silent one.
+    if stopped.is_none() && listed.settled {
         match read_silent(client, &owners_to_count(&absent), today - 1, ends_the_pass).await {
             Ok(counts) => silent = counts,
             Err(error) => stopped = Some(error),

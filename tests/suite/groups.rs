@@ -305,8 +305,14 @@ fn a_list_that_changes_while_it_is_read_hides_no_group() {
             .room(room(&format!("wrX{nth}"), "ZhangSan", now() - DAY));
         town.groups(asked)
     });
+    let counted = house.server.count(STATISTIC);
     let told = house.good(&["completeness"]);
     assert!(told.stderr.contains("仍在变化"), "{}", told.stderr);
+    assert_eq!(
+        house.server.count(STATISTIC),
+        counted,
+        "an unlisted group could be the silent one"
+    );
 }
 
 #[test]
