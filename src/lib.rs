@@ -10,7 +10,7 @@
 //! directory   WeCom's server API: names, rooms, consent
 //! people      who somebody was, as history: what to ask the directory, what its answers say
 //! consent     who agreed, since when, and what that means for a message
-//! completeness   WeCom's own counts beside the archive's
+//! completeness   WeCom's own counts and groups beside the archive's
 //! alert       when people are told, what, and how often; `archive` keeps it, `cli` sends it
 //! media       the files they sent: fetched in chunks, checked, kept by SHA-256
 //! ```

@@ -2,7 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use super::Error;
+use super::{
+    Error,
+    absent::{self, Before, Groups},
+};
 use crate::{
     completeness::{
         Circumstances, Counts, DAY_MS, EAST_MS, Line, What, begin_of, compare, read_groups, read_member,
@@ -23,6 +26,8 @@ pub struct CompletenessJob {
     pub last: i64,
     /// Only these members; empty: everybody who is recorded or wrote.
     pub members: Vec<String>,
+    /// Look for customer groups of which nothing is held, and ask WeCom about so many of them; `None`: do not look.
+    pub groups: Option<usize>,
     /// The time now.
     pub now: Millis,
 }
@@ -38,6 +43,8 @@ pub struct Completeness {
     pub refused: Vec<(String, directory::Error)>,
     /// Members that were not reached, because of `stopped`.
     pub left: u64,
+    /// What the sweep over all customer groups found; `None`: there was none.
+    pub groups: Option<Groups>,
     /// Why it ended early.
     pub stopped: Option<directory::Error>,
 }
@@ -65,6 +72,12 @@ pub async fn completeness(
             }
             Err(error) => result.refused.push((member.clone(), error)),
         }
+    }
+    if let (Some(most), None) = (job.groups, &result.stopped) {
+        let before = Before::read(reader, company)?;
+        let (groups, stopped) = absent::sweep(client, &before, most, job.now).await;
+        result.groups = Some(groups);
+        result.stopped = stopped;
     }
     Ok(result)
 }

@@ -20,6 +20,8 @@
 //!
 //! Must not know: terminals, configuration files, query syntax.
 
+mod absent;
+mod asking;
 mod books;
 mod completeness;
 mod consent;
@@ -39,6 +41,8 @@ mod run;
 pub mod watch;
 mod window;
 
+pub use absent::Groups;
+pub use asking::keep_asking;
 pub use books::{Report, waiting_total};
 pub use completeness::{Completeness, CompletenessJob, completeness};
 pub use consent::{ConsentOptions, ConsentPass, consent_gather, consent_pass, tell_consent_pass};

@@ -3,11 +3,13 @@
 //! It reads on a connection of its own and writes between the conveyor's writes, a few hundred rows at a time, so a pass
 //! never holds up a pull. Whatever stops a pass, what came before is kept; what was not asked stays due.
 
+use std::sync::Arc;
+
 use tokio::sync::watch;
 
 use super::{Desk, Error};
 use crate::{
-    directory::Client,
+    directory::{Client, Clock},
     events,
     ids::{CompanyId, Millis},
     people::{Inquiry, Round, Trouble},
@@ -27,6 +29,8 @@ pub struct Directory {
     pub corpid: String,
     /// Calls out.
     pub client: Client,
+    /// Tells when answers came, and which are old.
+    pub clock: Arc<dyn Clock>,
     /// When answers are old.
     pub ages: Ages,
     /// How much a pass may ask, and when a list is read instead of asking one by one.
@@ -69,7 +73,11 @@ pub async fn refresh(
         met: meet(desk, company, ages).await?,
         ..Pass::default()
     };
-    let due_at = if all { Millis(i64::MAX - 1) } else { Millis::now() };
+    let due_at = if all {
+        Millis(i64::MAX - 1)
+    } else {
+        directory.clock.now()
+    };
     let needs = look(desk, move |reader| reader.due(company, due_at, &ages, MOST_DUE)).await?;
     let mut inquiry = Inquiry::new(needs, directory.round);
     while inquiry.calls() < u64::from(directory.round.calls) {
@@ -86,7 +94,8 @@ pub async fn refresh(
                     continue;
                 }
                 for piece in answer.pieces(PIECE) {
-                    desk.ask(move |store| store.learn(company, &piece, &ages, Millis::now()))
+                    let now = directory.clock.now();
+                    desk.ask(move |store| store.learn(company, &piece, &ages, now))
                         .await??;
                 }
             }
@@ -98,10 +107,8 @@ pub async fn refresh(
     }
     pass.troubles = inquiry.troubles();
     pass.calls = inquiry.calls();
-    let left = look(desk, move |reader| {
-        reader.due(company, Millis::now(), &ages, MOST_DUE)
-    })
-    .await?;
+    let now = directory.clock.now();
+    let left = look(desk, move |reader| reader.due(company, now, &ages, MOST_DUE)).await?;
     pass.left = left.count();
     events::directory_read(&directory.name, &pass.counts());
     for trouble in &pass.troubles {

@@ -132,9 +132,10 @@ enum Verb {
     Retry(retry::Args),
     /// Who agreed to being archived: ask WeCom, show, report
     Consent(consent::Args),
-    /// Compare WeCom's own counts with what the archive holds, per person and day
+    /// Compare WeCom's own counts with what the archive holds, and find customer groups of which it holds nothing
     ///
-    /// Ends with exit code 3 when a difference is not explained, or when nothing of a company could be compared.
+    /// Ends with exit code 3 when a difference or a missing group is not explained, or when nothing of a company could be
+    /// compared.
     Completeness(completeness::Args),
     /// List what WeCom told by itself (callbacks), and what is still to be read again because of it
     Events(heard::Args),

@@ -104,7 +104,8 @@ fn slices(first: i64, last: i64) -> impl Iterator<Item = (i64, i64)> {
         .map(move |from| (from, (from + SPAN - 1).min(last)))
 }
 
-fn seconds(day: i64) -> i64 {
+/// The first second of a day, as WeCom wants it.
+pub(super) fn seconds(day: i64) -> i64 {
     debug_assert_eq!(day_of(begin_of(day) + DAY_MS - 1), day);
     begin_of(day) / 1_000
 }

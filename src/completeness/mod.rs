@@ -1,4 +1,4 @@
-//! Whether the archive holds what WeCom itself counted: per person and day.
+//! Whether the archive holds what WeCom itself counted, per person and day, and anything of every customer group.
 //!
 //! WeCom counts what members do with customers (获取「联系客户统计」数据) and what happens in customer groups
 //! (获取「群聊数据统计」数据). [`read_member`] and [`read_groups`] ask for those counts, [`compare()`] lays the archive's own beside
@@ -16,14 +16,21 @@
 //! `msg_total` is documented as a running total up to the day (截至当天), so a day is its growth; where it falls, because
 //! a group was dismissed or given away, that day cannot be compared.
 //!
-//! Enters: a client, ids, days, counts. Leaves: counts and lines. Must not know: SQL, consent's rules, terminals, clocks.
+//! Which customer groups there are at all is a question of its own (获取客户群列表): [`read_listed`] lists them, and of those of
+//! which the archive holds nothing [`Absent`] says what they are and why that may be.
+//!
+//! Enters: a client, ids, days, counts. Leaves: counts, lines, absent groups. Must not know: SQL, consent's rules, terminals, clocks.
 
+mod absent;
 mod ask;
 mod compare;
+mod listing;
 
 pub use self::{
+    absent::{Absent, Finding, Reason, Surroundings, explain_each, explain_together, owners_to_count},
     ask::{Groups, Told, read_groups, read_member},
     compare::{Cause, Circumstances, Counts, Line, Verdict, What, compare},
+    listing::{Known, Listed, Portrait, read_listed, read_portrait, read_silent},
 };
 
 /// Milliseconds that Beijing is ahead of UTC; it has no summer time.

@@ -10,7 +10,7 @@
 //!        ──► limits       below the platform's limits
 //!        ──► http         the only place that calls out
 //!        ──► codes, error what an answer means, who must act
-//! pages, sweeps, narrow   questions of more than one call
+//! pages, sweeps           questions of more than one call
 //! hook                    a signed request to a server that is not WeCom's
 //! ```
 //!
@@ -28,7 +28,6 @@ mod hook;
 mod http;
 mod limits;
 mod masks;
-mod narrow;
 mod pages;
 mod row;
 pub mod rows;
@@ -47,7 +46,6 @@ pub use self::{
     hook::Hook,
     http::{HOST, Options, Range, Upload, WEIXIN_HOST},
     masks::masked,
-    narrow::Members,
     pages::{Pages, Partial, RowPages},
     row::{Body, Endpoint, Entry, Limit, Mark, Method, Paging, Row, TokenKind},
     sweeps::{Agreements, Groups},

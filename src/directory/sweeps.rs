@@ -9,7 +9,6 @@ use std::collections::HashSet;
 use super::{
     client::Client,
     error::Error,
-    pages::Partial,
     rows::{
         contacts::GetFollowUserList,
         groups::{GroupChatList, GroupState},
@@ -47,6 +46,8 @@ pub struct Groups {
     pub groups: Vec<GroupState>,
     /// Owners whom the platform refuses in a filter (40003: they have left).
     pub refused_owners: Vec<String>,
+    /// Pages that came. More than one are no single moment: a group can slip from one to another unseen.
+    pub pages: usize,
     /// What stopped it, if something did.
     pub stopped: Option<Error>,
 }
@@ -85,11 +86,9 @@ impl Client {
     /// once more for groups whose owner left, who cannot stand in a filter.
     pub async fn all_groups(&self) -> Groups {
         let mut all = Collected::default();
-        let broad = self.groups(None, None).await;
-        let too_broad = broad.stopped.as_ref().and_then(Error::code) == Some(81017);
-        all.add(broad.items);
-        if !too_broad {
-            all.groups.stopped = broad.stopped;
+        let broad = self.groups(None, None, &mut all).await;
+        if broad.as_ref().and_then(Error::code) != Some(81017) {
+            all.groups.stopped = broad;
             return all.groups;
         }
         let owners = match self.call(&GetFollowUserList::new()).await {
@@ -101,9 +100,7 @@ impl Client {
         };
         let mut slices: Vec<&[String]> = owners.chunks(OWNERS).rev().collect();
         while let Some(slice) = slices.pop() {
-            let part = self.groups(Some(slice), None).await;
-            all.add(part.items);
-            match part.stopped {
+            match self.groups(Some(slice), None, &mut all).await {
                 None => {}
                 Some(error) if matches!(error.code(), Some(40003 | 81017)) => match slice {
                     [owner] => all.groups.refused_owners.push(owner.clone()),
@@ -118,13 +115,17 @@ impl Client {
                 }
             }
         }
-        let left = self.groups(None, Some(OWNER_LEFT)).await;
-        all.add(left.items);
-        all.groups.stopped = left.stopped;
+        all.groups.stopped = self.groups(None, Some(OWNER_LEFT), &mut all).await;
         all.groups
     }
 
-    async fn groups(&self, owners: Option<&[String]>, status: Option<i64>) -> Partial<GroupState> {
+    /// Adds what one question brings, and says what stopped it.
+    async fn groups(
+        &self,
+        owners: Option<&[String]>,
+        status: Option<i64>,
+        all: &mut Collected,
+    ) -> Option<Error> {
         let request = GroupChatList {
             owner_filter: owners.map(|owners| OwnerFilter {
                 userid_list: owners.to_vec(),
@@ -133,7 +134,14 @@ impl Client {
             status_filter: status,
             ..GroupChatList::new(GROUPS)
         };
-        self.pages(&request).gather(|page| page.group_chat_list).await
+        let mut pages = self.pages(&request);
+        loop {
+            match pages.next().await {
+                Ok(Some(page)) => all.add(page.group_chat_list),
+                Ok(None) => return None,
+                Err(error) => return Some(error),
+            }
+        }
     }
 }
 
@@ -144,8 +152,9 @@ struct Collected {
 }
 
 impl Collected {
-    /// A page that was read twice, or a group that two slices show, counts once.
+    /// One page. What was read twice, or a group that two slices show, counts once.
     fn add(&mut self, groups: Vec<GroupState>) {
+        self.groups.pages += 1;
         for group in groups {
             if self.seen.insert(group.chat_id.clone()) {
                 self.groups.groups.push(group);

@@ -3,8 +3,8 @@
 mod consent;
 
 pub use consent::{
-    Asked, AskingState, ClosedOn, Due, Gathered, HeldRoom, HeldSingle, InScope, Known, Learnt, Question,
-    Silent, SubjectRow,
+    Asked, AskingState, ClosedOn, Due, Gathered, HeldEver, HeldRoom, HeldSingle, InScope, Known, Learnt,
+    Question, Silent, SubjectRow,
 };
 pub mod heard;
 mod media;

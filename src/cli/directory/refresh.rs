@@ -1,6 +1,6 @@
 //! `shiguan directory refresh`: ask now, until nothing is due or nothing more can be had.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use serde_json::json;
 
@@ -14,6 +14,7 @@ use super::super::{
 use crate::{
     archive::{self, Directory, Pass},
     config::Company,
+    directory::WallClock,
     people::Round,
     store::contract::people::Ages,
 };
@@ -41,6 +42,7 @@ pub(in crate::cli) fn settings(context: &Context, company: &Company) -> Result<D
         name: company.name.clone(),
         corpid: company.corpid.clone(),
         client: context.directory(company)?,
+        clock: Arc::new(WallClock::default()),
         ages: Ages {
             people_ms: i64::from(wanted.people_hours) * HOUR_MS,
             rooms_ms: i64::from(wanted.rooms_hours) * HOUR_MS,

@@ -185,3 +185,14 @@ pub struct ClosedOn {
     /// Records.
     pub records: u64,
 }
+
+/// What the archive holds at all, for the question which rooms are missing in it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct HeldEver {
+    /// Rooms with any message.
+    pub rooms: std::collections::HashSet<String>,
+    /// The earliest message.
+    pub began: Option<Millis>,
+    /// Records that are not open.
+    pub closed: u64,
+}

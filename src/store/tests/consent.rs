@@ -600,6 +600,11 @@ fn days_are_counted_as_wecom_counts_them() {
         (rooms[0].room.as_str(), rooms[0].day, rooms[0].messages),
         (ROOM, 100, 1)
     );
+    let ever = |scratch: &Scratch| scratch.store.held_ever(scratch.company).expect("counted");
+    let held = ever(&scratch);
+    assert_eq!((held.rooms.len(), held.closed), (1, 0));
+    assert!(held.rooms.contains(ROOM));
+    assert_eq!(held.began, Some(Millis(midnight - 1)), "also of single chats");
     assert!(closed(&scratch, scratch.company, midnight, day).is_empty());
     // One that is not open, behind all of them, and one between.
     land(&mut scratch, 100, 1);
@@ -607,6 +612,7 @@ fn days_are_counted_as_wecom_counts_them() {
         closed(&scratch, scratch.company, midnight, day),
         [(100, 1), (101, 1)]
     );
+    assert_eq!(ever(&scratch).closed, 1);
 }
 
 fn closed(scratch: &Scratch, company: CompanyId, midnight: i64, day: i64) -> Vec<(i64, u64)> {

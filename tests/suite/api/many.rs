@@ -358,52 +358,6 @@ fn all_groups_are_found_by_slices_of_owners_and_those_of_leavers_too() {
 }
 
 #[test]
-fn members_of_a_tree_that_is_too_large_are_asked_for_department_by_department() {
-    const LIST: &str = "/cgi-bin/user/list";
-    let server = wecom();
-    server.answer(
-        "/cgi-bin/department/simplelist",
-        json!({"errcode": 0, "department_id": [{"id": 1}, {"id": 2}, {"id": 3}, {"id": 4}]}),
-    );
-    server.on(LIST, |asked| {
-        if asked.query.contains_key("fetch_child") {
-            return Reaction::Code(45029);
-        }
-        match asked.query["department_id"].as_str() {
-            "1" => Reaction::Json(json!({"errcode": 0, "userlist": [{"userid": "A", "name": "甲"}]})),
-            "2" => Reaction::Json(
-                json!({"errcode": 0, "userlist": [{"userid": "a"}, {"userid": "b"}, {"userid": "c"}]}),
-            ),
-            "3" => Reaction::Code(60_123),
-            _ => Reaction::Code(45_029),
-        }
-    });
-    let client = client(&server);
-    let all = block_on(client.members_below(1));
-    let ids: Vec<&str> = all.members.iter().map(|user| user.userid.as_str()).collect();
-    assert_eq!(ids, ["A", "b", "c"], "each once, whatever the case");
-    assert_eq!((all.unseen, all.too_large, all.stopped), (vec![3], vec![4], None));
-
-    // What stops the walk is told with what came before.
-    server.on(LIST, |asked| match asked.query.get("fetch_child") {
-        Some(_) => Reaction::Code(45_029),
-        None if asked.query["department_id"] == "1" => {
-            Reaction::Json(json!({"errcode": 0, "userlist": [{"userid": "A"}]}))
-        }
-        None => Reaction::Code(48_002),
-    });
-    let all = block_on(client.members_below(1));
-    assert_eq!(all.members.len(), 1);
-    assert_eq!(all.stopped.and_then(|error| error.code()), Some(48_002));
-
-    // Where it is not too large, it is one call.
-    server.answer(LIST, json!({"errcode": 0, "userlist": [{"userid": "A"}]}));
-    let before = server.count(LIST);
-    assert_eq!(block_on(client.members_below(1)).members.len(), 1);
-    assert_eq!(server.count(LIST), before + 1);
-}
-
-#[test]
 fn an_unused_filter_and_cursor_are_not_sent() {
     let server = wecom();
     let client = client(&server);

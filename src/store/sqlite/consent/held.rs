@@ -6,7 +6,7 @@ use crate::{
     ids::{CompanyId, Millis},
     store::{
         Result,
-        contract::{ClosedOn, HeldRoom, HeldSingle},
+        contract::{ClosedOn, HeldEver, HeldRoom, HeldSingle},
         sqlite::Reader,
     },
 };
@@ -64,6 +64,29 @@ impl Reader {
             })
         })?;
         Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// Which rooms the archive holds any message of, of whatever type, and since when it holds anything.
+    pub fn held_ever(&self, company: CompanyId) -> Result<HeldEver> {
+        let mut held = HeldEver::default();
+        let mut chats = self.conn.prepare_cached(
+            "SELECT c.kind, c.key, min(CASE WHEN m.time > 0 THEN m.time END)
+             FROM message m JOIN chat c ON c.id = m.chat WHERE m.company = ? GROUP BY m.chat",
+        )?;
+        let mut rows = chats.query([company.0])?;
+        while let Some(row) = rows.next()? {
+            let first = row.get::<_, Option<i64>>(2)?.map(Millis);
+            held.began = [held.began, first].into_iter().flatten().min();
+            if row.get::<_, i64>(0)? == 1 {
+                held.rooms.insert(row.get(1)?);
+            }
+        }
+        let mut closed = self
+            .conn
+            .prepare_cached("SELECT ifnull(sum(count), 0) FROM tally WHERE company = ? AND state <> 1")?;
+        let closed: i64 = closed.query_row([company.0], |row| row.get(0))?;
+        held.closed = closed.unsigned_abs();
+        Ok(held)
     }
 
     /// Records that are not open, by the days they can belong to. Their time is inside them, but the stream is in order: what

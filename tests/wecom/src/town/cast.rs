@@ -80,6 +80,7 @@ impl Company {
                             .filter(|player| player.role != Role::Robot)
                             .map(|player| (player.id.clone(), since, String::new()))
                             .collect(),
+                        ..Room::default()
                     });
                 }
                 None if talk.external => company.follow(people[0], people[1], since),

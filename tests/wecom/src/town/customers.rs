@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use super::{Company, Customer, Follow, Town, given, good};
+use super::{Company, Customer, Follow, Town, given, good, groups};
 use crate::{Reaction, WeCom};
 
 /// Followers that may be asked about at once, and customers on a page.
@@ -15,11 +15,13 @@ pub(super) fn open(town: &Town, server: &WeCom) {
         server,
         "/cgi-bin/externalcontact/get_follow_user_list",
         |company, _| {
-            let followers: BTreeSet<&String> = company
+            // Whoever may have customers: some have only groups.
+            let mut followers: BTreeSet<&String> = company
                 .customers
                 .values()
                 .flat_map(|customer| customer.follows.iter().map(|follow| &follow.userid))
                 .collect();
+            followers.extend(groups::owning(company));
             good(json!({"follow_user": followers}))
         },
     );

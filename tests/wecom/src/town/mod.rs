@@ -1,11 +1,12 @@
 //! A company as its directory shows it: values that tests change, and the answers that follow from them.
 //!
 //! One file per subject: `members` (with departments and tags of members), `customers` (with their tags), `rooms` (with
-//! robots and the list of recorded members), `consent`. [`Town::open`] hangs all handlers on a server.
+//! robots and the list of recorded members), `groups` (all of them as a list, and counted), `consent`. [`Town::open`] hangs all handlers on a server.
 
 mod cast;
 mod consent;
 mod customers;
+mod groups;
 mod members;
 mod rooms;
 
@@ -76,6 +77,10 @@ pub struct Room {
     pub customers: bool,
     /// Id, time of joining in seconds, name in the room.
     pub people: Vec<(String, i64, String)>,
+    /// As in lists: 0 normal, 1 owner left, 2 being inherited, 3 inherited.
+    pub status: i64,
+    /// Nobody ever wrote in it, as far as statistics tell.
+    pub silent: bool,
 }
 
 /// A department.
@@ -134,6 +139,8 @@ pub struct Company {
     pub recorded: Vec<String>,
     /// False: `fetch_child` does nothing, as newer documents say.
     pub fetch_child: bool,
+    /// Groups on a page of a list; 0: as many as are asked for.
+    pub groups_per_page: usize,
 }
 
 /// A company behind a server; clones share it.
@@ -156,7 +163,13 @@ impl Town {
         members::open(self, server);
         customers::open(self, server);
         rooms::open(self, server);
+        groups::open(self, server);
         consent::open(self, server);
+    }
+
+    /// One page of all customer groups, for tests that change the company between two pages.
+    pub fn groups(&self, asked: &Asked) -> Reaction {
+        groups::list(&self.company(), asked)
     }
 
     fn on(

@@ -1,16 +1,19 @@
-//! `shiguan completeness`: WeCom's own counts beside the archive's.
+//! `shiguan completeness`: WeCom's own counts beside the archive's, and customer groups of which it holds nothing.
 //!
-//! Ends with 3 when somebody has to look: a difference that nothing explains, or a company of which nothing could be
-//! compared. By default and not by a flag, because that is what the command is run for: a cron job whose owner forgot a
+//! Ends with 3 when somebody has to look: a difference or a missing group that nothing explains, or a company of which
+//! nothing could be compared. By default and not by a flag, because that is what the command is run for: a cron job whose owner forgot a
 //! flag would be told for years that all is well, while a person at a terminal loses nothing by a number. Explained
 //! differences do not count (what they wait for, `pull` and `waiting` tell), nor do single members whom WeCom has no counts
 //! of: they stay so, and a code that is always 3 says nothing.
+
+mod groups;
 
 use std::io::Write;
 
 use jiff::civil::Date;
 use serde_json::{Value, json};
 
+use self::groups::Telling;
 use super::{
     Global,
     context::{Context, Quiet},
@@ -38,13 +41,17 @@ pub struct Args {
     /// Only this member (several times for several)
     #[arg(long, value_name = "ID")]
     member: Vec<String>,
+    /// Ask about at most so many of the customer groups of which the archive holds nothing (0: only list them); with
+    /// --member they are not looked for
+    #[arg(long, value_name = "N", default_value_t = 200)]
+    groups: usize,
     /// Only this company of the configuration
     #[arg(long, value_name = "NAME")]
     company: Option<String>,
     /// Also list what is equal
     #[arg(long)]
     all: bool,
-    /// One JSON object per person and day; what was compared on stderr
+    /// One JSON object per person and day, and one per group; what was compared on stderr
     #[arg(long)]
     json: bool,
 }
@@ -57,6 +64,7 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
         first,
         last,
         members: args.member.clone(),
+        groups: args.member.is_empty().then_some(args.groups),
         now,
     };
     let reader = context.reader()?;
@@ -149,7 +157,17 @@ impl Report<'_> {
     fn suspicious(&self) -> bool {
         let unexplained = |line: &Line| line.verdict == Verdict::Unexplained;
         let nothing_told = self.result.members == 0 && !self.result.refused.is_empty();
-        self.result.lines.iter().any(unexplained) || nothing_told
+        self.result.lines.iter().any(unexplained)
+            || nothing_told
+            || self.groups().is_some_and(|groups| groups.suspicious())
+    }
+
+    fn groups(&self) -> Option<Telling<'_>> {
+        Some(Telling {
+            context: self.context,
+            company: self.company,
+            groups: self.result.groups.as_ref()?,
+        })
     }
 
     fn print(&self, out: &mut dyn Write, args: &Args) -> std::io::Result<()> {
@@ -161,6 +179,9 @@ impl Report<'_> {
         if args.json {
             for line in lines {
                 writeln!(out, "{}", self.line_json(line))?;
+            }
+            if let Some(groups) = self.groups() {
+                groups.lines(out)?;
             }
             return out.flush();
         }
@@ -193,6 +214,9 @@ impl Report<'_> {
         }
         if !table.is_empty() {
             write!(out, "{table}")?;
+        }
+        if let Some(groups) = self.groups() {
+            groups.table(out)?;
         }
         for (member, error) in &self.result.refused {
             errln!("{}: {error}", render::tame(member));
@@ -244,7 +268,8 @@ impl Report<'_> {
             errln!(
                 "{}",
                 json!({"company": self.company, "members": result.members, "equal": equal, "explained": explained,
-                       "unexplained": unexplained, "not_told": refused, "left": result.left})
+                       "unexplained": unexplained, "not_told": refused, "left": result.left,
+                       "groups": self.groups().map(|groups| groups.summary_json())})
             );
             return;
         }
@@ -264,6 +289,9 @@ impl Report<'_> {
                 ),
             )
         );
+        if let Some(groups) = self.groups() {
+            errln!("{}", groups.summary());
+        }
     }
 
     fn what(&self, what: What) -> &'static str {
