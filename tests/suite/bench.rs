@@ -28,7 +28,20 @@ fn bench_all_measures_every_stage_over_one_corpus_and_leaves_nothing_behind() {
     let folder = scratch.path().join("work");
     let svg = scratch.path().join("threads.svg");
     let svg = svg.to_str().expect("a path");
-    let report = bench(&folder, &["all", "--records", "400", "--seed", "5", "--svg", svg]);
+    let report = bench(
+        &folder,
+        &[
+            "all",
+            "--records",
+            "400",
+            "--files-mib",
+            "2",
+            "--seed",
+            "5",
+            "--svg",
+            svg,
+        ],
+    );
     for fact in ["cpu", "cores", "os", "version", "rustc", "sqlite"] {
         assert!(
             !report["machine"][fact].is_null(),
@@ -79,6 +92,7 @@ fn bench_all_measures_every_stage_over_one_corpus_and_leaves_nothing_behind() {
             );
         }
     }
+    assert_eq!(report["media"]["kept"], 1, "{}", report["media"]);
     assert!(
         fs::read_to_string(svg)
             .expect("a picture")
@@ -88,6 +102,30 @@ fn bench_all_measures_every_stage_over_one_corpus_and_leaves_nothing_behind() {
         fs::read_dir(&folder).expect("the folder").count(),
         0,
         "scratch archives stayed"
+    );
+}
+
+#[test]
+fn bench_media_keeps_every_file_and_says_what_it_is_measured_against() {
+    let scratch = tempfile::tempdir().expect("a scratch folder");
+    let report = bench(scratch.path(), &["media", "--total-mib", "12", "--file-mib", "3"]);
+    assert_eq!(
+        (&report["files"], &report["kept"], &report["mib"]),
+        (&4.into(), &4.into(), &12.0.into())
+    );
+    for figure in [
+        "mib_per_second",
+        "plain_copy_mib_per_second",
+        "md5_alone_mib_per_second",
+        "percent_of_plain_copy",
+        "peak_together_mib",
+    ] {
+        assert!(positive(&report[figure]), "{figure}: {report}");
+    }
+    assert_eq!(
+        fs::read_dir(scratch.path()).expect("the folder").count(),
+        0,
+        "scratch files stayed"
     );
 }
 

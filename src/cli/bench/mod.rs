@@ -23,9 +23,6 @@ use super::{
     outcome::{Exit, Failure},
 };
 
-/// MiB of files in `bench all`.
-const FILES_MIB: u64 = 512;
-
 /// Arguments of `bench`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -56,6 +53,9 @@ struct All {
     /// Records of the archive
     #[arg(long, value_name = "N", default_value_t = 200_000)]
     records: u64,
+    /// MiB of files, 32 each
+    #[arg(long, value_name = "N", default_value_t = 512)]
+    files_mib: u64,
     /// Seed of the corpus and of the questions
     #[arg(long, value_name = "S", default_value_t = 1)]
     seed: u64,
@@ -146,8 +146,8 @@ fn all(global: &Global, args: &All) -> Result<(), Failure> {
     let questions = search::Questions::new(&without.database, args.seed)?;
     let search = questions.measure()?;
     let files = media::Args {
-        total_mib: FILES_MIB,
-        file_mib: 32,
+        total_mib: args.files_mib,
+        file_mib: args.files_mib.min(32),
         seed: args.seed,
         dir: args.dir.clone(),
         json: args.json,
