@@ -46,6 +46,7 @@ pub(in crate::store) const ALL: &[Migration] = &[
     step!(5, "consent", "0005_consent.sql"),
     step!(6, "media", "0006_media.sql"),
     step!(7, "events", "0007_events.sql"),
+    step!(8, "waiting", "0008_waiting.sql"),
 ];
 
 /// The first migration after which bodies are packed and the index is built by the program.

@@ -53,9 +53,9 @@ impl Reader {
         if any.unwrap_or(0) == 0 {
             return Ok(Vec::new());
         }
-        // By the index over waiting records, whose condition is the first: the company's own has all of its records.
+        // By the index over waiting records, whose condition is the first, and which answers alone.
         let mut statement = self.conn.prepare_cached(
-            "SELECT version, count(*) FROM record INDEXED BY record_waiting
+            "SELECT version, count(*) FROM record INDEXED BY record_asked
              WHERE state >= 2 AND state = ? AND company = ?
              GROUP BY version ORDER BY version DESC",
         )?;

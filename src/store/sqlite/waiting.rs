@@ -38,16 +38,16 @@ impl Store {
                 vec![i64::from(version.0).into(), fingerprint.clone().into()],
             ),
             Release::OtherBuild(build) => (
-                "state IN (3, 5, 6) AND (SELECT text FROM word WHERE word.id = record.sdk_build) IS NOT ?2",
+                "state IN (3, 5, 6) AND sdk_build IS NOT ifnull((SELECT id FROM word WHERE text = ?2), 0)",
                 vec![build.clone().into()],
             ),
         };
         values.insert(0, company.0.into());
         let tx = self.begin()?;
-        // The planner takes the company for the better choice, and then reads every record of it.
+        // By the index that answers alone: the planner takes the company's own, and then reads every record of it.
         let rows = tx
             .prepare(&format!(
-                "SELECT id, state FROM record INDEXED BY record_waiting
+                "SELECT id, state FROM record INDEXED BY record_asked
                  WHERE state >= 2 AND company = ?1 AND {which} ORDER BY id"
             ))?
             .query_map(params_from_iter(values), |row| Ok((row.get(0)?, row.get(1)?)))?

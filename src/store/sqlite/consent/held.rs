@@ -101,7 +101,7 @@ impl Reader {
     ) -> Result<Vec<ClosedOn>> {
         let mut closed = self.conn.prepare_cached(
             "SELECT seq FROM record INDEXED BY record_sealed WHERE state = 0 AND company = ?1
-             UNION ALL SELECT seq FROM record INDEXED BY record_waiting WHERE state >= 2 AND company = ?1",
+             UNION ALL SELECT seq FROM record INDEXED BY record_asked WHERE state >= 2 AND company = ?1",
         )?;
         let closed = closed
             .query_map([company.0], |row| row.get(0))?
