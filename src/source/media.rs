@@ -6,9 +6,9 @@
 use std::sync::Arc;
 
 use sdk_ffi::codes::Code;
-use sdk_ffi::wire::Kind;
+use sdk_ffi::wire::{Fields, Frame, Kind};
 
-use super::post::{OUTSIDE, Office, Post, Trouble};
+use super::post::{Office, Post};
 use super::{Build, Call, Deaths, Error, Options, page, puller};
 use crate::secret::Secret;
 
@@ -47,48 +47,29 @@ impl Media {
                 "an sdkfileid or a chunk's cursor contains a zero byte",
             ));
         }
-        let office = self.office.clone();
-        let mut outside = 0;
-        loop {
-            let asked = self.post.ask(
-                Kind::MediaChunk,
-                1,
-                office.patience(),
-                |frame| {
-                    frame.bytes(indexbuf.as_bytes());
-                    frame.bytes(sdkfileid.expose().as_bytes());
-                    office.route(frame);
-                    frame.payload_len()
-                },
-                |fields| {
-                    let (code, data) = (fields.i32()?, fields.bytes()?);
-                    let (finished, next) = (fields.u8()? == 1, fields.bytes()?);
-                    Ok(match Code::from_raw(code) {
-                        None => Ok((data.to_vec(), finished, next.to_vec())),
-                        Some(code) => Err(puller::refusal(Call::Media, code, page::read(data))),
-                    })
-                },
-            );
-            match asked.await {
-                Ok(Ok((data, finished, next))) => {
-                    let next = String::from_utf8(next).map_err(|_| Error::Sdk {
-                        call: Call::Media,
-                        code: Code::Unparsable,
-                        errcode: 0,
-                        message: String::new(),
-                    })?;
-                    return Ok(Chunk { data, next, finished });
-                }
-                Ok(Err(error)) | Err(Trouble::Error(error)) => return Err(error),
-                Err(Trouble::Fell(fall)) if fall.death.from_outside() && outside < OUTSIDE => outside += 1,
-                Err(Trouble::Fell(fall)) => {
-                    return Err(Error::Child {
-                        during: Call::Media,
-                        death: fall.death,
-                    });
-                }
-            }
-        }
+        let Self { office, post } = self;
+        let fill = |frame: &mut Frame<'_>| {
+            frame.bytes(indexbuf.as_bytes());
+            frame.bytes(sdkfileid.expose().as_bytes());
+            office.route(frame);
+            frame.payload_len()
+        };
+        let read = |fields: &mut Fields<'_>| {
+            let (code, data) = (fields.i32()?, fields.bytes()?);
+            let (finished, next) = (fields.u8()? == 1, fields.bytes()?);
+            Ok(match Code::from_raw(code) {
+                None => Ok((data.to_vec(), finished, next.to_vec())),
+                Some(code) => Err(puller::refusal(Call::Media, code, page::read(data))),
+            })
+        };
+        let (data, finished, next) = post.call(Call::Media, Kind::MediaChunk, fill, read).await??;
+        let next = String::from_utf8(next).map_err(|_| Error::Sdk {
+            call: Call::Media,
+            code: Code::Unparsable,
+            errcode: 0,
+            message: String::new(),
+        })?;
+        Ok(Chunk { data, next, finished })
     }
 
     /// The library that answers.

@@ -138,6 +138,32 @@ impl Post {
         }
     }
 
+    /// A network call, which may be made again: after a kill from outside it is, on a new child. Any other death is an
+    /// error that can be retried.
+    pub(super) async fn call<R>(
+        &mut self,
+        call: Call,
+        kind: Kind,
+        fill: impl Fn(&mut Frame<'_>) -> usize,
+        read: impl Fn(&mut Fields<'_>) -> Result<R, WireError>,
+    ) -> Result<R, Error> {
+        let patience = self.office.patience();
+        let mut outside = 0;
+        loop {
+            match self.ask(kind, 1, patience, &fill, &read).await {
+                Ok(result) => return Ok(result),
+                Err(Trouble::Error(error)) => return Err(error),
+                Err(Trouble::Fell(fall)) if fall.death.from_outside() && outside < OUTSIDE => outside += 1,
+                Err(Trouble::Fell(fall)) => {
+                    return Err(Error::Child {
+                        during: call,
+                        death: fall.death,
+                    });
+                }
+            }
+        }
+    }
+
     pub(super) async fn close(&mut self) {
         if let Some(child) = self.child.take() {
             child.close().await;

@@ -6,10 +6,10 @@
 use std::sync::Arc;
 
 use sdk_ffi::codes::{Code, Errcode};
-use sdk_ffi::wire::Kind;
+use sdk_ffi::wire::{Frame, Kind};
 
 use super::page::{self, Answer, Page};
-use super::post::{OUTSIDE, Office, Post, Trouble};
+use super::post::{Office, Post};
 use super::{Build, Call, Deaths, Error, Options, diagnostics};
 use crate::ids::Seq;
 
@@ -33,33 +33,17 @@ impl Puller {
     /// stream for now; a short one is not (finance-sdk §5.3). A child killed from outside is replaced and the call
     /// made again; any other death is an error that can be retried.
     pub async fn page(&mut self, after: Seq, limit: u32) -> Result<Page, Error> {
-        let office = self.office.clone();
-        let mut outside = 0;
-        loop {
-            let asked = self.post.ask(
-                Kind::ChatData,
-                1,
-                office.patience(),
-                |frame| {
-                    frame.u64(after.0);
-                    frame.u32(limit);
-                    office.route(frame);
-                    frame.payload_len()
-                },
-                |fields| Ok(judge(fields.i32()?, fields.bytes()?)),
-            );
-            match asked.await {
-                Ok(judged) => return judged,
-                Err(Trouble::Error(error)) => return Err(error),
-                Err(Trouble::Fell(fall)) if fall.death.from_outside() && outside < OUTSIDE => outside += 1,
-                Err(Trouble::Fell(fall)) => {
-                    return Err(Error::Child {
-                        during: Call::ChatData,
-                        death: fall.death,
-                    });
-                }
-            }
-        }
+        let Self { office, post } = self;
+        let fill = |frame: &mut Frame<'_>| {
+            frame.u64(after.0);
+            frame.u32(limit);
+            office.route(frame);
+            frame.payload_len()
+        };
+        post.call(Call::ChatData, Kind::ChatData, fill, |fields| {
+            Ok(judge(fields.i32()?, fields.bytes()?))
+        })
+        .await?
     }
 
     /// The library that answers.

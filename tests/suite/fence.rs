@@ -68,55 +68,31 @@ fn text(opened: &Result<Vec<u8>, shiguan::record::Waiting>) -> &str {
     std::str::from_utf8(opened.as_ref().unwrap()).unwrap()
 }
 
+fn deaths(of: fn(&mut Deaths)) -> Deaths {
+    let mut deaths = Deaths::default();
+    of(&mut deaths);
+    deaths
+}
+
 #[tokio::test]
 async fn whatever_a_record_does_to_its_child_only_that_record_is_lost() {
     let matrix: [(&str, Deaths, &str); 7] = [
-        (
-            "segv, by a signal",
-            Deaths {
-                segv: 2,
-                ..Deaths::default()
-            },
-            "SIGSEGV",
-        ),
-        (
-            "wild pointer write",
-            Deaths {
-                segv: 2,
-                ..Deaths::default()
-            },
-            "SIGSEGV",
-        ),
-        (
-            "abort, as C++ does",
-            Deaths {
-                abort: 2,
-                ..Deaths::default()
-            },
-            "SIGABRT",
-        ),
+        ("segv, by a signal", deaths(|deaths| deaths.segv = 2), "SIGSEGV"),
+        ("wild pointer write", deaths(|deaths| deaths.segv = 2), "SIGSEGV"),
+        ("abort, as C++ does", deaths(|deaths| deaths.abort = 2), "SIGABRT"),
         (
             "exit in mid-call",
-            Deaths {
-                exit: 2,
-                ..Deaths::default()
-            },
+            deaths(|deaths| deaths.exit = 2),
             "exited with status 0",
         ),
         (
             "garbage in the pipe",
-            Deaths {
-                garbage: 2,
-                ..Deaths::default()
-            },
+            deaths(|deaths| deaths.garbage = 2),
             "broke the protocol",
         ),
         (
             "hang for ever",
-            Deaths {
-                hang: 2,
-                ..Deaths::default()
-            },
+            deaths(|deaths| deaths.hang = 2),
             "gave no sign for 1.0 s",
         ),
         (
@@ -158,13 +134,7 @@ async fn a_reply_torn_in_the_middle_is_a_death_of_the_record_in_hand() {
     let pool = Decryptors::start(&options("corp"), 1).await.unwrap();
     let opened = pool.open(vec![envelope("torn reply, exit")]).await.unwrap();
     assert_eq!(opened[0].as_ref().unwrap_err().reason, Reason::Poison);
-    assert_eq!(
-        pool.deaths(),
-        Deaths {
-            exit: 2,
-            ..Deaths::default()
-        }
-    );
+    assert_eq!(pool.deaths(), deaths(|deaths| deaths.exit = 2));
 }
 
 #[tokio::test]
@@ -197,13 +167,7 @@ async fn a_record_that_killed_its_child_once_is_tried_once_more_alone() {
     let pool = Decryptors::start(&options("corp"), 1).await.unwrap();
     let opened = pool.open(among_others(&body)).await.unwrap();
     assert_eq!(text(&opened[17]), "survived");
-    assert_eq!(
-        pool.deaths(),
-        Deaths {
-            abort: 1,
-            ..Deaths::default()
-        }
-    );
+    assert_eq!(pool.deaths(), deaths(|deaths| deaths.abort = 1));
 }
 
 #[tokio::test]
@@ -213,13 +177,7 @@ async fn a_kill_from_outside_is_nobodys_fault_until_it_happens_every_time() {
     let pool = Decryptors::start(&options("corp"), 1).await.unwrap();
     let opened = pool.open(among_others(&body)).await.unwrap();
     assert_eq!(text(&opened[17]), "survived");
-    assert_eq!(
-        pool.deaths(),
-        Deaths {
-            outside: 1,
-            ..Deaths::default()
-        }
-    );
+    assert_eq!(pool.deaths(), deaths(|deaths| deaths.outside = 1));
 
     let opened = pool.open(vec![envelope("kill9 every time")]).await.unwrap();
     let waiting = opened[0].as_ref().unwrap_err();
@@ -327,13 +285,7 @@ async fn a_leak_past_the_limit_and_old_age_replace_the_child_without_a_death() {
     for _ in 0..3 {
         assert!(pool.open(vec![envelope("leak 64 megabytes")]).await.unwrap()[0].is_ok());
     }
-    assert_eq!(
-        pool.deaths(),
-        Deaths {
-            recycled: 2,
-            ..Deaths::default()
-        }
-    );
+    assert_eq!(pool.deaths(), deaths(|deaths| deaths.recycled = 2));
 
     options.max_calls = 10;
     let mut puller = Puller::start(&options).await.unwrap();
@@ -342,10 +294,7 @@ async fn a_leak_past_the_limit_and_old_age_replace_the_child_without_a_death() {
     }
     assert_eq!(
         puller.deaths(),
-        Deaths {
-            recycled: 2,
-            ..Deaths::default()
-        },
+        deaths(|deaths| deaths.recycled = 2),
         "Init is a call, too"
     );
 }
@@ -532,13 +481,7 @@ async fn a_pull_that_kills_its_child_is_an_error_that_can_be_retried() {
         1,
         "asked again at once"
     );
-    assert_eq!(
-        puller.deaths(),
-        Deaths {
-            outside: 1,
-            ..Deaths::default()
-        }
-    );
+    assert_eq!(puller.deaths(), deaths(|deaths| deaths.outside = 1));
 }
 
 #[tokio::test]
