@@ -237,7 +237,7 @@ impl Download {
 /// Sees a file that lies on disk as one that came.
 pub fn look(path: &Path) -> io::Result<Whole> {
     let (sink, bytes) = Sink::open(path, fs::metadata(path)?.len())?;
-    let (digest, sniffed) = sink.as_it_is()?;
+    let (digest, sniffed) = sink.whole()?;
     Ok(Whole {
         digest,
         bytes,

@@ -172,7 +172,7 @@ impl Sink {
     }
 
     /// What lies on disk, without anything more to come.
-    pub(super) fn as_it_is(self) -> io::Result<(Digest, Sniffed)> {
+    pub(super) fn whole(self) -> io::Result<(Digest, Sniffed)> {
         match self.hands {
             Hands::Idle(digests) => Ok((digests.end(), sniff(&self.head))),
             _ => Err(lost()),
@@ -331,7 +331,7 @@ mod tests {
         assert_eq!(std::fs::read(&path).expect("read"), all);
         let (seen, bytes) = Sink::open(&path, all.len() as u64).expect("opened");
         assert_eq!(bytes, all.len() as u64);
-        assert_eq!(seen.as_it_is().expect("seen").0, digest);
+        assert_eq!(seen.whole().expect("seen").0, digest);
         assert_eq!(digest.sha256, <[u8; 32]>::from(Sha256::digest(&all)));
     }
 }

@@ -3,7 +3,7 @@
 use std::{
     fs,
     path::{Path, PathBuf},
-    process::{Command, Stdio},
+    process::{Command, ExitStatus, Stdio},
     sync::Arc,
     time::Instant,
 };
@@ -279,17 +279,10 @@ fn undisturbed(context: &Context, args: &Args, corpus: &Path) -> Result<(Tally, 
 /// Whole commands that find nothing new: start, children, one call, end. One goes before that does not count: it looks through
 /// what the run above, which was no whole command, left to look through.
 fn idle(global: &Global) -> Result<Vec<f64>, Failure> {
-    let program = std::env::current_exe()?;
     let mut times = Vec::new();
     for counts in std::iter::once(false).chain([true; IDLE_PULLS]) {
         let began = Instant::now();
-        let ended = Command::new(&program)
-            .arg("--config")
-            .arg(&global.config)
-            .args(["pull", "--json"])
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .status()?;
+        let ended = pull_by_command(global)?;
         if ended.code().is_none_or(|code| code != 0 && code != 3) {
             return Err(Failure::run(format!(
                 "a pull that finds nothing new failed ({ended})"
@@ -301,6 +294,17 @@ fn idle(global: &Global) -> Result<Vec<f64>, Failure> {
     }
     times.sort_by(f64::total_cmp);
     Ok(times)
+}
+
+/// A `pull` as anybody types it, in a process of its own.
+pub(super) fn pull_by_command(global: &Global) -> Result<ExitStatus, Failure> {
+    Ok(Command::new(std::env::current_exe()?)
+        .arg("--config")
+        .arg(&global.config)
+        .args(["pull", "--json"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status()?)
 }
 
 /// The files of an archive and their sizes.

@@ -8,7 +8,6 @@ use std::{
     fs::{self, File},
     io::{Read, Write},
     path::{Path, PathBuf},
-    process::{Command, Stdio},
     sync::Arc,
     time::Instant,
 };
@@ -22,6 +21,7 @@ use sdk_mock::{
 use serde_json::{Value, json};
 
 use super::{
+    ingest::pull_by_command,
     machine,
     watch::{Seen, Watch},
 };
@@ -86,7 +86,12 @@ pub(super) fn measure(global: &Global, args: &Args) -> Result<Outcome, Failure> 
         config: init::write(&home, Some(&corpus), "mock")?,
         ..global.clone()
     };
-    pull(&global)?;
+    let pulled = pull_by_command(&global)?;
+    if !pulled.success() {
+        return Err(Failure::run(format!(
+            "the messages of the files could not be pulled ({pulled})"
+        )));
+    }
     let context = Context::load(&global)?;
     context.start_logging(&global, Quiet::Errors).ok();
     let (fetched, seen) = fetch(&context, files * args.file_mib.max(1))?;
@@ -144,22 +149,6 @@ fn make(args: &Args, files: u64, scratch: &Path, corpus: &Path) -> Result<(), Fa
         )?;
     }
     Ok(())
-}
-
-fn pull(global: &Global) -> Result<(), Failure> {
-    let ended = Command::new(std::env::current_exe()?)
-        .arg("--config")
-        .arg(&global.config)
-        .args(["pull", "--json"])
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .status()?;
-    match ended.success() {
-        true => Ok(()),
-        false => Err(Failure::run(format!(
-            "the messages of the files could not be pulled ({ended})"
-        ))),
-    }
 }
 
 /// What `media get` does, watched.
