@@ -544,28 +544,26 @@ fn voices_in_silk_are_heard_through_a_program_of_the_operators() {
     )
     .expect("a program");
     fs::set_permissions(&decoder, fs::Permissions::from_mode(0o700)).expect("permissions");
-    let of_message = |seq: &str, decoder: &str| {
+    let of_message = |seq: u64, decoder: &str| {
         let chosen = format!("media.silk_decoder={decoder}");
-        let finished = archive.run([&GET[..], &[seq, "--set", &chosen]].concat());
+        let finished = archive.run([&GET[..], &[&seq.to_string(), "--set", &chosen]].concat());
         // The others wait for their turn.
         assert!(matches!(finished.code, Some(0 | 3)), "{}", finished.stderr);
-        let file = list(&archive)
-            .into_iter()
-            .find(|file| file["seq"].to_string() == seq);
+        let file = list(&archive).into_iter().find(|file| file["seq"] == seq);
         let file = file.expect("a file");
         assert_eq!(file["state"], "kept", "{file}");
         file
     };
-    let heard = of_message("1", decoder.to_str().expect("a path"));
+    let heard = of_message(1, decoder.to_str().expect("a path"));
     let name = heard["playable_sha256"].as_str().expect("a digest");
     let wav = &vault(&archive)[&Path::new(&name[..2]).join(name)];
     assert!(wav.starts_with(b"RIFF") && wav.ends_with(b"110\n"), "{wav:?}");
     assert!(heard["not_playable"].is_null(), "{heard}");
 
     for (seq, program, why) in [
-        ("2", "printf odd", "failed"),
-        ("3", "no-such-program-anywhere", "no-such-program-anywhere"),
-        ("4", "", "media.silk_decoder"),
+        (2, "printf odd", "failed"),
+        (3, "no-such-program-anywhere", "no-such-program-anywhere"),
+        (4, "", "media.silk_decoder"),
     ] {
         let silent = of_message(seq, program);
         assert!(silent["playable_sha256"].is_null(), "{silent}");
