@@ -116,6 +116,7 @@ fn bench_media_keeps_every_file_and_says_what_it_is_measured_against() {
     for figure in [
         "mib_per_second",
         "plain_copy_mib_per_second",
+        "cached_copy_mib_per_second",
         "md5_alone_mib_per_second",
         "percent_of_plain_copy",
         "peak_together_mib",

@@ -1,6 +1,6 @@
 //! What a doubter has to know about the machine and the program before believing a figure.
 
-use std::{fs, num::NonZero, path::Path, thread};
+use std::{fs, io, num::NonZero, path::Path, thread};
 
 use serde_json::{Value, json};
 
@@ -17,6 +17,16 @@ const FLAGS: [&str; 10] = [
     "avx512vl",
     "avx512ifma",
 ];
+
+/// Asks the system to drop what it holds of a file in memory; it is read from the disk again.
+pub(super) fn forget(file: &Path) -> io::Result<()> {
+    Ok(rustix::fs::fadvise(
+        fs::File::open(file)?,
+        0,
+        None,
+        rustix::fs::Advice::DontNeed,
+    )?)
+}
 
 pub(super) fn cores() -> usize {
     thread::available_parallelism().map_or(1, NonZero::get)

@@ -163,9 +163,9 @@ impl Questions {
                     timed(|| reader.find(filter, Order::NewestFirst, None, PAGE)).map(|(ms, _)| ms)
                 };
                 let count = |reader: &Reader| timed(|| reader.count(filter));
-                forget(&self.database)?;
+                machine::forget(&self.database)?;
                 pages[2].push(page(&Reader::open(&self.database)?)?);
-                forget(&self.database)?;
+                machine::forget(&self.database)?;
                 counts[2].push(count(&Reader::open(&self.database)?)?.0);
                 // The pages are in the system's cache now, as far as the answers need them.
                 page(&Reader::open(&self.database)?)?;
@@ -251,12 +251,6 @@ impl Answers {
         }
         out!("{table}");
     }
-}
-
-/// Asks the system to drop the file's pages; they are read from the disk again.
-fn forget(database: &Path) -> Result<(), Failure> {
-    let file = std::fs::File::open(database)?;
-    Ok(rustix::fs::fadvise(&file, 0, None, rustix::fs::Advice::DontNeed).map_err(std::io::Error::from)?)
 }
 
 fn timed<R>(work: impl FnOnce() -> crate::store::Result<R>) -> Result<(f64, R), Failure> {
