@@ -63,12 +63,7 @@ impl House {
         corpus.misbehave(&faults(&corpus.truth()));
         let archive =
             Program::new(env!("CARGO_BIN_EXE_shiguan")).archive(&folder.path().join("archive"), &corpus);
-        let server = WeCom::start();
-        server
-            .secret(CORP, ARCHIVE)
-            .secret(CORP, APP)
-            .right("/cgi-bin/msgaudit/", ARCHIVE)
-            .right("/cgi-bin/externalcontact/", APP);
+        let server = WeCom::of(CORP, ARCHIVE, APP);
         let flags = [
             format!("api.host={}", server.url()),
             format!(

@@ -24,7 +24,7 @@ use shiguan::{
     secret::Secret,
     source,
     store::{
-        Store,
+        Reader, Store,
         contract::people::{Ages, Headcount},
     },
     unseal::{Implementation, KeyRing},
@@ -118,12 +118,7 @@ struct Scene {
 impl Scene {
     fn new() -> Self {
         let scratch = tempfile::tempdir().expect("a scratch folder");
-        let server = WeCom::start();
-        server
-            .secret(CORP, ARCHIVE)
-            .secret(CORP, APP)
-            .right("/cgi-bin/msgaudit/", ARCHIVE)
-            .right("/cgi-bin/externalcontact/", APP);
+        let server = WeCom::of(CORP, ARCHIVE, APP);
         let town = Town::new(small());
         town.open(&server);
         let mut store = Store::open(&scratch.path().join("archive.db")).expect("a store");
@@ -167,26 +162,21 @@ impl Scene {
         );
     }
 
+    async fn reader(&self) -> Reader {
+        let reader = self.desk.ask(|store| store.reader()).await;
+        reader.expect("asked").expect("a reader")
+    }
+
     /// People and rooms by where asking about them stands.
     async fn heads(&self) -> [Headcount; 2] {
         let company = self.company;
-        let reader = self
-            .desk
-            .ask(|store| store.reader())
-            .await
-            .expect("asked")
-            .expect("a reader");
+        let reader = self.reader().await;
         [Class::Person, Class::Room].map(|class| reader.headcount(Some(company), class).expect("counted"))
     }
 
     async fn name(&self, class: Class, key: String) -> Option<String> {
         let company = self.company;
-        let reader = self
-            .desk
-            .ask(|store| store.reader())
-            .await
-            .expect("asked")
-            .expect("a reader");
+        let reader = self.reader().await;
         let found = reader
             .dossiers(Some(company), class, &[&key], &[Aspect::Name])
             .expect("read");

@@ -52,12 +52,7 @@ impl House {
     }
 
     fn over(scratch: tempfile::TempDir, company: Company, corpus: Corpus) -> Self {
-        let server = WeCom::start();
-        server
-            .secret(CORP, ARCHIVE)
-            .secret(CORP, APP)
-            .right("/cgi-bin/msgaudit/", ARCHIVE)
-            .right("/cgi-bin/externalcontact/", APP);
+        let server = WeCom::of(CORP, ARCHIVE, APP);
         let town = Town::new(company);
         town.open(&server);
         let archive =

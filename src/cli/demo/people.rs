@@ -26,12 +26,7 @@ const APP: &str = "demo-app";
 /// Starts the stand-in, asks it about everybody, and lets it end.
 pub(super) fn ask(context: &Context, plan: &Plan) -> Result<(Pass, ConsentPass), Failure> {
     let company = context.companies(None)?[0];
-    let server = WeCom::start();
-    server
-        .secret(&company.corpid, ARCHIVE)
-        .secret(&company.corpid, APP)
-        .right("/cgi-bin/msgaudit/", ARCHIVE)
-        .right("/cgi-bin/externalcontact/", APP);
+    let server = WeCom::of(&company.corpid, ARCHIVE, APP);
     Town::new(town::Company::of(plan)).open(&server);
     let credential = |secret| Some(Credential::Secret(Secret::new(secret)));
     let options = Options {

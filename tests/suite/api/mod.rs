@@ -44,13 +44,9 @@ impl Clock for Virtual {
 
 /// A company whose three secrets have the rights they have in life.
 fn wecom() -> WeCom {
-    let server = WeCom::start();
+    let server = WeCom::of(CORP, ARCHIVE, APP);
     server
-        .secret(CORP, ARCHIVE)
-        .secret(CORP, APP)
         .secret(CORP, CONTACT)
-        .right("/cgi-bin/msgaudit/", ARCHIVE)
-        .right("/cgi-bin/externalcontact/", APP)
         .right("/cgi-bin/user/list_id", CONTACT);
     server
 }

@@ -120,6 +120,17 @@ impl std::fmt::Debug for WeCom {
 }
 
 impl WeCom {
+    /// A server that knows a company's two secrets, the archive's and an app's, and what each of them may ask.
+    pub fn of(corpid: &str, archive: &str, app: &str) -> Self {
+        let server = Self::start();
+        server
+            .secret(corpid, archive)
+            .secret(corpid, app)
+            .right("/cgi-bin/msgaudit/", archive)
+            .right("/cgi-bin/externalcontact/", app);
+        server
+    }
+
     /// Starts on a free port of this machine.
     pub fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
