@@ -17,7 +17,7 @@ use sdk_mock::{
     generate::{Plan, generate},
 };
 use shiguan::{
-    media::{Announced, Download, Limits, Place, Step, Vault},
+    media::{Announced, Digesters, Download, Limits, Place, Step, Vault},
     secret::Secret,
     source,
 };

@@ -21,8 +21,13 @@ mod stream;
 
 pub use stream::Stream;
 
+/// What [`Stream`] is generic over, for code that serves both.
+pub mod kernel {
+    pub use crate::{md5::Md5, sha256::Sha256, stream::Kernel};
+}
+
 /// MD5 (RFC 1321).
-pub type Md5 = Stream<md5::Md5>;
+pub type Md5 = Stream<kernel::Md5>;
 
 /// SHA-256 (FIPS 180-4).
-pub type Sha256 = Stream<sha256::Sha256>;
+pub type Sha256 = Stream<kernel::Sha256>;

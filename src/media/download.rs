@@ -14,7 +14,7 @@ use std::{
 use tokio::task::spawn_blocking;
 
 use super::{
-    Fault,
+    Digesters, Fault,
     sink::{Sink, joined},
     sniff::Sniffed,
     vault::Digest,
@@ -104,6 +104,7 @@ pub struct Download {
     path: PathBuf,
     /// Absent once a write failed, or the caller went away in the middle.
     sink: Option<Sink>,
+    digesters: Digesters,
     /// Taken over from the port, written or being written.
     have: u64,
     cursor: String,
@@ -122,6 +123,7 @@ impl Download {
         cursor: &Secret,
         announced: &Announced,
         limits: Limits,
+        digesters: &Digesters,
     ) -> Result<Self, Fault> {
         if let Some(size) = announced.size.filter(|size| *size > limits.most) {
             return Err(Fault::TooLarge(size));
@@ -135,6 +137,7 @@ impl Download {
         Ok(Self {
             path: path.to_owned(),
             sink: Some(sink),
+            digesters: digesters.clone(),
             have,
             cursor: if have == 0 {
                 String::new()
@@ -189,7 +192,7 @@ impl Download {
         }
         let mut sink = self.sink.take().ok_or_else(|| self.lost())?;
         if chunk.finished {
-            let seen = sink.finish(chunk.data).await;
+            let seen = sink.finish(chunk.data, &self.digesters).await;
             let (digest, sniffed) = seen.map_err(|cause| disk(&self.path, cause))?;
             self.last = self.have;
             self.have = have;
@@ -199,7 +202,7 @@ impl Download {
                 sniffed,
             }));
         }
-        let taken = sink.take(chunk.data).await;
+        let taken = sink.take(chunk.data, &self.digesters).await;
         taken.map_err(|cause| disk(&self.path, cause))?;
         self.sink = Some(sink);
         self.have = have;

@@ -15,6 +15,7 @@
 //! Must not know: SQL, messages, clocks, the terminal, what a company is. Only [`vault`] and the beginnings of
 //! [`download`] touch files.
 
+mod digesters;
 pub mod download;
 mod fault;
 mod names;
@@ -26,6 +27,7 @@ pub mod vault;
 pub mod voice;
 
 pub use self::{
+    digesters::Digesters,
     download::{Announced, ChunkPort, Download, Limits, Step},
     fault::Fault,
     names::safe,

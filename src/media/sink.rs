@@ -1,8 +1,8 @@
-//! What is done with the bytes of a file as they come: written, and taken into both digests, each on a thread of its own.
+//! What is done with the bytes of a file as they come: written, on a thread of its own, and digested, by those who digest
+//! all files ([`Digesters`]).
 //!
-//! Enters: chunks in their order. Leaves: the digests, and word that what came is safe on disk. MD5 is a chain that no
-//! processor shortens and sets the pace of a large file, so nothing else may stand in its way: not the write, not the
-//! sync, not the wait for the next chunk. A file of one chunk, as most are, needs no threads and gets none.
+//! Enters: chunks in their order. Leaves: the digests, and word that what came is safe on disk. Nothing here waits for
+//! anything else: not the digests for the write, not the write for the sync, not the next chunk for any of them.
 //!
 //! Must not know: where chunks come from, what was announced, what was told to whom.
 
@@ -15,25 +15,22 @@ use std::{
     sync::Arc,
 };
 
-use md5::Md5;
-use sha2::{Digest as _, Sha256};
 use tokio::{
     sync::{mpsc, watch},
     task::{JoinHandle, spawn_blocking},
 };
 
 use super::{
+    digesters::{Chunk, Digesters, Digesting, Digests},
     download::private_folder,
     sniff::{HEAD, Sniffed, sniff},
     vault::Digest,
 };
 
-/// Chunks that may wait for a thread; with the one in its hands and the one being fetched, memory for a file stays at four.
+/// Chunks that may wait to be written; with the one being written and the one being fetched, memory for a file stays at four.
 const QUEUE: usize = 2;
 /// Bytes read at a time of what lies on disk already.
 const AGAIN: usize = 512 * 1024;
-
-type Chunk = Arc<Vec<u8>>;
 
 /// A beginning on disk and what is known of it.
 #[derive(Debug)]
@@ -54,26 +51,19 @@ enum Hands {
     Lost,
 }
 
-#[derive(Debug, Default)]
-struct Digests {
-    sha256: Sha256,
-    md5: Md5,
-}
-
 #[derive(Debug)]
 struct Busy {
-    writer: Lane<()>,
-    sha256: Lane<Sha256>,
-    md5: Lane<Md5>,
-    /// How far the writer is.
-    written: watch::Receiver<u64>,
+    writer: Writer,
+    digesting: Digesting,
 }
 
-/// One thread and the chunks on their way to it.
+/// A thread that writes, and the chunks on their way to it.
 #[derive(Debug)]
-struct Lane<T> {
+struct Writer {
     chunks: mpsc::Sender<Chunk>,
-    done: JoinHandle<io::Result<T>>,
+    done: JoinHandle<io::Result<()>>,
+    /// How far it is.
+    written: watch::Receiver<u64>,
 }
 
 impl Sink {
@@ -113,10 +103,13 @@ impl Sink {
     }
 
     /// Hands a chunk over; waits only while too many are on their way.
-    pub(super) async fn take(&mut self, chunk: Vec<u8>) -> io::Result<()> {
+    pub(super) async fn take(&mut self, chunk: Vec<u8>, digesters: &Digesters) -> io::Result<()> {
         keep_head(&mut self.head, &chunk);
         let mut busy = match std::mem::replace(&mut self.hands, Hands::Lost) {
-            Hands::Idle(digests) => Busy::start(Arc::clone(&self.file), self.have, *digests),
+            Hands::Idle(digests) => Busy {
+                writer: Writer::start(Arc::clone(&self.file), self.have),
+                digesting: digesters.open(*digests)?,
+            },
             Hands::Busy(busy) => busy,
             Hands::Lost => return Err(lost()),
         };
@@ -127,28 +120,21 @@ impl Sink {
     }
 
     /// Hands the last chunk over, and returns once the whole file is safe on disk.
-    pub(super) async fn finish(mut self, chunk: Vec<u8>) -> io::Result<(Digest, Sniffed)> {
-        keep_head(&mut self.head, &chunk);
-        let digest = match std::mem::replace(&mut self.hands, Hands::Lost) {
-            Hands::Idle(mut digests) => {
-                let (file, at, chunk) = (self.file, self.have, Arc::new(chunk));
-                let same = Arc::clone(&chunk);
-                let written = spawn_blocking(move || {
-                    file.write_all_at(&chunk, at)?;
-                    file.sync_all()
-                });
-                let seen = spawn_blocking(move || {
-                    digests.take(&same);
-                    Ok(digests.end())
-                });
-                tokio::try_join!(joined(written), joined(seen))?.1
-            }
-            Hands::Busy(mut busy) => {
-                busy.take(Arc::new(chunk)).await?;
-                busy.finish(self.file).await?
-            }
-            Hands::Lost => return Err(lost()),
+    pub(super) async fn finish(
+        mut self,
+        chunk: Vec<u8>,
+        digesters: &Digesters,
+    ) -> io::Result<(Digest, Sniffed)> {
+        self.take(chunk, digesters).await?;
+        let Hands::Busy(Busy { writer, digesting }) = self.hands else {
+            return Err(lost());
         };
+        let file = self.file;
+        let synced = async move {
+            writer.end().await?;
+            joined(spawn_blocking(move || file.sync_all())).await
+        };
+        let ((), digest) = tokio::try_join!(synced, digesting.end())?;
         Ok((digest, sniff(&self.head)))
     }
 
@@ -157,7 +143,7 @@ impl Sink {
         let (file, have) = (Arc::clone(&self.file), self.have);
         let written = match &self.hands {
             Hands::Idle(_) => Ok(None),
-            Hands::Busy(busy) => Ok(Some(busy.written.clone())),
+            Hands::Busy(busy) => Ok(Some(busy.writer.written.clone())),
             Hands::Lost => Err(lost()),
         };
         async move {
@@ -181,67 +167,41 @@ impl Sink {
 }
 
 impl Busy {
-    fn start(file: Arc<File>, from: u64, digests: Digests) -> Self {
+    async fn take(&mut self, chunk: Chunk) -> io::Result<()> {
+        self.digesting.take(&chunk).await?;
+        self.writer.take(chunk).await
+    }
+}
+
+impl Writer {
+    fn start(file: Arc<File>, from: u64) -> Self {
+        let (chunks, mut coming) = mpsc::channel::<Chunk>(QUEUE);
         let (tell, written) = watch::channel(from);
-        let mut at = from;
-        let writer = Lane::start((), move |(), chunk| {
-            file.write_all_at(chunk, at)?;
-            at += chunk.len() as u64;
-            tell.send_replace(at);
+        let done = spawn_blocking(move || {
+            let mut at = from;
+            while let Some(chunk) = coming.blocking_recv() {
+                file.write_all_at(&chunk, at)?;
+                at += chunk.len() as u64;
+                tell.send_replace(at);
+            }
             Ok(())
         });
         Self {
-            writer,
-            sha256: Lane::start(digests.sha256, |digest, chunk| {
-                digest.update(chunk);
-                Ok(())
-            }),
-            md5: Lane::start(digests.md5, |digest, chunk| {
-                digest.update(chunk);
-                Ok(())
-            }),
+            chunks,
+            done,
             written,
         }
     }
 
     async fn take(&mut self, chunk: Chunk) -> io::Result<()> {
-        self.md5.take(&chunk).await?;
-        self.sha256.take(&chunk).await?;
-        self.writer.take(&chunk).await
-    }
-
-    async fn finish(self, file: Arc<File>) -> io::Result<Digest> {
-        let writer = self.writer;
-        let synced = async move {
-            writer.end().await?;
-            joined(spawn_blocking(move || file.sync_all())).await
-        };
-        let ((), sha256, md5) = tokio::try_join!(synced, self.sha256.end(), self.md5.end())?;
-        Ok(Digests { sha256, md5 }.end())
-    }
-}
-
-impl<T: Send + 'static> Lane<T> {
-    fn start(mut state: T, mut take: impl FnMut(&mut T, &[u8]) -> io::Result<()> + Send + 'static) -> Self {
-        let (chunks, mut coming) = mpsc::channel::<Chunk>(QUEUE);
-        let done = spawn_blocking(move || {
-            while let Some(chunk) = coming.blocking_recv() {
-                take(&mut state, &chunk)?;
-            }
-            Ok(state)
-        });
-        Self { chunks, done }
-    }
-
-    async fn take(&mut self, chunk: &Chunk) -> io::Result<()> {
-        if self.chunks.send(Arc::clone(chunk)).await.is_ok() {
+        if self.chunks.send(chunk).await.is_ok() {
             return Ok(());
         }
         // It only stops before the end for a reason.
         joined(&mut self.done).await.and(Err(lost()))
     }
 
-    async fn end(self) -> io::Result<T> {
+    async fn end(self) -> io::Result<()> {
         drop(self.chunks);
         joined(self.done).await
     }
@@ -254,8 +214,8 @@ impl Digests {
 
     fn end(self) -> Digest {
         Digest {
-            sha256: self.sha256.finalize().into(),
-            md5: self.md5.finalize().into(),
+            sha256: self.sha256.finish(),
+            md5: self.md5.finish(),
         }
     }
 }
@@ -273,12 +233,14 @@ pub(super) async fn joined<T>(
         .unwrap_or_else(|_| Err(io::Error::other("the thread that writes ended unexpectedly")))
 }
 
-fn lost() -> io::Error {
+pub(super) fn lost() -> io::Error {
     io::Error::other("an earlier write failed")
 }
 
 #[cfg(test)]
 mod tests {
+    use sha2::{Digest as _, Sha256};
+
     use super::*;
 
     /// A disk that takes nothing: whoever hands chunks over, waits for them or ends the file gets to know it.
@@ -293,21 +255,24 @@ mod tests {
             head: Vec::new(),
             hands: Hands::Idle(Box::default()),
         };
-        assert!(unwritable().finish(vec![1; 10]).await.is_err());
+        let digesters = Digesters::start().expect("two threads");
+        assert!(unwritable().finish(vec![1; 10], &digesters).await.is_err());
 
         let mut sink = unwritable();
-        sink.take(vec![1; 10]).await.expect("only handed over");
+        sink.take(vec![1; 10], &digesters)
+            .await
+            .expect("only handed over");
         assert!(sink.safe().await.is_err());
 
         let mut sink = unwritable();
         let mut taken = Ok(());
         for _ in 0..2 * QUEUE + 4 {
-            taken = taken.and(sink.take(vec![1; 10]).await);
+            taken = taken.and(sink.take(vec![1; 10], &digesters).await);
             tokio::time::sleep(std::time::Duration::from_millis(1)).await;
         }
         assert!(taken.is_err());
-        assert!(sink.take(vec![1; 10]).await.is_err());
-        assert!(sink.finish(vec![1; 10]).await.is_err());
+        assert!(sink.take(vec![1; 10], &digesters).await.is_err());
+        assert!(sink.finish(vec![1; 10], &digesters).await.is_err());
     }
 
     #[tokio::test]
@@ -315,10 +280,11 @@ mod tests {
         let scratch = tempfile::tempdir().expect("a folder");
         let path = scratch.path().join("1");
         let (mut sink, _) = Sink::open(&path, 0).expect("opened");
+        let digesters = Digesters::start().expect("two threads");
         let chunk = |nth: u8| vec![nth; 70_000];
         let mut all = Vec::new();
         for nth in 0..20 {
-            sink.take(chunk(nth)).await.expect("taken");
+            sink.take(chunk(nth), &digesters).await.expect("taken");
             all.extend(chunk(nth));
             let (safe, there) = (sink.safe(), all.len());
             if nth % 3 == 0 {
@@ -326,7 +292,7 @@ mod tests {
                 assert_eq!(std::fs::read(&path).expect("read")[..there], all);
             }
         }
-        let (digest, _) = sink.finish(b"end".to_vec()).await.expect("whole");
+        let (digest, _) = sink.finish(b"end".to_vec(), &digesters).await.expect("whole");
         all.extend(b"end");
         assert_eq!(std::fs::read(&path).expect("read"), all);
         let (seen, bytes) = Sink::open(&path, all.len() as u64).expect("opened");

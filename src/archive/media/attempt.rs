@@ -49,7 +49,15 @@ impl Pass {
             size: task.size,
         };
         let path = self.turn.beginning(task.id.0);
-        let taken = Download::take_up(&path, task.have, &task.cursor, &announced, self.fetching.limits).await;
+        let taken = Download::take_up(
+            &path,
+            task.have,
+            &task.cursor,
+            &announced,
+            self.fetching.limits,
+            &self.digesters,
+        )
+        .await;
         let mut download = match taken {
             Ok(download) => download,
             Err(fault) => return self.failed(&task, None, fault).await,

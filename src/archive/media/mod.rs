@@ -28,7 +28,7 @@ use super::{Desk, Error};
 use crate::{
     events,
     ids::{CompanyId, Millis, RecordId},
-    media::{Fault, Limits, Pace, Vault, vault::Turn},
+    media::{Digesters, Fault, Limits, Pace, Vault, vault::Turn},
     source::{self, Filter},
     store::contract::{Again, FileId, MediaState, MediaTask},
 };
@@ -116,12 +116,15 @@ pub async fn fetch(
     let begun = desk.ask(move |store| store.media_begun(company)).await??;
     turn.sweep(&begun.iter().map(|file| file.0).collect::<Vec<_>>())?;
 
+    let digesters = Digesters::start()
+        .map_err(|cause| Error::Worker(format!("no thread to digest files with: {cause}")))?;
     let pass = Arc::new(Pass {
         desk: desk.clone(),
         fetching: fetching.clone(),
         company,
         only,
         turn,
+        digesters,
         queue: sync::Mutex::default(),
         done: Mutex::new(Fetches {
             found,
@@ -198,6 +201,7 @@ struct Pass {
     company: CompanyId,
     only: Option<RecordId>,
     turn: Turn,
+    digesters: Digesters,
     queue: sync::Mutex<Queue>,
     done: Mutex<Fetches>,
     stop: watch::Receiver<bool>,

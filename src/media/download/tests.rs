@@ -80,8 +80,12 @@ fn run<T>(work: impl Future<Output = T>) -> T {
         .block_on(work)
 }
 
+fn digesters() -> Digesters {
+    Digesters::start().expect("two threads")
+}
+
 async fn begin(path: &Path, announced: &Announced) -> Download {
-    Download::take_up(path, 0, &Secret::default(), announced, PLENTY)
+    Download::take_up(path, 0, &Secret::default(), announced, PLENTY, &digesters())
         .await
         .expect("begun")
 }
@@ -105,10 +109,12 @@ proptest! {
             let handle = Secret::new("h");
             let announced = Announced { size: Some(file.len() as u64), md5: None };
             let mut port = server(file.clone(), chunk, &odd);
+            let digesters = digesters();
             let (mut have, mut cursor) = (0, Secret::default());
             let mut leave = leave.into_iter();
             let whole = 'file: loop {
-                let mut download = Download::take_up(&path, have, &cursor, &announced, PLENTY).await.expect("taken up");
+                let mut download =
+                    Download::take_up(&path, have, &cursor, &announced, PLENTY, &digesters).await.expect("taken up");
                 let mut steps = leave.next().unwrap_or(usize::MAX);
                 while steps > 0 {
                     steps -= 1;
@@ -166,6 +172,7 @@ fn servers_without_an_end_are_left() {
             &Secret::default(),
             &Announced::default(),
             Limits { most: 3 << 20 },
+            &digesters(),
         )
         .await
         .expect("begun");
@@ -192,6 +199,7 @@ fn what_is_announced_too_large_is_not_asked_for() {
             &Secret::default(),
             &announced,
             Limits { most: 10 },
+            &digesters(),
         )
         .await;
         assert!(matches!(refused, Err(Fault::TooLarge(11))));
