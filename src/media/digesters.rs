@@ -18,6 +18,7 @@ use std::{
     thread,
 };
 
+use bytes::Bytes;
 use digest_batch::{
     Stream,
     kernel::{Kernel, Md5, Sha256},
@@ -28,9 +29,6 @@ use super::{sink::lost, vault::Digest};
 
 /// Chunks of a file that may lie here.
 const DEPTH: usize = 2;
-
-/// Bytes as they came, for all who need them.
-pub(super) type Chunk = Arc<Vec<u8>>;
 
 /// What was digested of a file so far.
 #[derive(Debug, Clone, Default)]
@@ -74,7 +72,7 @@ enum Order<K: Kernel> {
 /// A chunk, and its place until it is digested.
 #[derive(Debug)]
 struct Lying {
-    chunk: Chunk,
+    chunk: Bytes,
     _place: OwnedSemaphorePermit,
 }
 
@@ -108,7 +106,7 @@ impl Digesters {
 
 impl Digesting {
     /// Hands a chunk over; waits while as many as may lie there do.
-    pub(super) async fn take(&self, chunk: &Chunk) -> io::Result<()> {
+    pub(super) async fn take(&self, chunk: &Bytes) -> io::Result<()> {
         self.md5.take(chunk).await?;
         self.sha256.take(chunk).await
     }
@@ -130,10 +128,10 @@ impl<K: Kernel> Seat<K> {
         })
     }
 
-    async fn take(&self, chunk: &Chunk) -> io::Result<()> {
+    async fn take(&self, chunk: &Bytes) -> io::Result<()> {
         let place = Arc::clone(&self.room).acquire_owned().await.map_err(|_| lost())?;
         let lying = Lying {
-            chunk: Arc::clone(chunk),
+            chunk: chunk.clone(),
             _place: place,
         };
         self.orders
@@ -218,7 +216,7 @@ fn step<K: Kernel>(files: &mut Vec<Open<K>>) {
     let mut together: Vec<_> = files
         .iter_mut()
         .zip(&chunks)
-        .filter_map(|(file, chunk)| Some((&mut file.stream, chunk.as_ref()?.chunk.as_slice())))
+        .filter_map(|(file, chunk)| Some((&mut file.stream, &*chunk.as_ref()?.chunk)))
         .collect();
     Stream::update_together(&mut together);
     close(files);
@@ -271,12 +269,12 @@ mod tests {
         run(async {
             let digesters = Digesters::start().expect("two threads");
             let (empty, begun, other) = (open(&digesters), open(&digesters), open(&digesters));
-            begun.take(&Arc::new(vec![1; 100])).await.expect("taken");
+            begun.take(&Bytes::from(vec![1; 100])).await.expect("taken");
             let mut all = Vec::new();
             for nth in 0..3 * DEPTH as u8 {
                 let chunk = vec![nth; 1000];
                 all.extend_from_slice(&chunk);
-                other.take(&Arc::new(chunk)).await.expect("taken");
+                other.take(&Bytes::from(chunk)).await.expect("taken");
             }
             assert_eq!(other.end().await.expect("digests"), digest(&all));
             assert_eq!(begun.end().await.expect("digests"), digest(&[1; 100]));
@@ -289,12 +287,12 @@ mod tests {
         run(async {
             let digesters = Digesters::start().expect("two threads");
             let (gone, stays) = (open(&digesters), open(&digesters));
-            gone.take(&Arc::new(vec![1; 100])).await.expect("taken");
-            let chunk = Arc::new(vec![2; 100]);
+            gone.take(&Bytes::from(vec![1; 100])).await.expect("taken");
+            let chunk = Bytes::from(vec![2; 100]);
             stays.take(&chunk).await.expect("taken");
             drop(gone);
             // Now alone, so its chunk need not wait for a second one.
-            while Arc::strong_count(&chunk) > 1 {
+            while !chunk.is_unique() {
                 std::thread::yield_now();
             }
             assert_eq!(stays.end().await.expect("digests"), digest(&chunk));
@@ -318,7 +316,7 @@ mod tests {
                         for length in chunks {
                             let chunk: Vec<u8> = (0..length).map(|at| (at * 7 + number) as u8).collect();
                             whole.extend_from_slice(&chunk);
-                            file.take(&Arc::new(chunk)).await.expect("taken");
+                            file.take(&Bytes::from(chunk)).await.expect("taken");
                             tokio::task::yield_now().await;
                         }
                         assert_eq!(file.end().await.expect("digests"), digest(&whole));

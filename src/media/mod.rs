@@ -15,6 +15,7 @@
 //! Must not know: SQL, messages, clocks, the terminal, what a company is. Only [`vault`] and the beginnings of
 //! [`download`] touch files.
 
+mod append;
 mod digesters;
 pub mod download;
 mod fault;

@@ -10,18 +10,19 @@ use std::{
     fs::{File, OpenOptions},
     future::Future,
     io::{self, Read, Seek},
-    os::unix::fs::FileExt,
-    path::Path,
+    path::{Path, PathBuf},
     sync::Arc,
 };
 
+use bytes::Bytes;
 use tokio::{
     sync::{mpsc, watch},
     task::{JoinHandle, spawn_blocking},
 };
 
 use super::{
-    digesters::{Chunk, Digesters, Digesting, Digests},
+    append::Append,
+    digesters::{Digesters, Digesting, Digests},
     download::private_folder,
     sniff::{HEAD, Sniffed, sniff},
     vault::Digest,
@@ -35,6 +36,7 @@ const AGAIN: usize = 512 * 1024;
 /// A beginning on disk and what is known of it.
 #[derive(Debug)]
 pub(super) struct Sink {
+    path: PathBuf,
     file: Arc<File>,
     /// Bytes handed over, on disk or on their way there.
     have: u64,
@@ -60,7 +62,7 @@ struct Busy {
 /// A thread that writes, and the chunks on their way to it.
 #[derive(Debug)]
 struct Writer {
-    chunks: mpsc::Sender<Chunk>,
+    chunks: mpsc::Sender<Bytes>,
     done: JoinHandle<io::Result<()>>,
     /// How far it is.
     written: watch::Receiver<u64>,
@@ -94,6 +96,7 @@ impl Sink {
             left -= wanted as u64;
         }
         let sink = Self {
+            path: path.to_owned(),
             file: Arc::new(file),
             have,
             head,
@@ -103,18 +106,18 @@ impl Sink {
     }
 
     /// Hands a chunk over; waits only while too many are on their way.
-    pub(super) async fn take(&mut self, chunk: Vec<u8>, digesters: &Digesters) -> io::Result<()> {
+    pub(super) async fn take(&mut self, chunk: Bytes, digesters: &Digesters) -> io::Result<()> {
         keep_head(&mut self.head, &chunk);
         let mut busy = match std::mem::replace(&mut self.hands, Hands::Lost) {
             Hands::Idle(digests) => Busy {
-                writer: Writer::start(Arc::clone(&self.file), self.have),
+                writer: Writer::start(Append::new(Arc::clone(&self.file), &self.path, self.have)),
                 digesting: digesters.open(*digests)?,
             },
             Hands::Busy(busy) => busy,
             Hands::Lost => return Err(lost()),
         };
         self.have += chunk.len() as u64;
-        busy.take(Arc::new(chunk)).await?;
+        busy.take(chunk).await?;
         self.hands = Hands::Busy(busy);
         Ok(())
     }
@@ -122,7 +125,7 @@ impl Sink {
     /// Hands the last chunk over, and returns once the whole file is safe on disk.
     pub(super) async fn finish(
         mut self,
-        chunk: Vec<u8>,
+        chunk: Bytes,
         digesters: &Digesters,
     ) -> io::Result<(Digest, Sniffed)> {
         self.take(chunk, digesters).await?;
@@ -167,22 +170,20 @@ impl Sink {
 }
 
 impl Busy {
-    async fn take(&mut self, chunk: Chunk) -> io::Result<()> {
+    async fn take(&mut self, chunk: Bytes) -> io::Result<()> {
         self.digesting.take(&chunk).await?;
         self.writer.take(chunk).await
     }
 }
 
 impl Writer {
-    fn start(file: Arc<File>, from: u64) -> Self {
-        let (chunks, mut coming) = mpsc::channel::<Chunk>(QUEUE);
-        let (tell, written) = watch::channel(from);
+    fn start(mut end: Append) -> Self {
+        let (chunks, mut coming) = mpsc::channel::<Bytes>(QUEUE);
+        let (tell, written) = watch::channel(end.at());
         let done = spawn_blocking(move || {
-            let mut at = from;
             while let Some(chunk) = coming.blocking_recv() {
-                file.write_all_at(&chunk, at)?;
-                at += chunk.len() as u64;
-                tell.send_replace(at);
+                end.write(&chunk)?;
+                tell.send_replace(end.at());
             }
             Ok(())
         });
@@ -193,7 +194,7 @@ impl Writer {
         }
     }
 
-    async fn take(&mut self, chunk: Chunk) -> io::Result<()> {
+    async fn take(&mut self, chunk: Bytes) -> io::Result<()> {
         if self.chunks.send(chunk).await.is_ok() {
             return Ok(());
         }
@@ -250,16 +251,22 @@ mod tests {
         let path = scratch.path().join("1");
         std::fs::write(&path, b"").expect("written");
         let unwritable = || Sink {
+            path: scratch.path().join("nowhere"),
             file: Arc::new(File::open(&path).expect("opened to read")),
             have: 0,
             head: Vec::new(),
             hands: Hands::Idle(Box::default()),
         };
         let digesters = Digesters::start().expect("two threads");
-        assert!(unwritable().finish(vec![1; 10], &digesters).await.is_err());
+        assert!(
+            unwritable()
+                .finish(Bytes::from(vec![1; 10]), &digesters)
+                .await
+                .is_err()
+        );
 
         let mut sink = unwritable();
-        sink.take(vec![1; 10], &digesters)
+        sink.take(Bytes::from(vec![1; 10]), &digesters)
             .await
             .expect("only handed over");
         assert!(sink.safe().await.is_err());
@@ -267,12 +274,12 @@ mod tests {
         let mut sink = unwritable();
         let mut taken = Ok(());
         for _ in 0..2 * QUEUE + 4 {
-            taken = taken.and(sink.take(vec![1; 10], &digesters).await);
+            taken = taken.and(sink.take(Bytes::from(vec![1; 10]), &digesters).await);
             tokio::time::sleep(std::time::Duration::from_millis(1)).await;
         }
         assert!(taken.is_err());
-        assert!(sink.take(vec![1; 10], &digesters).await.is_err());
-        assert!(sink.finish(vec![1; 10], &digesters).await.is_err());
+        assert!(sink.take(Bytes::from(vec![1; 10]), &digesters).await.is_err());
+        assert!(sink.finish(Bytes::from(vec![1; 10]), &digesters).await.is_err());
     }
 
     #[tokio::test]
@@ -284,7 +291,7 @@ mod tests {
         let chunk = |nth: u8| vec![nth; 70_000];
         let mut all = Vec::new();
         for nth in 0..20 {
-            sink.take(chunk(nth), &digesters).await.expect("taken");
+            sink.take(chunk(nth).into(), &digesters).await.expect("taken");
             all.extend(chunk(nth));
             let (safe, there) = (sink.safe(), all.len());
             if nth % 3 == 0 {
@@ -292,7 +299,10 @@ mod tests {
                 assert_eq!(std::fs::read(&path).expect("read")[..there], all);
             }
         }
-        let (digest, _) = sink.finish(b"end".to_vec(), &digesters).await.expect("whole");
+        let (digest, _) = sink
+            .finish(Bytes::from_static(b"end"), &digesters)
+            .await
+            .expect("whole");
         all.extend(b"end");
         assert_eq!(std::fs::read(&path).expect("read"), all);
         let (seen, bytes) = Sink::open(&path, all.len() as u64).expect("opened");

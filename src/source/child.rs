@@ -194,6 +194,11 @@ impl Child {
         &self.payload
     }
 
+    /// Gives the payload of the last reply away for another buffer.
+    pub(super) fn take_reply(&mut self, instead: Vec<u8>) -> Vec<u8> {
+        std::mem::replace(&mut self.payload, instead)
+    }
+
     /// Wipes the last request, whose first `secret` payload bytes must not linger.
     pub(super) fn wipe(&mut self, secret: usize) {
         let end = self.frame.len().min(HEADER + secret);

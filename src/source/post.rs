@@ -164,6 +164,14 @@ impl Post {
         }
     }
 
+    /// The last reply's payload, for this buffer instead.
+    pub(super) fn take_reply(&mut self, instead: Vec<u8>) -> Vec<u8> {
+        match &mut self.child {
+            Some(child) => child.take_reply(instead),
+            None => Vec::new(),
+        }
+    }
+
     pub(super) async fn close(&mut self) {
         if let Some(child) = self.child.take() {
             child.close().await;

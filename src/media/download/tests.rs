@@ -2,6 +2,7 @@
 
 use std::{collections::VecDeque, io::Write as _};
 
+use bytes::Bytes;
 use md5::Md5;
 use proptest::prelude::*;
 use sdk_ffi::codes::Code;
@@ -37,7 +38,7 @@ impl ChunkPort for Server {
         let from: usize = cursor.parse().unwrap_or(0);
         let end = (from + self.chunk).min(self.file.len());
         let chunk = Chunk {
-            data: self.file[from..end].to_vec(),
+            data: self.file[from..end].to_vec().into(),
             next: end.to_string(),
             finished: end == self.file.len(),
         };
@@ -50,7 +51,7 @@ impl ChunkPort for Server {
                 message: String::new(),
             }),
             Odd::Empty => Ok(Chunk {
-                data: Vec::new(),
+                data: Bytes::new(),
                 finished: false,
                 ..chunk
             }),
@@ -146,7 +147,7 @@ fn servers_without_an_end_are_left() {
         impl ChunkPort for Endless {
             async fn chunk(&mut self, _: &Secret, cursor: &str) -> Result<Chunk, Error> {
                 Ok(Chunk {
-                    data: vec![0; 1 << 20],
+                    data: vec![0; 1 << 20].into(),
                     next: format!("{cursor}x"),
                     finished: false,
                 })

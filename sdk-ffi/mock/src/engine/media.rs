@@ -1,6 +1,9 @@
 //! `GetMediaData`: chunks by cursor.
 
-use std::{fs::File, os::unix::fs::FileExt as _};
+use std::{
+    fs::File,
+    io::{Read as _, Seek as _, SeekFrom},
+};
 
 use super::{Chunk, Course, Engine, Turn, code};
 use crate::{
@@ -133,9 +136,16 @@ impl Source {
         match self {
             Self::Derived(content) => Ok(content.range(start, end)),
             Self::Stored(file, _) => {
-                let mut bytes = vec![0; end.saturating_sub(start) as usize];
-                file.read_exact_at(&mut bytes, start)?;
-                Ok(bytes)
+                let len = end.saturating_sub(start);
+                // Neither zeroed first nor moved for the NUL behind it.
+                let mut bytes = Vec::with_capacity(len as usize + 1);
+                let mut file: &File = file;
+                file.seek(SeekFrom::Start(start))?;
+                if file.take(len).read_to_end(&mut bytes)? as u64 == len {
+                    Ok(bytes)
+                } else {
+                    Err(std::io::ErrorKind::UnexpectedEof.into())
+                }
             }
         }
     }
