@@ -7,12 +7,14 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Write};
+use std::mem::ManuallyDrop;
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::Path;
 
 use crate::cage;
 use crate::codes::Code;
 use crate::handle::{NoObject, Ready, Sdk};
+use crate::lend::Lender;
 use crate::load::{self, Library, LoadError};
 use crate::mark::Mark;
 use crate::wire::{self, Batch, Fields, Frame, Header, Hello, Kind, MAX_PAYLOAD, Welcome, WireError};
@@ -33,7 +35,10 @@ pub fn run() -> i32 {
         Ok(line) => line,
         Err(error) => return told(&error),
     };
-    match serve(&mut line.requests, &mut line.replies, Process::Own) {
+    // SAFETY: `serve` leaves a reply as it is until the next request has come, and the parent sends none before it has read
+    // the reply; the last one is never given back.
+    let mut replies = unsafe { Lender::new(line.replies) };
+    match serve(&mut line.requests, &mut replies, Process::Own) {
         Ok(()) => 0,
         Err(error) => told(&error),
     }
@@ -50,7 +55,9 @@ pub enum Process {
 
 /// Answers requests until the peer closes. An error means that the peer does not speak the protocol.
 pub fn serve(requests: &mut impl Read, replies: &mut impl Write, process: Process) -> Result<(), WireError> {
-    let (mut payload, mut reply) = (Vec::new(), Vec::new());
+    // A reply is touched again only after the next request has come, since it may be lent to the pipe; so is the last one's
+    // memory, which is why it is not given back.
+    let (mut payload, mut reply) = (Vec::new(), ManuallyDrop::new(Vec::new()));
     let Some(header) = wire::read_frame(requests, &mut payload)? else {
         return Err(WireError::Garbage("the peer left without a greeting"));
     };

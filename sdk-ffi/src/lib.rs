@@ -11,7 +11,7 @@
 //! ```
 //!
 //! In reading order: [`raw`] the header, [`load`] the loader, [`handle`] owned objects, [`codes`] what the numbers
-//! mean, [`wire`] the protocol, [`mark`] the marker file, [`cage`] and [`child`] the process.
+//! mean, [`wire`] the protocol, [`mark`] the marker file, [`lend`] large replies, [`cage`] and [`child`] the process.
 //!
 //! Enters: a library path, requests. Leaves: return codes and bytes, verbatim.
 //! Must not know: private keys, what a message means, databases, the program's configuration.
@@ -22,6 +22,7 @@ pub mod cage;
 pub mod child;
 pub mod codes;
 pub mod handle;
+pub mod lend;
 pub mod load;
 pub mod mark;
 pub mod raw;
