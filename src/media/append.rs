@@ -39,7 +39,7 @@ enum Straight {
     Untried(PathBuf),
     Taken {
         file: File,
-        /// A piece, at a place in memory that the disk can take it from.
+        /// For a piece at a place in memory that the disk cannot take it from.
         buffer: Vec<u8>,
     },
     Refused,
@@ -98,12 +98,16 @@ impl Straight {
             let flags = OFlags::DIRECT.bits().cast_signed();
             *self = Self::Taken {
                 file: OpenOptions::new().write(true).custom_flags(flags).open(path)?,
-                buffer: vec![0; PIECE + BLOCK],
+                buffer: Vec::new(),
             };
         }
         let Self::Taken { file, buffer } = self else {
             return Err(Errno::INVAL.into());
         };
+        if blocks.as_ptr().align_offset(BLOCK) == 0 {
+            return file.write_all_at(blocks, at);
+        }
+        buffer.resize(PIECE + BLOCK, 0);
         let start = buffer.as_ptr().align_offset(BLOCK);
         let aligned = buffer.get_mut(start..start.saturating_add(blocks.len()));
         let aligned = aligned.ok_or(Errno::INVAL)?;

@@ -26,6 +26,10 @@ const GREETING: Duration = Duration::from_secs(60);
 const REAPING: Duration = Duration::from_secs(5);
 /// A whole batch fits, so that writing it does not need the child to read at the same time.
 const PIPE: usize = 1 << 20;
+/// Where the bytes of a file begin in a reply that brings some: behind the child's size, a code and their length. They are laid
+/// at the beginning of a page, from which a disk can take them.
+const CHUNK_AT: usize = 8 + 4 + 4;
+const PAGE: usize = 4096;
 /// All a child inherits besides the mock's corpus: how the loader finds libraries, and the locale.
 const ENVIRONMENT: [&str; 6] = ["LD_LIBRARY_PATH", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR"];
 
@@ -65,11 +69,18 @@ pub(super) struct Child {
     marker: File,
     number: u32,
     frame: Vec<u8>,
-    payload: Vec<u8>,
+    reply: Reply,
     /// Native calls so far.
     pub(super) calls: u64,
     /// Resident size as last reported, in bytes.
     pub(super) resident: u64,
+}
+
+/// The last reply's payload, which begins at `start`.
+#[derive(Debug, Default)]
+struct Reply {
+    buffer: Vec<u8>,
+    start: usize,
 }
 
 enum Broken {
@@ -111,7 +122,7 @@ impl Child {
             marker,
             number: 0,
             frame: Vec::new(),
-            payload: Vec::new(),
+            reply: Reply::default(),
             calls: 0,
             resident: 0,
         };
@@ -129,7 +140,7 @@ impl Child {
             return Ok(Err(fall));
         }
         drop(path); // both sides have it open: a killed parent leaves nothing behind
-        match Welcome::read(&child.payload) {
+        match Welcome::read(child.reply()) {
             Ok(welcome) => {
                 child.resident = welcome.resident;
                 Ok(Ok((child, welcome)))
@@ -138,7 +149,7 @@ impl Child {
         }
     }
 
-    /// One request and its reply, whose payload is then in [`Child::reply`]. After a fall the child is gone.
+    /// One request and its reply, whose payload is then [`Child::reply`]. After a fall the child is gone.
     pub(super) async fn ask(
         &mut self,
         kind: Kind,
@@ -155,12 +166,12 @@ impl Child {
             requests,
             replies,
             frame,
-            payload,
+            reply,
             ..
         } = self;
         let exchange = async {
             requests.write_all(frame).await.map_err(WireError::from)?;
-            read_reply(replies, payload, kind, self.number).await
+            reply.read(replies, kind, self.number).await
         };
         let outcome = match patience {
             Patience::Whole(limit) => timeout(limit, exchange)
@@ -191,12 +202,12 @@ impl Child {
 
     /// Payload of the last reply.
     pub(super) fn reply(&self) -> &[u8] {
-        &self.payload
+        &self.reply.buffer[self.reply.start..]
     }
 
-    /// Gives the payload of the last reply away for another buffer.
+    /// Gives the last reply away for another buffer; its payload is at the end.
     pub(super) fn take_reply(&mut self, instead: Vec<u8>) -> Vec<u8> {
-        std::mem::replace(&mut self.payload, instead)
+        std::mem::replace(&mut self.reply.buffer, instead)
     }
 
     /// Wipes the last request, whose first `secret` payload bytes must not linger.
@@ -299,26 +310,33 @@ async fn end(process: &mut process::Child) {
     let _ = timeout(REAPING, process.kill()).await;
 }
 
-async fn read_reply(
-    from: &mut (impl AsyncRead + Unpin),
-    payload: &mut Vec<u8>,
-    kind: Kind,
-    number: u32,
-) -> Result<(), WireError> {
-    let mut head = [0; HEADER];
-    from.read_exact(&mut head).await?;
-    let header = Header::decode(&head)?;
-    if !header.reply || header.number != number || header.kind != kind {
-        return Err(WireError::Garbage("an answer to another question"));
-    }
-    payload.clear();
-    let mut rest = from.take(header.len as u64);
-    while payload.len() < header.len {
-        // Memory is taken as bytes arrive, whatever the header claims.
-        payload.reserve((header.len - payload.len()).min(PIPE));
-        if rest.read_buf(payload).await? == 0 {
-            return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into());
+impl Reply {
+    async fn read(
+        &mut self,
+        from: &mut (impl AsyncRead + Unpin),
+        kind: Kind,
+        number: u32,
+    ) -> Result<(), WireError> {
+        let mut head = [0; HEADER];
+        from.read_exact(&mut head).await?;
+        let header = Header::decode(&head)?;
+        if !header.reply || header.number != number || header.kind != kind {
+            return Err(WireError::Garbage("an answer to another question"));
         }
+        let Self { buffer, start } = self;
+        buffer.clear();
+        buffer.reserve(PAGE + header.len.min(PIPE));
+        *start = buffer.as_ptr().wrapping_add(CHUNK_AT).align_offset(PAGE);
+        buffer.resize(*start, 0);
+        let end = *start + header.len;
+        let mut rest = from.take(header.len as u64);
+        while buffer.len() < end {
+            // Memory is taken as bytes arrive, whatever the header claims.
+            buffer.reserve((end - buffer.len()).min(PIPE));
+            if rest.read_buf(buffer).await? == 0 {
+                return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into());
+            }
+        }
+        Ok(())
     }
-    Ok(())
 }
