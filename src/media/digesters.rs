@@ -2,8 +2,8 @@
 //!
 //! Enters: files' chunks, in the order of each file. Leaves: digests. A digest is a chain, but several go side by side for
 //! the price of one (`digest_batch`), so a thread waits until chunks of all open files lie there, or of as many as it can
-//! do at once. It waits only while nobody waits for it: when a file has handed over as much as may lie here, or its end, a
-//! chunk of every file that has one is done. So a file that stands still delays no other.
+//! do at once. It waits only while nobody else does: when a file has handed over as much as may lie here, a chunk of every
+//! file that has one is done, and a moment after a file's end, too. So a file that stands still delays no other.
 //!
 //! Must not know: where chunks come from and where they go.
 
@@ -16,6 +16,7 @@ use std::{
         mpsc::{Receiver, Sender, channel},
     },
     thread,
+    time::{Duration, Instant},
 };
 
 use bytes::Bytes;
@@ -29,6 +30,8 @@ use super::{sink::lost, vault::Digest};
 
 /// Chunks of a file that may lie here.
 const DEPTH: usize = 2;
+/// How long a file that has ended may wait for others; less than its sync takes, which goes on meanwhile.
+const PATIENCE: Duration = Duration::from_micros(500);
 
 /// What was digested of a file so far.
 #[derive(Debug, Clone, Default)]
@@ -166,15 +169,40 @@ where
     Ok(orders)
 }
 
+/// Whether to go on with what lies here.
+#[derive(Debug, PartialEq, Eq)]
+enum Due {
+    /// Nothing is gained by waiting, or a file can hand nothing more over.
+    Now,
+    /// A file has ended; others would fit in beside it.
+    Soon,
+    /// Nobody waits.
+    Later,
+}
+
 fn work<K: Kernel>(coming: &Receiver<Order<K>>) {
     let mut files: Vec<Open<K>> = Vec::new();
-    // Nobody is left who could want anything once this fails.
-    while let Ok(order) = coming.recv() {
-        obey(&mut files, order);
+    let mut since = None;
+    loop {
         coming.try_iter().for_each(|order| obey(&mut files, order));
-        while is_due(&files) {
-            step(&mut files);
-            coming.try_iter().for_each(|order| obey(&mut files, order));
+        let order = match due(&files) {
+            Due::Now => None,
+            Due::Soon => {
+                let waited = since.get_or_insert_with(Instant::now).elapsed();
+                coming.recv_timeout(PATIENCE.saturating_sub(waited)).ok()
+            }
+            Due::Later => match coming.recv() {
+                Ok(order) => Some(order),
+                // Nobody is left who could want anything.
+                Err(_) => return,
+            },
+        };
+        match order {
+            Some(order) => obey(&mut files, order),
+            None => {
+                step(&mut files);
+                since = None;
+            }
         }
     }
 }
@@ -203,11 +231,22 @@ fn obey<K: Kernel>(files: &mut Vec<Open<K>>, order: Order<K>) {
     }
 }
 
-/// True when somebody waits, or nothing is gained by waiting.
-fn is_due<K: Kernel>(files: &[Open<K>]) -> bool {
-    let lying = files.iter().filter(|file| !file.lying.is_empty()).count();
-    let waits = |file: &Open<K>| file.ended.is_some() || file.lying.len() >= DEPTH;
-    lying > 0 && (lying >= files.len().min(K::LANES) || files.iter().any(waits))
+fn due<K: Kernel>(files: &[Open<K>]) -> Due {
+    let lying = files.iter().filter(|file| !file.lying.is_empty());
+    let (count, full, ended) = lying.fold((0, false, false), |(count, full, ended), file| {
+        (
+            count + 1,
+            full || file.lying.len() >= DEPTH,
+            ended || file.ended.is_some(),
+        )
+    });
+    if full || (count > 0 && count >= files.len().min(K::LANES)) {
+        Due::Now
+    } else if ended {
+        Due::Soon
+    } else {
+        Due::Later
+    }
 }
 
 /// The next chunk of every file that has one.
