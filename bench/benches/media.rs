@@ -162,16 +162,18 @@ impl Scene {
         }
     }
 
-    /// Nothing of the last round is left to be written when the next one is timed.
+    /// Nothing of the last round is left to be written when the next one is timed. Folders stay, as they do in use.
     fn clear(&self) {
-        for name in ["media", "copies"] {
-            let folder = self.folder.path().join(name);
+        let mut folders: Vec<PathBuf> = ["media", "copies"]
+            .map(|name| self.folder.path().join(name))
+            .into();
+        while let Some(folder) = folders.pop() {
             for entry in fs::read_dir(&folder).into_iter().flatten() {
                 let path = entry.expect("an entry").path();
-                if path.file_name().is_some_and(|name| name != ".begun") {
-                    fs::remove_dir_all(&path)
-                        .or_else(|_| fs::remove_file(&path))
-                        .expect("removed");
+                if path.is_dir() {
+                    folders.push(path);
+                } else {
+                    fs::remove_file(&path).expect("removed");
                 }
             }
         }
