@@ -1,13 +1,12 @@
-//! `bench media`: files through real children into a fresh vault, beside plain copies of the same files on the same disk.
+//! `bench media`: files through real children into fresh vaults, beside plain copies of the same files on the same disk.
 //!
-//! Two things are asked. How near it comes to a copy, which checks nothing: of files that lie on disk, as what is fetched
-//! does, and of files that happen to be in memory, which leaves out half of a copy's work. MD5, which messages announce, is
-//! one chain of steps, so the figure of MD5 alone over bytes in memory stands beside them as the floor. And whether memory
-//! stays flat however much passes, for which the timeline is there.
+//! Two things are asked. How near it comes to a copy, which checks nothing: once with the files on disk, for both, and once
+//! with the files in memory, which leaves out half of a copy's work. And whether memory stays flat however much passes, for
+//! which the timeline is there.
 
 use std::{
     fs::{self, File},
-    io::{self, Read, Write},
+    io::{self, Write},
     path::{Path, PathBuf},
     sync::Arc,
     time::Instant,
@@ -40,8 +39,6 @@ use crate::{
 };
 
 const MIB: u64 = 1 << 20;
-/// Rounds of the MD5 alone; the fastest counts, since it is a floor.
-const ROUNDS: usize = 5;
 
 /// Arguments of `bench media`.
 #[derive(Debug, Clone, clap::Args)]
@@ -68,11 +65,15 @@ pub(super) struct Outcome {
     args: Args,
     files: u64,
     file_system: String,
-    copy_seconds: f64,
-    cached_copy_seconds: f64,
-    md5_per_second: f64,
-    fetched: Fetches,
+    disk: Round,
+    memory: Round,
     seen: Seen,
+}
+
+/// A fetch and a copy of everything.
+struct Round {
+    fetched: Fetches,
+    copy_seconds: f64,
 }
 
 pub(super) fn measure(global: &Global, args: &Args) -> Result<Outcome, Failure> {
@@ -83,9 +84,38 @@ pub(super) fn measure(global: &Global, args: &Args) -> Result<Outcome, Failure> 
     let files = (args.total_mib / args.file_mib.max(1)).max(1);
     let corpus = scratch.path().join("corpus");
     make(args, files, scratch.path(), &corpus)?;
-    let home = scratch.path().join("archive");
+    let round = |cached| {
+        round(
+            global,
+            scratch.path(),
+            &corpus,
+            files * args.file_mib.max(1),
+            cached,
+        )
+    };
+    let (disk, seen) = round(false)?;
+    let (memory, _) = round(true)?;
+    Ok(Outcome {
+        args: args.clone(),
+        files,
+        file_system: machine::file_system(scratch.path()),
+        disk,
+        memory,
+        seen,
+    })
+}
+
+/// Everything once, with a fresh archive; with the files in memory or on disk only.
+fn round(
+    global: &Global,
+    scratch: &Path,
+    corpus: &Path,
+    mib: u64,
+    cached: bool,
+) -> Result<(Round, Seen), Failure> {
+    let home = scratch.join("archive");
     let global = Global {
-        config: init::write(&home, Some(&corpus), "mock")?,
+        config: init::write(&home, Some(corpus), "mock")?,
         ..global.clone()
     };
     let pulled = pull_by_command(&global)?;
@@ -97,22 +127,21 @@ pub(super) fn measure(global: &Global, args: &Args) -> Result<Outcome, Failure> 
     let context = Context::load(&global)?;
     context.start_logging(&global, Quiet::Errors).ok();
     let originals = corpus.join("media");
-    forget(&originals)?;
-    let (fetched, seen) = fetch(&context, files * args.file_mib.max(1))?;
-    let copies = scratch.path().join("copies");
-    fs::create_dir(&copies)?;
-    forget(&originals)?;
-    let copy_seconds = copy(&originals, &copies, false)?;
-    Ok(Outcome {
-        file_system: machine::file_system(&home),
-        copy_seconds,
-        cached_copy_seconds: copy(&originals, &copies, true)?,
-        md5_per_second: md5_alone(&originals)?,
-        args: args.clone(),
-        files,
-        fetched,
+    place(&originals, cached)?;
+    let (fetched, seen) = fetch(&context, mib)?;
+    // The disk need not hold everything three times.
+    fs::remove_dir_all(&home)?;
+    let copies = scratch.join("copies");
+    fs::create_dir_all(&copies)?;
+    place(&originals, cached)?;
+    let copy_seconds = copy(&originals, &copies)?;
+    Ok((
+        Round {
+            fetched,
+            copy_seconds,
+        },
         seen,
-    })
+    ))
 }
 
 /// Messages of a file each, and the files.
@@ -190,22 +219,24 @@ fn written_mib() -> u64 {
     bytes.unwrap_or(0) / MIB
 }
 
-/// Puts files out of the memory that the system keeps of them.
-fn forget(files: &Path) -> Result<(), Failure> {
+/// Reads files into the memory that the system keeps of them, or puts them out of it.
+fn place(files: &Path, cached: bool) -> Result<(), Failure> {
     for entry in fs::read_dir(files)? {
-        machine::forget(&entry?.path())?;
+        let path = entry?.path();
+        if cached {
+            io::copy(&mut File::open(&path)?, &mut io::sink())?;
+        } else {
+            machine::forget(&path)?;
+        }
     }
     Ok(())
 }
 
 /// Seconds of copying every file as carefully as the vault keeps it: beside, synced, renamed, the folder synced.
-fn copy(originals: &Path, copies: &Path, cached: bool) -> Result<f64, Failure> {
+fn copy(originals: &Path, copies: &Path) -> Result<f64, Failure> {
     let mut seconds = 0.0;
     for entry in fs::read_dir(originals)? {
         let from = entry?.path();
-        if cached {
-            io::copy(&mut File::open(&from)?, &mut io::sink())?;
-        }
         let (beside, to) = (copies.join("beside"), copies.join("copy"));
         let began = Instant::now();
         fs::copy(&from, &beside)?;
@@ -219,31 +250,10 @@ fn copy(originals: &Path, copies: &Path, cached: bool) -> Result<f64, Failure> {
     Ok(seconds)
 }
 
-/// Bytes a second of one core over bytes in memory.
-fn md5_alone(originals: &Path) -> Result<f64, Failure> {
-    let mut bytes = Vec::new();
-    if let Some(entry) = fs::read_dir(originals)?.next() {
-        File::open(entry?.path())?
-            .take(32 * MIB)
-            .read_to_end(&mut bytes)?;
-    }
-    let fastest = (0..ROUNDS)
-        .map(|_| {
-            let began = Instant::now();
-            std::hint::black_box(Md5::digest(&bytes));
-            began.elapsed().as_secs_f64()
-        })
-        .fold(f64::MAX, f64::min);
-    Ok(bytes.len() as f64 / fastest.max(1e-9))
-}
-
-impl Outcome {
+impl Round {
     fn kept(&self) -> u64 {
-        let kept = self
-            .fetched
-            .ended
-            .iter()
-            .filter(|(state, _)| *state == MediaState::Kept);
+        let ended = self.fetched.ended.iter();
+        let kept = ended.filter(|(state, _)| *state == MediaState::Kept);
         kept.map(|(_, count)| count).sum()
     }
 
@@ -255,19 +265,16 @@ impl Outcome {
         self.mib() / self.fetched.took.as_secs_f64().max(1e-9)
     }
 
-    fn copied_per_second(&self, seconds: f64) -> f64 {
-        (self.files * self.args.file_mib.max(1)) as f64 / seconds.max(1e-9)
+    fn copied_per_second(&self) -> f64 {
+        self.mib() / self.copy_seconds.max(1e-9)
     }
 
-    /// Of files on disk, and of files in memory.
-    fn copies_per_second(&self) -> [f64; 2] {
-        [self.copy_seconds, self.cached_copy_seconds].map(|seconds| self.copied_per_second(seconds))
+    fn percent(&self) -> f64 {
+        100.0 * self.per_second() / self.copied_per_second().max(1e-9)
     }
+}
 
-    fn md5_per_second(&self) -> f64 {
-        self.md5_per_second / MIB as f64
-    }
-
+impl Outcome {
     /// Greatest resident size with the children in the first and in the last third of the timeline.
     fn memory(&self) -> (u64, u64) {
         let together: Vec<u64> = self
@@ -284,10 +291,14 @@ impl Outcome {
         )
     }
 
+    fn cpu_milliseconds_per_mib(&self) -> f64 {
+        self.seen.cpu_seconds() * 1000.0 / self.disk.mib().max(1e-9)
+    }
+
     pub(super) fn json(&self) -> Value {
         let round = |value: f64| (value * 10.0).round() / 10.0;
         let (first, last) = self.memory();
-        let [copy, cached] = self.copies_per_second();
+        let Self { disk, memory, .. } = self;
         json!({
             "bench": "media",
             "machine": machine::describe(),
@@ -295,17 +306,17 @@ impl Outcome {
             "file_system": self.file_system,
             "files": self.files,
             "file_mib": self.args.file_mib.max(1),
-            "kept": self.kept(),
-            "mib": round(self.mib()),
-            "seconds": round(self.fetched.took.as_secs_f64()),
-            "mib_per_second": round(self.per_second()),
-            "plain_copy_mib_per_second": round(copy),
-            "cached_copy_mib_per_second": round(cached),
-            "md5_alone_mib_per_second": round(self.md5_per_second()),
-            "percent_of_plain_copy": round(100.0 * self.per_second() / copy),
-            "percent_of_cached_copy": round(100.0 * self.per_second() / cached),
-            "percent_of_md5_alone": round(100.0 * self.per_second() / self.md5_per_second()),
-            "cpu_milliseconds_per_mib": round(self.seen.cpu_seconds() * 1000.0 / self.mib().max(1e-9)),
+            "kept": disk.kept(),
+            "kept_cached": memory.kept(),
+            "mib": round(disk.mib()),
+            "seconds": round(disk.fetched.took.as_secs_f64()),
+            "mib_per_second": round(disk.per_second()),
+            "plain_copy_mib_per_second": round(disk.copied_per_second()),
+            "percent_of_plain_copy": round(disk.percent()),
+            "cached_mib_per_second": round(memory.per_second()),
+            "cached_plain_copy_mib_per_second": round(memory.copied_per_second()),
+            "cached_percent_of_plain_copy": round(memory.percent()),
+            "cpu_milliseconds_per_mib": round(self.cpu_milliseconds_per_mib()),
             "peak_together_mib": self.seen.peak_together_kib / 1024,
             "peak_mib_in_the_first_third": first,
             "peak_mib_in_the_last_third": last,
@@ -315,24 +326,23 @@ impl Outcome {
 
     pub(super) fn print(&self) {
         let (first, last) = self.memory();
-        let [copy, cached] = self.copies_per_second();
+        let Self { disk, memory, .. } = self;
         outln!(
             "{} files of {} MiB through the mock library's children into a fresh vault on {}: {} kept\n\
-             {:.0} MiB/s; plain copy from disk {:.0} MiB/s ({:.0} %), from memory {:.0} MiB/s ({:.0} %); MD5 alone on one core \
-             {:.0} MiB/s ({:.0} %); {:.1} ms of processor per MiB\n\
-             memory with the children: {} MiB at most; {} MiB in the first third, {} MiB in the last",
+             from disk   {:.0} MiB/s, {:.0} % of a plain copy ({:.0})\n\
+             from memory {:.0} MiB/s, {:.0} % of a plain copy ({:.0})\n\
+             {:.1} ms of processor per MiB; memory with the children: {} MiB at most; {} MiB in the first third, {} MiB in the last",
             render::number(self.files),
             self.args.file_mib.max(1),
             self.file_system,
-            render::number(self.kept()),
-            self.per_second(),
-            copy,
-            100.0 * self.per_second() / copy,
-            cached,
-            100.0 * self.per_second() / cached,
-            self.md5_per_second(),
-            100.0 * self.per_second() / self.md5_per_second(),
-            self.seen.cpu_seconds() * 1000.0 / self.mib().max(1e-9),
+            render::number(disk.kept()),
+            disk.per_second(),
+            disk.percent(),
+            disk.copied_per_second(),
+            memory.per_second(),
+            memory.percent(),
+            memory.copied_per_second(),
+            self.cpu_milliseconds_per_mib(),
             self.seen.peak_together_kib / 1024,
             first,
             last,
