@@ -196,11 +196,9 @@ mod tests {
 
     #[test]
     fn all_processors_agree_for_every_number_of_streams() {
-        let streams: Vec<[Block; 3]> = (0..16_u8)
+        let streams: Vec<[Block; 3]> = (0..16)
             .map(|stream| {
-                std::array::from_fn(|block| {
-                    std::array::from_fn(|at| at as u8 ^ (stream * 13 + 64 * block as u8))
-                })
+                std::array::from_fn(|block| std::array::from_fn(|at| (at ^ (stream * 13 + block * 64)) as u8))
             })
             .collect();
         let alone: Vec<State> = streams
