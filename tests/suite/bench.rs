@@ -166,8 +166,10 @@ fn a_disturbed_ingest_pulls_again_until_the_books_balance() {
         &["ingest", "--records", "6000", "--faults", "--kills", "4"],
     );
     let disturbed = &report["disturbed"];
-    assert_eq!(disturbed["pulls_killed"], 2, "{disturbed}");
-    assert!(disturbed["pulls"].as_u64() >= Some(3), "{disturbed}");
+    // Two are meant; a pull that is through before its time comes cannot be killed.
+    let killed = disturbed["pulls_killed"].as_u64().expect("a number");
+    assert!((1..=2).contains(&killed), "{disturbed}");
+    assert!(disturbed["pulls"].as_u64() > Some(killed), "{disturbed}");
     assert_eq!(report["records"], 6000);
     let waiting: u64 = disturbed["waiting"]
         .as_object()
