@@ -46,3 +46,49 @@ impl Write for Lender {
         self.pipe.flush()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read, Seek};
+    use std::thread;
+
+    use super::*;
+
+    fn bytes(len: usize) -> Vec<u8> {
+        (0..len).map(|at| (at * 31) as u8).collect()
+    }
+
+    #[test]
+    fn what_is_lent_arrives_also_where_the_pipe_holds_less() {
+        let (out, pipe) = rustix::pipe::pipe().expect("a pipe");
+        let sent = [LEAST - 1, LEAST, 3, 9 * LEAST + 5].map(bytes);
+        let expected = sent.concat();
+        let reader = thread::spawn(move || {
+            let mut got = Vec::new();
+            File::from(out).read_to_end(&mut got).expect("read");
+            got
+        });
+        // SAFETY: `sent` outlives the reader, which is joined below, and nobody writes to it.
+        let mut lender = unsafe { Lender::new(pipe.into()) };
+        for bytes in &sent {
+            lender.write_all(bytes).expect("lent");
+        }
+        assert!(lender.lends);
+        drop(lender);
+        assert_eq!(reader.join().expect("read"), expected);
+    }
+
+    #[test]
+    fn what_is_no_pipe_gets_a_copy() {
+        let mut file = tempfile::tempfile().expect("a file");
+        // SAFETY: a file keeps a copy.
+        let mut lender = unsafe { Lender::new(file.try_clone().expect("the same file")) };
+        let sent = bytes(2 * LEAST);
+        lender.write_all(&sent).expect("written");
+        assert!(!lender.lends);
+        let mut got = Vec::new();
+        file.rewind().expect("at the beginning");
+        file.read_to_end(&mut got).expect("read");
+        assert_eq!(got, sent);
+    }
+}

@@ -96,8 +96,10 @@ impl Straight {
     fn write(&mut self, blocks: &[u8], at: u64) -> io::Result<()> {
         if let Self::Untried(path) = self {
             let flags = OFlags::DIRECT.bits().cast_signed();
+            let opened = OpenOptions::new().write(true).custom_flags(flags).open(path);
             *self = Self::Taken {
-                file: OpenOptions::new().write(true).custom_flags(flags).open(path)?,
+                // Whatever it says: the file is open already, the usual way.
+                file: opened.map_err(|_| Errno::INVAL)?,
                 buffer: Vec::new(),
             };
         }

@@ -12,7 +12,7 @@ use std::{
     time::Instant,
 };
 
-use md5::{Digest, Md5};
+use digest_batch::Md5;
 use rand::{RngCore, SeedableRng, rngs::StdRng};
 use sdk_mock::{
     corpus::store_media,
@@ -166,7 +166,7 @@ fn make(args: &Args, files: u64, scratch: &Path, corpus: &Path) -> Result<(), Fa
         let message = json!({
             "msgid": format!("{number}_1700000000000"), "action": "send", "from": "a", "tolist": ["b"], "roomid": "",
             "msgtime": 1_700_000_000_000_u64 + number, "msgtype": "file",
-            "file": {"sdkfileid": handle(number), "md5sum": hex(&md5.finalize()), "filename": "film.bin", "fileext": "bin",
+            "file": {"sdkfileid": handle(number), "md5sum": hex(&md5.finish()), "filename": "film.bin", "fileext": "bin",
                      "filesize": args.file_mib.max(1) * MIB},
         });
         fs::write(plain.join(format!("{number:08}.json")), message.to_string())?;
