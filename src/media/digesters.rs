@@ -26,7 +26,7 @@ use digest_batch::{
 };
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
-use super::{sink::lost, vault::Digest};
+use super::vault::Digest;
 
 /// Chunks of a file that may lie here.
 const DEPTH: usize = 2;
@@ -36,8 +36,8 @@ const PATIENCE: Duration = Duration::from_micros(500);
 /// What was digested of a file so far.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Digests {
-    pub(super) md5: Stream<Md5>,
-    pub(super) sha256: Stream<Sha256>,
+    md5: Stream<Md5>,
+    sha256: Stream<Sha256>,
 }
 
 /// Both threads. They end when nobody holds this or one of its files any more.
@@ -87,6 +87,20 @@ struct Open<K: Kernel> {
     ended: Option<oneshot::Sender<K::Output>>,
 }
 
+impl Digests {
+    /// Bytes that are here already, without the others' threads.
+    pub(super) fn take(&mut self, bytes: &[u8]) {
+        rayon::join(|| self.sha256.update(bytes), || self.md5.update(bytes));
+    }
+
+    pub(super) fn end(self) -> Digest {
+        Digest {
+            sha256: self.sha256.finish(),
+            md5: self.md5.finish(),
+        }
+    }
+}
+
 impl Digesters {
     /// Starts the threads.
     pub fn start() -> io::Result<Self> {
@@ -123,7 +137,7 @@ impl Digesting {
 
 impl<K: Kernel> Seat<K> {
     fn new(number: u64, stream: Stream<K>, orders: &Sender<Order<K>>) -> io::Result<Self> {
-        orders.send(Order::Open(number, stream)).map_err(|_| lost())?;
+        orders.send(Order::Open(number, stream)).map_err(|_| gone())?;
         Ok(Self {
             number,
             orders: orders.clone(),
@@ -132,22 +146,22 @@ impl<K: Kernel> Seat<K> {
     }
 
     async fn take(&self, chunk: &Bytes) -> io::Result<()> {
-        let place = Arc::clone(&self.room).acquire_owned().await.map_err(|_| lost())?;
+        let place = Arc::clone(&self.room).acquire_owned().await.map_err(|_| gone())?;
         let lying = Lying {
             chunk: chunk.clone(),
             _place: place,
         };
         self.orders
             .send(Order::Take(self.number, lying))
-            .map_err(|_| lost())
+            .map_err(|_| gone())
     }
 
     async fn end(self) -> io::Result<K::Output> {
         let (tell, told) = oneshot::channel();
         self.orders
             .send(Order::End(self.number, tell))
-            .map_err(|_| lost())?;
-        told.await.map_err(|_| lost())
+            .map_err(|_| gone())?;
+        told.await.map_err(|_| gone())
     }
 }
 
@@ -274,6 +288,10 @@ fn close<K: Kernel>(files: &mut Vec<Open<K>>) {
         tell.send(std::mem::take(&mut file.stream).finish()).ok();
         false
     });
+}
+
+fn gone() -> io::Error {
+    io::Error::other("the thread that digests files ended unexpectedly")
 }
 
 #[cfg(test)]

@@ -208,19 +208,6 @@ impl Writer {
     }
 }
 
-impl Digests {
-    fn take(&mut self, data: &[u8]) {
-        rayon::join(|| self.sha256.update(data), || self.md5.update(data));
-    }
-
-    fn end(self) -> Digest {
-        Digest {
-            sha256: self.sha256.finish(),
-            md5: self.md5.finish(),
-        }
-    }
-}
-
 fn keep_head(head: &mut Vec<u8>, data: &[u8]) {
     let wanted = HEAD.saturating_sub(head.len()).min(data.len());
     head.extend_from_slice(&data[..wanted]);
@@ -234,7 +221,7 @@ pub(super) async fn joined<T>(
         .unwrap_or_else(|_| Err(io::Error::other("the thread that writes ended unexpectedly")))
 }
 
-pub(super) fn lost() -> io::Error {
+fn lost() -> io::Error {
     io::Error::other("an earlier write failed")
 }
 

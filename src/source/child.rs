@@ -206,7 +206,9 @@ impl Child {
     }
 
     /// Gives the last reply away for another buffer; its payload is at the end.
-    pub(super) fn take_reply(&mut self, instead: Vec<u8>) -> Vec<u8> {
+    pub(super) fn take_reply(&mut self, mut instead: Vec<u8>) -> Vec<u8> {
+        instead.clear();
+        self.reply.start = 0;
         std::mem::replace(&mut self.reply.buffer, instead)
     }
 

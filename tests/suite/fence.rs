@@ -513,6 +513,11 @@ async fn chunks_come_with_their_cursor_and_a_dead_child_can_be_asked_again() {
         (&first.data[..], &*first.next, first.finished),
         (&b"one\0more"[..], "Range:bytes=8-15", false)
     );
+    assert_eq!(
+        first.data.as_ptr().align_offset(4096),
+        0,
+        "a disk cannot take it from where it lies"
+    );
     let last = media.chunk(&file, &first.next).await.unwrap();
     assert_eq!((&last.data[..], last.finished), (&b"the last"[..], true));
     assert_eq!(
