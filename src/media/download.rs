@@ -248,15 +248,6 @@ pub fn look(path: &Path) -> io::Result<Whole> {
     })
 }
 
-/// Makes a folder, and those above it, for its owner only.
-pub(super) fn private_folder(folder: &Path) -> io::Result<()> {
-    use std::os::unix::fs::DirBuilderExt;
-    if folder.is_dir() {
-        return Ok(());
-    }
-    fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)
-}
-
 fn disk(path: &Path, cause: io::Error) -> Fault {
     Fault::Disk {
         what: path.display().to_string(),

@@ -23,9 +23,8 @@ use tokio::{
 use super::{
     append::Append,
     digesters::{Digesters, Digesting, Digests},
-    download::private_folder,
     sniff::{HEAD, Sniffed, sniff},
-    vault::Digest,
+    vault::{Digest, private_folder},
 };
 
 /// Chunks that may wait to be written; with the one being written and the one being fetched, memory for a file stays at four.

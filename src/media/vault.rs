@@ -18,7 +18,6 @@ use object_store::{
 };
 use sha2::{Digest as _, Sha256};
 
-use super::download::private_folder;
 use crate::secret::Secret;
 
 /// The folder of beginnings.
@@ -378,6 +377,15 @@ pub(super) fn store(doing: &'static str) -> impl Fn(object_store::Error) -> Vaul
 /// Lower-case hex.
 pub fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Makes a folder, and those above it, for its owner only.
+pub(super) fn private_folder(folder: &Path) -> io::Result<()> {
+    use std::os::unix::fs::DirBuilderExt;
+    if folder.is_dir() {
+        return Ok(());
+    }
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)
 }
 
 #[cfg(test)]
