@@ -50,16 +50,19 @@ pub enum Reason {
     Refused,
     /// It took the SDK's process down, twice.
     Poison,
+    /// The SDK said yes and gave no message of this record.
+    Unreadable,
 }
 
 impl Reason {
     /// All of them, in the order reports print them.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::NoKey,
         Self::KeyMismatch,
         Self::Malformed,
         Self::Refused,
         Self::Poison,
+        Self::Unreadable,
     ];
 
     /// The word used in the store, in JSON and on screens.
@@ -70,6 +73,7 @@ impl Reason {
             Self::Malformed => "malformed",
             Self::Refused => "refused",
             Self::Poison => "poison",
+            Self::Unreadable => "unreadable",
         }
     }
 

@@ -5,7 +5,8 @@ use std::time::Duration;
 use crate::{
     record::Reason,
     source::Deaths,
-    store::contract::{Books, Landed, Settled},
+    ids::Seq,
+    store::contract::{Aside, Books, Landed, Settled},
 };
 
 use super::{Error, Window};
@@ -21,6 +22,10 @@ pub struct Report {
     pub waiting_now: Vec<(Reason, u64)>,
     /// Landed and not yet opened or set aside (only after an interrupted or failed run).
     pub sealed_now: u64,
+    /// What the archive keeps aside for this company: strays, gaps, seqs in doubt.
+    pub aside: Aside,
+    /// The cursor waits in front of a record whose seq cannot be right.
+    pub held: Option<Held>,
     /// Wall time.
     pub took: Duration,
     /// Deaths and recyclings of the children.
@@ -33,7 +38,21 @@ pub struct Report {
     pub failure: Option<Error>,
 }
 
+/// A cursor that waits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Held {
+    /// The seq that cannot be right.
+    pub seq: Seq,
+    /// Where the cursor stays.
+    pub cursor: Seq,
+}
+
 impl Report {
+    /// True when something waits for a person or is missing.
+    pub fn is_incomplete(&self) -> bool {
+        self.waiting() > 0 || self.aside.is_incomplete() || self.held.is_some()
+    }
+
     /// Records that wait now, over all reasons.
     pub fn waiting(&self) -> u64 {
         waiting_total(&self.waiting_now)

@@ -8,13 +8,13 @@ use super::{
     Desk, Error, Progress, Pulling, books,
     load::{Batch, Room, weight},
     opening::{self, SettleStage},
-    pulling::{End, PullStage, Pulled},
+    pulling::{End, PullStage, Pulled, Step},
 };
 use crate::{
     events,
     ids::{CompanyId, KeyVersion, RecordId, RunId, Seq},
     source::{Decryptors, Puller},
-    store::contract::{Books, Lease, Pending},
+    store::contract::{Books, Landing, Lease, Pending},
     unseal::OpenRing,
 };
 
@@ -61,7 +61,7 @@ impl Conveyor<'_> {
 
         let pull = async {
             match puller {
-                Some(puller) => self.pull_stage(puller).work(from, pages_in).await,
+                Some(puller) => self.pull_stage(puller, pages_in).work(from).await,
                 None => {
                     drop(pages_in);
                     Ok(End::Drained)
@@ -96,7 +96,7 @@ impl Conveyor<'_> {
         pulled
     }
 
-    fn pull_stage<'b>(&'b self, puller: &'b mut Puller) -> PullStage<'b> {
+    fn pull_stage<'b>(&'b self, puller: &'b mut Puller, pages: mpsc::Sender<Step>) -> PullStage<'b> {
         PullStage {
             company: self.company,
             name: self.name,
@@ -107,6 +107,7 @@ impl Conveyor<'_> {
             books: self.books,
             room: &self.room,
             stop: self.stop.clone(),
+            pages,
         }
     }
 
@@ -126,16 +127,44 @@ impl Conveyor<'_> {
     /// Rows and cursor in one transaction, then on to opening. Goes on landing when opening has ended.
     async fn land(
         &self,
-        mut pages: mpsc::Receiver<Pulled>,
+        mut pages: mpsc::Receiver<Step>,
         pending: mpsc::Sender<Batch>,
     ) -> Result<(), Error> {
-        while let Some(Pulled { call, page, permit }) = pages.recv().await {
-            let received = u64::from(call.count);
+        while let Some(step) = pages.recv().await {
+            let pulled = match step {
+                Step::Page(pulled) => *pulled,
+                Step::Landed(bell) => {
+                    let _nobody_waits = bell.send(());
+                    continue;
+                }
+            };
+            let Pulled {
+                call,
+                page,
+                doubtful,
+                cursor,
+                covers,
+                gaps,
+                permit,
+            } = pulled;
+            // A call that only checked something brings nothing.
+            let received = (page.records.len() + page.strays.len()) as u64;
             let lease = self.lease.clone();
             let (landed, mut records) = self
                 .desk
                 .ask(move |store| {
-                    let landed = store.land(&lease, &call, &page.records, &page.strays);
+                    let landed = store.land_page(
+                        &lease,
+                        &Landing {
+                            call: &call,
+                            records: &page.records,
+                            strays: &page.strays,
+                            doubtful: &doubtful,
+                            cursor,
+                            covers,
+                            gaps: &gaps,
+                        },
+                    );
                     landed.map(|landed| (landed, page.records))
                 })
                 .await??;

@@ -147,12 +147,16 @@ fn verdict(pending: &Pending, opened: Result<Vec<u8>, Waiting>) -> Verdict {
     match opened {
         Ok(plaintext) => {
             let message = Box::new(message::read(&plaintext));
-            // What is no JSON names no msgid, so nothing can be said about it.
-            let msgid_differs = !message.flaws.not_json && message.msgid != pending.sealed.msgid;
-            Verdict::Opened {
-                plaintext,
-                message,
-                msgid_differs,
+            match message.answers(&pending.sealed.msgid) {
+                Ok(()) => Verdict::Opened {
+                    msgid_differs: message.msgid != pending.sealed.msgid,
+                    plaintext,
+                    message,
+                },
+                Err(misfit) => Verdict::Unreadable {
+                    detail: misfit.detail(plaintext.len()),
+                    answer: plaintext,
+                },
             }
         }
         Err(waiting) => Verdict::Waiting(waiting),

@@ -11,16 +11,22 @@ use std::{
 use tokio::sync::watch;
 
 use super::{
-    Desk, Error, Progress, Pulling, Report, Window, conveyor::Conveyor, lease::Keeper, load::Room,
+    Desk, Error, Progress, Pulling, Report, Window, books::Held, conveyor::Conveyor, lease::Keeper, load::Room,
     pulling::End,
 };
 use crate::{
     events,
     ids::{CompanyId, KeyVersion, Millis, RunId, Seq},
     source::{self, Deaths, Decryptors, Puller},
-    store::contract::{Books, Release},
+    store::{
+        Store,
+        contract::{Books, GapKind, NewGap, Release, SeqRange},
+    },
     unseal::OpenRing,
 };
+
+/// Strays looked at in one run.
+const STRAYS: usize = 10_000;
 
 /// Everything a run needs to know about its company.
 pub struct Setup {
@@ -106,8 +112,12 @@ pub async fn execute(
     };
 
     let books = books.into_inner().unwrap_or_else(|broken| broken.into_inner());
+    let held = match ended {
+        Ok(End::Held { seq }) => Some(seq),
+        _ => None,
+    };
     let (stopped, failure) = match ended {
-        Ok(End::Drained) => (false, None),
+        Ok(End::Drained | End::Held { .. }) => (false, None),
         Ok(End::Stopped) => (true, None),
         Err(error) => (false, Some(error)),
     };
@@ -117,10 +127,16 @@ pub async fn execute(
         (None, false) => "done".to_owned(),
     };
     let kept = books.clone();
-    let (waiting_now, sealed_now) = desk
+    let (waiting_now, sealed_now, aside, cursor) = desk
         .ask(move |store| {
+            resolve_strays(store, company)?;
             store.end_run(run, &kept, &outcome, Millis::now())?;
-            Ok::<_, crate::store::StoreError>((store.waiting(Some(company))?, store.sealed(company)?))
+            Ok::<_, crate::store::StoreError>((
+                store.waiting(Some(company))?,
+                store.sealed(company)?,
+                store.aside(Some(company))?,
+                store.cursor(company)?,
+            ))
         })
         .await??;
     keeper.release().await?;
@@ -129,6 +145,8 @@ pub async fn execute(
         books,
         waiting_now,
         sealed_now,
+        aside,
+        held: held.map(|seq| Held { seq, cursor }),
         took: began.elapsed(),
         deaths,
         window,
@@ -140,6 +158,21 @@ pub async fn execute(
         Some(failure) => events::run_failed(&setup.name, &report.books, failure),
     }
     Ok(report)
+}
+
+/// Strays whose record has come in the meantime, told by its msgid, are strays no more.
+fn resolve_strays(store: &mut Store, company: CompanyId) -> Result<(), crate::store::StoreError> {
+    for stray in store.strays(Some(company), STRAYS)? {
+        let msgid = source::page::stray_msgid(&stray.raw);
+        if msgid.is_empty() {
+            continue;
+        }
+        let record = store.by_msgid(&msgid)?.into_iter().find(|record| record.company == company);
+        if let Some(record) = record {
+            store.stray_is(stray.id, record.id)?;
+        }
+    }
+    Ok(())
 }
 
 /// Lets sealed originals go whose time is over: the opened bytes and the originals' hashes stay.
@@ -200,7 +233,7 @@ async fn work(
         .as_ref()
         .ok()
         .map(|decryptors| decryptors.build().sha256.clone());
-    release(desk, setup, job, company, build).await?;
+    release(desk, setup, job, company, keeper, build).await?;
 
     let lost = keeper.lost();
     let conveyor = Conveyor {
@@ -258,6 +291,9 @@ async fn drive(
         Job::Open(_) => cursor,
         Job::Pull { from } => from.unwrap_or(cursor),
     };
+    if from > cursor {
+        skip(conveyor, cursor, from).await?;
+    }
     match puller {
         None => conveyor.work(None, from).await,
         Some(Ok(mut puller)) => {
@@ -273,12 +309,31 @@ async fn drive(
     }
 }
 
+/// Somebody wants to begin above the cursor: what lies between is on the ledger as not seen before anything is read.
+async fn skip(conveyor: &Conveyor<'_>, cursor: Seq, from: Seq) -> Result<(), Error> {
+    let (lease, run) = (conveyor.lease.clone(), conveyor.run);
+    let gap = NewGap {
+        kind: GapKind::Skipped,
+        range: SeqRange {
+            first: Seq(cursor.0 + 1),
+            last: from,
+        },
+        cause: format!("skipped by `pull --from-seq {from}`; `shiguan pull --gaps` goes back for it"),
+    };
+    events::range_skipped(conveyor.name, gap.range.first, gap.range.last);
+    Ok(conveyor
+        .desk
+        .ask(move |store| store.skip(&lease, run, &gap, Millis::now()))
+        .await??)
+}
+
 /// Puts back to `sealed` what may open now: by request, by a key that came, by another library build.
 async fn release(
     desk: &Desk,
     setup: &Setup,
     job: &Job,
     company: CompanyId,
+    keeper: &Keeper,
     build: Option<String>,
 ) -> Result<(), Error> {
     let mut releases: Vec<Release> = setup
@@ -290,12 +345,21 @@ async fn release(
         })
         .collect();
     releases.extend(build.map(Release::OtherBuild));
+    releases.push(Release::PauseOver { now: Millis::now() });
     if let Job::Open(asked) = job {
         releases.extend(asked.iter().cloned());
     }
+    let lease = keeper.lease().clone();
     let released = desk
         .ask(move |store| {
             let mut released = 0;
+            // A newer program may find a seq where an older one found none.
+            for stray in store.strays(Some(company), STRAYS)? {
+                if let Some(sealed) = source::page::stray(&stray.raw) {
+                    store.land_stray(&lease, &stray, &sealed, Millis::now())?;
+                    released += 1;
+                }
+            }
             for release in &releases {
                 released += store.release(company, release)?;
             }

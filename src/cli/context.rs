@@ -205,6 +205,8 @@ impl Context {
                 attempts: pull.retry_attempts,
                 backoff: Duration::from_millis(pull.retry_backoff_ms),
                 backoff_max: Duration::from_millis(pull.retry_backoff_max_ms),
+                max_seq_jump: pull.max_seq_jump,
+                gaps: false,
             },
             warn_after_hours: pull.window_warning_hours,
             forget_sealed_after_ms: match self.config.store.keep_sealed {

@@ -15,7 +15,13 @@ use super::{
     outcome::{Exit, Failure},
     render,
 };
-use crate::{config::Company, ids::Millis, source, store::Reader};
+use crate::{
+    config::Company,
+    ids::Millis,
+    record::Reason,
+    source,
+    store::{Reader, contract::Coverage},
+};
 
 mod library;
 mod outside;
@@ -200,6 +206,7 @@ fn archive(context: &Context) -> Result<Vec<Finding>, Failure> {
             coverage.opened
         ),
     ));
+    findings.extend(aside(&coverage));
     let problems = reader.integrity()?;
     findings.push(match problems.first() {
         None => Finding::good("integrity", "database and text index are sound"),
@@ -224,6 +231,63 @@ fn archive(context: &Context) -> Result<Vec<Finding>, Failure> {
         )
     });
     Ok(findings)
+}
+
+/// What is kept aside or was never received: nothing that `integrity` could see.
+fn aside(coverage: &Coverage) -> Vec<Finding> {
+    let aside = &coverage.aside;
+    let mut findings = Vec::new();
+    let mut add = |check: &str, count: u64, value: &str, cause: &str, fix: &str| {
+        if count > 0 {
+            findings.push(Finding::bad(check, format!("{count} {value}"), cause, fix));
+        }
+    };
+    let waits = coverage.waiting.iter().filter(|(reason, _)| *reason == Reason::Unreadable);
+    add(
+        "unreadable answers",
+        waits.map(|(_, count)| count).sum(),
+        "records",
+        "DecryptData returned 0 and gave no message of the record",
+        "shiguan waiting --reason unreadable; shiguan retry, or another build of the SDK",
+    );
+    add(
+        "strays",
+        aside.strays,
+        "items without a usable seq",
+        "an answer of GetChatData held items whose place in the stream nobody knows",
+        "shiguan waiting lists them; tell WeCom's support the time of the call (shiguan runs)",
+    );
+    add(
+        "holes",
+        aside.unpullable,
+        "records that GetChatData cannot deliver",
+        "the SDK fails on them each time; WeCom deletes them after five days",
+        "shiguan pull --gaps, with another build of the SDK if there is one",
+    );
+    add(
+        "ranges not seen",
+        aside.unseen,
+        "ranges of the stream",
+        "somebody began a pull above the place where the last one ended",
+        "shiguan pull --gaps, within five days",
+    );
+    if aside.lost > 0 {
+        findings.push(Finding::warning(
+            "ranges lost",
+            format!("{} ranges of the stream", aside.lost),
+            "WeCom deleted them before they were pulled",
+            "shiguan runs says which and why",
+        ));
+    }
+    if aside.doubtful_seqs > 0 {
+        findings.push(Finding::warning(
+            "seqs in doubt",
+            format!("{} records", aside.doubtful_seqs),
+            "their seq cannot be right; they are opened and searchable, and the cursor did not follow them",
+            "shiguan runs says when they came",
+        ));
+    }
+    findings
 }
 
 fn headroom(context: &Context) -> Finding {

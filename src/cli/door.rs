@@ -8,7 +8,7 @@ use super::{
     Cli, Verb, alert, api, bench, chat, completeness, completions, config, consent, demo, digest, directory,
     doctor, heard, init, keys, media, mock, out,
     outcome::{Exit, Failure},
-    pull, retry, run, search, show, stats, waiting,
+    pull, retry, run, runs, search, show, stats, waiting,
 };
 
 /// The program, behind `main`.
@@ -35,6 +35,7 @@ fn dispatch(cli: &Cli) -> Result<Exit, Failure> {
         Verb::Show(args) => show::run(global, args),
         Verb::Chat(args) => chat::run(global, args),
         Verb::Stats(args) => stats::run(global, args),
+        Verb::Runs(args) => runs::run(global, args),
         Verb::Waiting(args) => waiting::run(global, args),
         Verb::Retry(args) => retry::run(global, args),
         Verb::Consent(args) => consent::run(global, args),

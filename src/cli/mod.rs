@@ -35,6 +35,7 @@ mod pull;
 mod render;
 mod retry;
 mod run;
+mod runs;
 mod search;
 mod shelf;
 mod show;
@@ -126,6 +127,8 @@ enum Verb {
     Chat(chat::Args),
     /// Count messages by day, type, person or chat, and what is still waiting
     Stats(stats::Args),
+    /// List runs, their calls, and the ranges of the stream that were not seen, with their explanation
+    Runs(runs::Args),
     /// List records that are kept but not open yet, and why
     Waiting(waiting::Args),
     /// Try waiting records again

@@ -1,6 +1,6 @@
 //! `shiguan pull`: drain once, for every company or one.
 
-use std::sync::Arc;
+use std::{io::IsTerminal, sync::Arc};
 
 use serde_json::{Map, Value, json};
 
@@ -13,9 +13,10 @@ use super::{
     progress, render, signals,
 };
 use crate::{
-    archive::{self, Job, Progress, Report},
+    archive::{self, Desk, Job, Progress, Report},
     ids::Seq,
     record::Reason,
+    store::contract::GapKind,
 };
 
 /// Arguments of `pull`.
@@ -24,9 +25,16 @@ pub struct Args {
     /// Only this company of the configuration
     #[arg(long, value_name = "NAME")]
     company: Option<String>,
-    /// Begin behind this seq instead of where the last pull ended; what is there already stays as it is
+    /// Begin behind this seq instead of where the last pull ended; what is there already stays as it is. Above the place
+    /// where the last pull ended this skips records, which asks first
     #[arg(long, value_name = "SEQ")]
     from_seq: Option<u64>,
+    /// Answer yes to the question that --from-seq asks
+    #[arg(long, requires = "from_seq")]
+    yes: bool,
+    /// Go back for the ranges that the ledger lists as not seen, as far as WeCom still has them
+    #[arg(long, conflicts_with = "from_seq")]
+    gaps: bool,
     /// Print the books as one JSON line at the end
     #[arg(long)]
     json: bool,
@@ -35,7 +43,13 @@ pub struct Args {
 pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
     let screen = progress::wanted(args.json);
     let context = Arc::new(Context::begin(global, Quiet::under_bar(screen))?);
-    let setups = context.setups(args.company.as_deref())?;
+    let mut setups = context.setups(args.company.as_deref())?;
+    setups.iter_mut().for_each(|setup| setup.pulling.gaps = args.gaps);
+    if let Some(from) = args.from_seq {
+        for setup in &setups {
+            may_skip(&context, &setup.name, Seq(from), args.yes)?;
+        }
+    }
     let desk = context.desk()?;
     let job = Job::Pull {
         from: args.from_seq.map(Seq),
@@ -47,6 +61,12 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
         for setup in &setups {
             let counters = Arc::new(Progress::default());
             let bar = screen.then(|| progress::Bar::start(&setup.name, Arc::clone(&counters), None));
+            let job = match args.gaps {
+                true => Job::Pull {
+                    from: lowest_gap(&desk, &setup.name).await?,
+                },
+                false => job.clone(),
+            };
             let report = archive::execute(&desk, setup, &job, &counters, stop.clone()).await;
             drop(bar);
             let report = match report {
@@ -84,6 +104,58 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
     conclude(reports, args.json)
 }
 
+/// Beginning above the cursor skips records, which nobody should do without knowing.
+fn may_skip(context: &Context, company: &str, from: Seq, yes: bool) -> Result<(), Failure> {
+    let cursor = match context.database().exists() {
+        false => Seq(0),
+        true => {
+            let reader = context.reader()?;
+            match reader.company_id(company)? {
+                Some(id) => reader.cursor(id)?,
+                None => Seq(0),
+            }
+        }
+    };
+    if from <= cursor || yes {
+        return Ok(());
+    }
+    let what = format!(
+        "company {company}: --from-seq {from} skips the seqs {} to {from}, which the archive has not seen; WeCom deletes \
+         them after five days",
+        cursor.0.saturating_add(1)
+    );
+    let hint = format!(
+        "leave --from-seq away to go on from {cursor}, or add --yes; the range then stays on the ledger (`shiguan runs`), \
+         and `shiguan pull --gaps` goes back for it"
+    );
+    if !std::io::stdin().is_terminal() {
+        return Err(Failure::usage(what).hint(hint));
+    }
+    errln!("{what}.\n hint: {hint}\nSkip them? Type yes:");
+    let mut answer = String::new();
+    std::io::stdin().read_line(&mut answer)?;
+    if answer.trim() == "yes" {
+        Ok(())
+    } else {
+        Err(Failure::usage("nothing was skipped and nothing was pulled"))
+    }
+}
+
+/// Behind which seq the lowest range begins that the ledger lists as not seen; the cursor when there is none.
+async fn lowest_gap(desk: &Desk, company: &str) -> Result<Option<Seq>, Failure> {
+    let name = company.to_owned();
+    let gaps = desk
+        .ask(move |store| match store.company_id(&name)? {
+            Some(id) => store.gaps(Some(id), true),
+            None => Ok(Vec::new()),
+        })
+        .await?
+        .map_err(archive::Error::from)?;
+    let skipped = gaps.iter().filter(|gap| gap.kind == GapKind::Skipped);
+    let lowest = skipped.map(|gap| gap.range.first.0.saturating_sub(1)).min();
+    Ok(lowest.map(Seq))
+}
+
 /// Prints the books of the runs and turns them into an exit code: from the books, not from "no exception".
 pub(super) fn conclude(reports: Vec<Report>, json: bool) -> Result<Exit, Failure> {
     if json {
@@ -93,7 +165,7 @@ pub(super) fn conclude(reports: Vec<Report>, json: bool) -> Result<Exit, Failure
             out!("{}", render::books(report));
         }
     }
-    let waiting: u64 = reports.iter().map(Report::waiting).sum();
+    let incomplete = reports.iter().any(Report::is_incomplete);
     let mut failures = reports
         .into_iter()
         .filter_map(|report| Some((report.company, report.failure?)));
@@ -105,10 +177,17 @@ pub(super) fn conclude(reports: Vec<Report>, json: bool) -> Result<Exit, Failure
             None => told,
         });
     }
-    Ok(if waiting > 0 { Exit::Waiting } else { Exit::Well })
+    Ok(if incomplete { Exit::Waiting } else { Exit::Well })
 }
 
 /// All reasons with their counts, so that a reader need not know which ones happened.
+pub(super) fn waiting_json(waiting: &[(Reason, u64)], strays: u64) -> Value {
+    let mut all = reasons_json(waiting);
+    all["stray"] = json!(strays);
+    all
+}
+
+/// The reasons alone.
 pub(super) fn reasons_json(waiting: &[(Reason, u64)]) -> Value {
     let count = |reason| {
         waiting
@@ -146,7 +225,10 @@ fn books_json(reports: &[Report]) -> Value {
         "duplicate": sum(|report| report.books.duplicate),
         "changed": sum(|report| report.books.changed),
         "stray": sum(|report| report.books.stray),
-        "waiting": reasons_json(&waiting),
+        "waiting": waiting_json(&waiting, sum(|report| report.aside.strays)),
+        "unpullable": sum(|report| report.aside.unpullable),
+        "unseen_ranges": sum(|report| report.aside.unseen),
+        "doubtful_seqs": sum(|report| report.aside.doubtful_seqs),
         "sealed": sum(|report| report.sealed_now),
         "runs": reports.len(),
         "calls": sum(|report| report.books.calls),
@@ -164,7 +246,10 @@ fn company_json(report: &Report) -> Value {
         "stored": report.books.stored,
         "opened": report.books.opened,
         "duplicate": report.books.duplicate,
-        "waiting": reasons_json(&report.waiting_now),
+        "waiting": waiting_json(&report.waiting_now, report.aside.strays),
+        "unpullable": report.aside.unpullable,
+        "unseen_ranges": report.aside.unseen,
+        "cursor_held": report.held.map(|held| json!({"cursor": held.cursor.0, "seq": held.seq.0})),
         "waiting_new": reasons_json(&report.books.waiting),
         "stopped": report.stopped,
         "failure": report.failure.as_ref().map(ToString::to_string),

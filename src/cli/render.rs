@@ -166,6 +166,29 @@ pub(super) fn books(report: &Report) -> String {
             reasons.join(", ")
         );
     }
+    let aside = &report.aside;
+    if aside.strays > 0 {
+        let _ = writeln!(
+            text,
+            "  items without a usable seq: {} (`shiguan waiting` lists them)",
+            number(aside.strays)
+        );
+    }
+    if aside.unpullable + aside.unseen > 0 {
+        let _ = writeln!(
+            text,
+            "  not seen yet: {} records that GetChatData cannot deliver, {} ranges (`shiguan runs` lists them)",
+            number(aside.unpullable),
+            number(aside.unseen)
+        );
+    }
+    if let Some(held) = report.held {
+        let _ = writeln!(
+            text,
+            "  the cursor stays at {}: the next record claims seq {}, which WeCom does not confirm",
+            held.cursor, held.seq
+        );
+    }
     if report.sealed_now > 0 {
         let _ = writeln!(
             text,

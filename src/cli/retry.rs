@@ -21,7 +21,7 @@ pub struct Args {
     /// Only this company of the configuration
     #[arg(long, value_name = "NAME")]
     company: Option<String>,
-    /// Only records that wait for this reason: no_key, key_mismatch, malformed, refused or poison
+    /// Only records that wait for this reason: no_key, key_mismatch, malformed, refused, poison or unreadable
     #[arg(long, value_parser = reason, conflicts_with = "seq")]
     reason: Option<Reason>,
     /// Only the record at this position

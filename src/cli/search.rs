@@ -11,7 +11,7 @@ use super::{
     context::{Context, Quiet},
     names::{self, Names},
     outcome::{Exit, Failure},
-    pull::reasons_json,
+    pull::waiting_json,
     render,
     words::Words,
 };
@@ -370,8 +370,13 @@ pub(super) fn coverage_json(coverage: &Coverage) -> Value {
         "records": coverage.records,
         "opened": coverage.opened,
         "sealed": coverage.sealed,
-        "waiting": reasons_json(&coverage.waiting),
+        "waiting": waiting_json(&coverage.waiting, coverage.aside.strays),
         "unreadable": coverage.unreadable,
+        "strays": coverage.aside.strays,
+        "unpullable": coverage.aside.unpullable,
+        "unseen_ranges": coverage.aside.unseen,
+        "lost_ranges": coverage.aside.lost,
+        "doubtful_seqs": coverage.aside.doubtful_seqs,
     })
 }
 

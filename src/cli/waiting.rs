@@ -1,6 +1,7 @@
 //! `shiguan waiting`: what is kept and not open yet, and why.
 
-use serde_json::json;
+use base64::{Engine, engine::general_purpose::STANDARD};
+use serde_json::{Value, json};
 
 use super::{
     Global,
@@ -8,12 +9,12 @@ use super::{
     outcome::{Exit, Failure},
     render::{self, Table},
 };
-use crate::{ids::RecordId, record::Reason};
+use crate::{ids::RecordId, record::Reason, source::page};
 
 /// Arguments of `waiting`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Only this reason: no_key, key_mismatch, malformed, refused or poison
+    /// Only this reason: no_key, key_mismatch, malformed, refused, poison or unreadable
     #[arg(long, value_parser = super::retry::reason)]
     reason: Option<Reason>,
     /// One JSON object per record
@@ -48,6 +49,48 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
             ]);
         }
     }
+    let aside = reader.aside(None)?;
+    if args.reason.is_none() {
+        for stray in reader.strays(None, args.limit)? {
+            let msgid = page::stray_msgid(&stray.raw);
+            let company = reader.company_name(stray.company)?;
+            let detail = format!(
+                "an item of {} bytes without a usable seq, in the answer behind seq {}",
+                stray.raw.len(),
+                stray.asked
+            );
+            if args.json {
+                // The item holds a sealed key and body, which nobody can open without the company's keys.
+                let raw = match std::str::from_utf8(&stray.raw) {
+                    Ok(text) => json!({"raw": text}),
+                    Err(_) => json!({"raw_base64": STANDARD.encode(&stray.raw)}),
+                };
+                let mut line = json!({"company": company, "seq": null, "msgid": msgid, "reason": "stray",
+                                      "detail": detail, "asked": stray.asked.0});
+                merge(&mut line, raw);
+                outln!("{line}");
+            } else {
+                table.row(["-".to_owned(), "stray".to_owned(), "-".to_owned(), "-".to_owned(), msgid, detail]);
+            }
+        }
+        for gap in reader.gaps(None, true)? {
+            let (first, last) = (gap.range.first, gap.range.last);
+            if args.json {
+                outln!(
+                    "{}",
+                    json!({"company": reader.company_name(gap.company)?, "seq": last.0, "first_seq": first.0,
+                           "reason": gap.kind.as_str(), "detail": gap.cause, "attempts": gap.tries})
+                );
+            } else {
+                let range = match first == last {
+                    true => first.to_string(),
+                    false => format!("{first}–{last}"),
+                };
+                let tried = gap.tries.to_string();
+                table.row([range, gap.kind.as_str().to_owned(), "-".to_owned(), tried, String::new(), gap.cause]);
+            }
+        }
+    }
     if !args.json {
         if !table.is_empty() {
             out!("{table}");
@@ -55,8 +98,33 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
         for (reason, count) in reader.waiting(None)? {
             errln!("{reason}: {} ({})", render::number(count), cure(reason));
         }
+        if aside.strays > 0 {
+            errln!(
+                "stray: {} (kept as received; looked at again by every run, and by another version of shiguan)",
+                render::number(aside.strays)
+            );
+        }
+        if aside.unpullable > 0 {
+            errln!(
+                "unpullable: {} (GetChatData fails on it; asked for again with growing pauses, or now by shiguan pull --gaps)",
+                render::number(aside.unpullable)
+            );
+        }
+        if aside.unseen > 0 {
+            errln!(
+                "skipped: {} ranges (shiguan pull --gaps goes back for them while WeCom has them)",
+                render::number(aside.unseen)
+            );
+        }
     }
     Ok(Exit::Well)
+}
+
+/// Adds the members of one object to another.
+fn merge(line: &mut Value, more: Value) {
+    if let (Value::Object(line), Value::Object(more)) = (line, more) {
+        line.extend(more);
+    }
 }
 
 /// What could change the outcome.
@@ -66,6 +134,9 @@ fn cure(reason: Reason) -> &'static str {
         Reason::KeyMismatch => "the key of that version is not the right one: shiguan keys check",
         Reason::Malformed => "kept as received; pull the range again within five days, it may come whole",
         Reason::Refused => "the SDK refused it; tried again with another SDK build, or by shiguan retry",
+        Reason::Unreadable => {
+            "the SDK said yes and gave no message; tried again with growing pauses, with another SDK build, or by shiguan retry"
+        }
         Reason::Poison => {
             "it took the SDK's process down twice; tried again with another SDK build, or by shiguan retry"
         }

@@ -7,7 +7,8 @@ use crate::{
     archive::waiting_total,
     message::{Chat, Direction, Language, Message, Place, Scope},
     people::Aspect,
-    store::contract::{Coverage, Recalled},
+    record::Reason,
+    store::contract::{Aside, Coverage, Recalled},
 };
 
 /// Speaks one language.
@@ -128,11 +129,51 @@ impl Words {
                 format!("; {closed} records not yet opened ({reasons})"),
             );
         }
-        if coverage.unreadable > 0 {
-            let unreadable = render::number(coverage.unreadable);
+        let waits = coverage
+            .waiting
+            .iter()
+            .filter(|(reason, _)| *reason == Reason::Unreadable);
+        let unreadable = coverage.unreadable - waits.map(|(_, count)| count).sum::<u64>();
+        if unreadable > 0 {
+            let unreadable = render::number(unreadable);
             text += &self.say(
                 format!("；{unreadable} 条解密后不是 JSON，无可检索文本"),
                 format!("; {unreadable} opened to bytes that are no JSON and have no searchable text"),
+            );
+        }
+        text + &self.aside(&coverage.aside)
+    }
+
+    /// What no search can see because it is no record, or was never received.
+    fn aside(self, aside: &Aside) -> String {
+        let mut text = String::new();
+        if aside.strays > 0 {
+            let strays = render::number(aside.strays);
+            text += &self.say(
+                format!("；{strays} 条没有可用的 seq，原样保存，未检索"),
+                format!("; {strays} items without a usable seq are kept as received and not searched"),
+            );
+        }
+        if aside.unpullable > 0 {
+            let holes = render::number(aside.unpullable);
+            text += &self.say(
+                format!("；{holes} 条 SDK 无法拉取"),
+                format!("; {holes} records that GetChatData cannot deliver are missing"),
+            );
+        }
+        let unseen = aside.unseen + aside.lost;
+        if unseen > 0 {
+            let unseen = render::number(unseen);
+            text += &self.say(
+                format!("；{unseen} 段 seq 未拉取到 (shiguan runs)"),
+                format!("; {unseen} ranges of the stream were not seen (`shiguan runs`)"),
+            );
+        }
+        if aside.doubtful_seqs > 0 {
+            let doubtful = render::number(aside.doubtful_seqs);
+            text += &self.say(
+                format!("；{doubtful} 条的 seq 不可信"),
+                format!("; {doubtful} records have a seq that cannot be right"),
             );
         }
         text

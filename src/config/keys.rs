@@ -292,6 +292,10 @@ pub const KEYS: &[Key] = &[
         "Wait before the first further try; it doubles with each.").whole(500, "milliseconds").per_company(),
     key(Pull, "retry_backoff_max_ms", from(1, 3_600_000),
         "The longest wait between two tries.").whole(60_000, "milliseconds").per_company(),
+    key(Pull, "max_seq_jump", from(1, 1_000_000_000),
+        "How far a record's seq may lie above the one before it without a question. Above that WeCom is asked for the \
+         record by number, and the cursor follows only if it is there. Raise it when the log often says that seqs were \
+         confirmed: each question is a call.").whole(1000, "seqs").per_company(),
     key(Pull, "window_warning_hours", from(1, 119),
         "Warn when the newest stored record is older than this. After 120 hours WeCom has deleted what came \
          after it.").whole(72, "hours").per_company(),

@@ -302,6 +302,7 @@ impl Resolver<'_> {
             retry_attempts: number("retry_attempts") as u32,
             retry_backoff_ms: number("retry_backoff_ms"),
             retry_backoff_max_ms: number("retry_backoff_max_ms"),
+            max_seq_jump: number("max_seq_jump"),
             window_warning_hours: number("window_warning_hours") as u32,
         };
         if pull.retry_backoff_max_ms < pull.retry_backoff_ms

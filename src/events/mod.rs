@@ -7,6 +7,7 @@ use std::{fmt::Display, time::Duration};
 
 use tracing::{debug, error, info, warn};
 
+use crate::ids::Seq;
 use crate::store::contract::{Books, PullCall, Settled};
 
 /// A pass over the files ended: so many came to an end, so many are tried again later, so many are not kept by now.
@@ -89,6 +90,55 @@ pub fn opening_ended_early(company: &str) {
         event = "open.ended",
         company,
         "page landed and left sealed, because opening has ended"
+    );
+}
+
+/// A record came with a seq that cannot be right; the cursor stays.
+pub fn seq_doubted(company: &str, seq: Seq, cursor: Seq) {
+    warn!(
+        name: "pull.seq_doubted",
+        event = "pull.seq_doubted",
+        company,
+        seq = seq.0,
+        cursor = cursor.0,
+        "a record's seq is too far above the one before it and WeCom does not confirm it; the record is kept, the cursor does not follow"
+    );
+}
+
+/// A range was skipped at somebody's wish.
+pub fn range_skipped(company: &str, first: Seq, last: Seq) {
+    warn!(
+        name: "pull.skipped",
+        event = "pull.skipped",
+        company,
+        first = first.0,
+        last = last.0,
+        "a range of the stream is skipped, as asked; it stays on the ledger as not seen"
+    );
+}
+
+/// The cursor turned out to be wrong.
+pub fn cursor_went_back(company: &str, from: Seq, to: Seq, why: &str) {
+    warn!(
+        name: "pull.rewound",
+        event = "pull.rewound",
+        company,
+        from = from.0,
+        to = to.0,
+        "{why}; reading again from there"
+    );
+}
+
+/// `GetChatData` fails on a record, which was stepped over.
+pub fn hole_found(company: &str, first: Seq, last: Seq, cause: &dyn Display) {
+    error!(
+        name: "pull.hole",
+        event = "pull.hole",
+        company,
+        first = first.0,
+        last = last.0,
+        cause = %cause,
+        "GetChatData cannot deliver a record; it was stepped over and is asked for again (`shiguan runs`)"
     );
 }
 

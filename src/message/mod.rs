@@ -217,7 +217,52 @@ fn consent(payload: &Payload) -> Option<Consent> {
     })
 }
 
+/// Why bytes that were opened for a record are not that record's message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Misfit {
+    /// No JSON object, even read leniently.
+    NoObject,
+    /// An object that names no msgid and has none of a message's other parts.
+    NoMessage,
+    /// A message with another msgid.
+    OtherMessage,
+}
+
+impl Misfit {
+    /// What was seen, for people; `bytes` is the length of the answer.
+    pub fn detail(self, bytes: usize) -> String {
+        let seen = match self {
+            Self::NoObject => "that are no JSON object",
+            Self::NoMessage => "of JSON that are no message",
+            Self::OtherMessage => "of a message with another msgid",
+        };
+        format!("DecryptData returned 0 and {bytes} bytes {seen}")
+    }
+}
+
 impl Message {
+    /// Is this what the record with that msgid says? A success of the SDK is believed only if so (promise 11).
+    ///
+    /// A message without a msgid is an odd form of one when it has a type or an action, and a sender. A record without
+    /// a msgid has nothing to compare with.
+    pub fn answers(&self, msgid: &str) -> Result<(), Misfit> {
+        if self.flaws.not_json {
+            return Err(Misfit::NoObject);
+        }
+        if self.msgid == msgid && !msgid.is_empty() {
+            return Ok(());
+        }
+        if !self.msgid.is_empty() && !msgid.is_empty() {
+            return Err(Misfit::OtherMessage);
+        }
+        let typed = !self.msgtype.is_empty() || !self.action.is_empty();
+        if typed && !self.from.is_empty() {
+            Ok(())
+        } else {
+            Err(Misfit::NoMessage)
+        }
+    }
+
     /// Sender and receivers in the form of [`fold_id`], each once, the sender first.
     pub fn people(&self) -> Vec<Cow<'_, str>> {
         people::people(&self.from, &self.to)

@@ -6,6 +6,7 @@
 //!
 //! Enters: bytes. Leaves: [`Answer`]. Must not know: who asked, what is in a body.
 
+use base64::{Engine, engine::general_purpose::STANDARD};
 use serde::Deserialize;
 
 use super::scan::{self, Step};
@@ -17,12 +18,19 @@ use crate::record::Sealed;
 pub struct Page {
     /// The records, in the answer's order.
     pub records: Vec<Sealed>,
-    /// Whatever else stood in `chatdata`: raw JSON of items without a usable seq.
-    pub strays: Vec<String>,
+    /// Whatever else stood in `chatdata`: items without a usable seq, byte for byte.
+    pub strays: Vec<Vec<u8>>,
     /// The JSON ended early or is none; whole items before the tear are in `records`.
     pub torn: bool,
     /// Size of the answer.
     pub bytes: usize,
+}
+
+impl Page {
+    /// True when the answer is whole and brings nothing.
+    pub fn is_empty(&self) -> bool {
+        self.records.is_empty() && self.strays.is_empty() && !self.torn
+    }
 }
 
 /// Either a page or WeCom's own refusal.
@@ -124,7 +132,7 @@ fn lenient(bytes: &[u8]) -> Answer {
                             let raw = &bytes[value..end];
                             at = end;
                             match name {
-                                "chatdata" if raw != b"null" => page.strays.push(text(raw)),
+                                "chatdata" if raw != b"null" => page.strays.push(raw.to_vec()),
                                 "errmsg" if raw.first() == Some(&b'"') => message = scan::decode(raw),
                                 "errcode" if raw != b"null" => match scan::whole(raw) {
                                     Some(code) => errcode = code,
@@ -140,7 +148,7 @@ fn lenient(bytes: &[u8]) -> Answer {
             Step::End(end) => {
                 let rest = bytes[end..].trim_ascii();
                 if rest.iter().any(|byte| *byte != 0) {
-                    page.strays.push(text(rest));
+                    page.strays.push(rest.to_vec());
                 }
                 break;
             }
@@ -163,7 +171,7 @@ fn items(bytes: &[u8], start: usize, page: &mut Page) -> Option<usize> {
         match step {
             Step::Item(raw) => match item(raw) {
                 Some(sealed) => page.records.push(sealed),
-                None => page.strays.push(text(raw)),
+                None => page.strays.push(raw.to_vec()),
             },
             Step::End(end) => return Some(end),
             Step::Key(..) | Step::Torn => return None,
@@ -182,7 +190,7 @@ fn item(raw: &[u8]) -> Option<Sealed> {
     let (mut seq, mut sealed) = (
         None,
         Sealed {
-            odd: Some(text(raw)),
+            odd: Some(verbatim(raw)),
             ..Sealed::default()
         },
     );
@@ -209,6 +217,35 @@ fn item(raw: &[u8]) -> Option<Sealed> {
     }
     sealed.seq = Seq(seq?);
     Some(sealed)
+}
+
+/// An item as text; one that is no UTF-8 as `base64:` and its bytes, so that none of them is lost.
+fn verbatim(raw: &[u8]) -> String {
+    match std::str::from_utf8(raw) {
+        Ok(text) => text.to_owned(),
+        Err(_) => format!("base64:{}", STANDARD.encode(raw)),
+    }
+}
+
+/// An item that was a stray once: the record it is, if this program finds a usable seq in it.
+pub fn stray(raw: &[u8]) -> Option<Sealed> {
+    item(raw)
+}
+
+/// The msgid in an item without a usable seq; empty when there is none.
+pub fn stray_msgid(raw: &[u8]) -> String {
+    if raw.first() != Some(&b'{') {
+        return String::new();
+    }
+    let mut at = 1;
+    while let Step::Key(key, value) = scan::next_key(raw, at) {
+        let Some(end) = scan::value_end(raw, value) else { break };
+        if scan::decode(key) == "msgid" && raw.get(value) == Some(&b'"') {
+            return scan::decode(&raw[value..end]);
+        }
+        at = end;
+    }
+    String::new()
 }
 
 fn text(raw: &[u8]) -> String {
@@ -317,9 +354,21 @@ mod tests {
         ];
         let text = format!(r#"{{"chatdata":[{}, {{"seq":1}}]}}"#, items.join(","));
         let page = page(text);
-        assert_eq!(page.strays, items);
+        assert_eq!(page.strays, items.map(|item| item.as_bytes().to_vec()));
         assert_eq!(page.records.len(), 1);
         assert!(!page.torn);
+    }
+
+    #[test]
+    fn what_is_no_text_is_kept_to_the_byte() {
+        let stray = b"{\"msgid\":\"m\xff\"}";
+        let odd = b"{\"seq\":7,\"msgid\":\"m\",\"x\":\"\xfe\"}";
+        let answer = [&br#"{"chatdata":["#[..], stray, b",", odd, b"]}"].concat();
+        let page = page(answer);
+        assert_eq!(page.strays, [stray.to_vec()]);
+        assert_eq!(stray_msgid(stray), "m\u{fffd}");
+        let kept = page.records[0].odd.as_deref().and_then(|text| text.strip_prefix("base64:"));
+        assert_eq!(STANDARD.decode(kept.expect("no text")).expect("base64"), odd);
     }
 
     #[test]
@@ -339,7 +388,7 @@ mod tests {
         let object = page(r#"{"errcode":"0","chatdata":{"seq":1}}"#);
         assert_eq!((object.strays.len(), object.torn), (1, false));
         let trailing = page("{\"errcode\":null,\"chatdata\":[]} more");
-        assert_eq!(trailing.strays, ["more"]);
+        assert_eq!(trailing.strays, [b"more".to_vec()]);
         assert!(page("{\"chatdata\":[ ]}\n\0\0").strays.is_empty());
         assert_eq!(
             read(br#"{"errcode":"45009","errmsg":"api freq"}"#),

@@ -62,6 +62,214 @@ pub struct PullCall {
     pub took_ms: u64,
 }
 
+/// One answer of `GetChatData` as it goes into the archive, with what was concluded from it.
+#[derive(Debug, Clone, Copy)]
+pub struct Landing<'p> {
+    /// The call that brought it.
+    pub call: &'p PullCall,
+    /// Its records, in the answer's order.
+    pub records: &'p [Sealed],
+    /// Items without a usable seq, byte for byte.
+    pub strays: &'p [Vec<u8>],
+    /// Records, by index, whose seq cannot be right.
+    pub doubtful: &'p [usize],
+    /// What becomes of the cursor.
+    pub cursor: CursorMove,
+    /// The seqs that this page accounts for; open gaps inside are closed.
+    pub covers: Option<SeqRange>,
+    /// Ranges that turned out not to be seen.
+    pub gaps: &'p [NewGap],
+}
+
+/// What landing does to the cursor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CursorMove {
+    /// It becomes the greatest seq among itself and this.
+    UpTo(Seq),
+    /// It goes back to this: it was wrong, or the stream began again.
+    BackTo(Seq),
+}
+
+/// Seqs from `first` to `last`, both included.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SeqRange {
+    /// The first.
+    pub first: Seq,
+    /// The last.
+    pub last: Seq,
+}
+
+/// Why a range of the stream was not seen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum GapKind {
+    /// Somebody skipped it with `--from-seq`.
+    Skipped,
+    /// `GetChatData` cannot deliver the record in it.
+    Unpullable,
+    /// WeCom's five days had passed before anybody asked.
+    Expired,
+    /// WeCom's own numbering jumped over it, and confirmed the jump.
+    Jump,
+    /// The cursor stood behind it and was wrong; it is read again.
+    Rewound,
+}
+
+impl GapKind {
+    /// All of them.
+    pub const ALL: [Self; 5] = [
+        Self::Skipped,
+        Self::Unpullable,
+        Self::Expired,
+        Self::Jump,
+        Self::Rewound,
+    ];
+
+    /// The word in JSON and on screens.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Skipped => "skipped",
+            Self::Unpullable => "unpullable",
+            Self::Expired => "expired",
+            Self::Jump => "jump",
+            Self::Rewound => "rewound",
+        }
+    }
+
+    /// True when records may be missing in such a range until it was seen.
+    pub fn may_miss_records(self) -> bool {
+        matches!(self, Self::Skipped | Self::Unpullable | Self::Expired)
+    }
+}
+
+/// A range that was not seen, as it is found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewGap {
+    /// Why.
+    pub kind: GapKind,
+    /// Which seqs.
+    pub range: SeqRange,
+    /// What happened, for people.
+    pub cause: String,
+}
+
+/// What became of a gap.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum GapState {
+    /// Not seen yet.
+    Open,
+    /// Seen since, or harmless from the beginning.
+    Closed,
+    /// Cannot be had any more.
+    Lost,
+}
+
+impl GapState {
+    /// The word in JSON and on screens.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Closed => "closed",
+            Self::Lost => "lost",
+        }
+    }
+}
+
+/// A range of the stream that was not seen, as the ledger has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Gap {
+    /// Its row.
+    pub id: i64,
+    /// Whose stream it is.
+    pub company: CompanyId,
+    /// The run that found it.
+    pub run: RunId,
+    /// Why.
+    pub kind: GapKind,
+    /// Which seqs.
+    pub range: SeqRange,
+    /// What happened, for people.
+    pub cause: String,
+    /// When it was found.
+    pub found: Millis,
+    /// How often it was asked for again.
+    pub tries: u32,
+    /// When it is asked for again, at the earliest.
+    pub next_try: Millis,
+    /// What became of it.
+    pub state: GapState,
+    /// When it was closed or given up.
+    pub ended: Option<Millis>,
+}
+
+/// Open gaps in which records may be missing, strays, and seqs in doubt: what is kept aside and is no record's state.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Aside {
+    /// Items without a usable seq of which nobody knows what they are.
+    pub strays: u64,
+    /// Records that `GetChatData` cannot deliver, still asked for.
+    pub unpullable: u64,
+    /// Other ranges that were not seen.
+    pub unseen: u64,
+    /// Gaps that cannot be had any more.
+    pub lost: u64,
+    /// Records with a seq that cannot be right.
+    pub doubtful_seqs: u64,
+}
+
+impl Aside {
+    /// True when something is missing or waits for a person.
+    pub fn is_incomplete(&self) -> bool {
+        self.strays + self.unpullable + self.unseen > 0
+    }
+}
+
+/// An item without a usable seq.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Stray {
+    /// Its row.
+    pub id: i64,
+    /// Whose it is.
+    pub company: CompanyId,
+    /// Byte for byte as received.
+    pub raw: Vec<u8>,
+    /// The seq that the call asked behind.
+    pub asked: Seq,
+    /// When it came.
+    pub at: Millis,
+}
+
+/// Prints what may be printed: never the item, which holds a sealed key and body.
+impl std::fmt::Debug for Stray {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Stray")
+            .field("id", &self.id)
+            .field("bytes", &self.raw.len())
+            .field("asked", &self.asked)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A run as the books have it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunRow {
+    /// Its row.
+    pub id: RunId,
+    /// Whose it is.
+    pub company: CompanyId,
+    /// `pull` or `retry`.
+    pub command: String,
+    /// When it began.
+    pub began: Millis,
+    /// When it ended; `None`: it is going on, or it died.
+    pub ended: Option<Millis>,
+    /// `done`, `stopped`, or the error it ended with.
+    pub outcome: Option<String>,
+    /// What it did.
+    pub books: Books,
+    /// Smallest and greatest seq of its pages.
+    pub range: Option<SeqRange>,
+}
+
 /// What landing a page did.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Landed {
@@ -74,6 +282,8 @@ pub struct Landed {
     pub changed: u64,
     /// Items without a usable seq, kept raw.
     pub stray: u64,
+    /// Seqs of new rows that cannot be right.
+    pub doubtful: Vec<Seq>,
 }
 
 /// A landed record that is to be opened.
@@ -96,6 +306,13 @@ pub enum Verdict {
         message: Box<Message>,
         /// The inner `msgid` is not the record's.
         msgid_differs: bool,
+    },
+    /// `DecryptData` returned 0 and these bytes, which are not this record's message.
+    Unreadable {
+        /// Verbatim.
+        answer: Vec<u8>,
+        /// What is wrong with them, for people.
+        detail: String,
     },
     /// Still closed, with a reason.
     Waiting(Waiting),
@@ -140,8 +357,13 @@ pub enum Release {
         /// SHA-256 of its public key, hex.
         fingerprint: String,
     },
-    /// `refused` and `poison` (and `key_mismatch` told by the SDK) last tried with another library build.
+    /// `refused`, `poison` and `unreadable` (and `key_mismatch` told by the SDK) last tried with another library build.
     OtherBuild(String),
+    /// `unreadable` whose pause is over: 10 minutes after the first try, doubling to a day.
+    PauseOver {
+        /// The present time.
+        now: Millis,
+    },
 }
 
 /// The books of one run (promise 6).
@@ -444,8 +666,11 @@ pub struct Coverage {
     pub sealed: u64,
     /// Waiting, by reason; reasons without records are left out.
     pub waiting: Vec<(Reason, u64)>,
-    /// Opened, but no JSON object even read leniently: kept, listed, without searchable text.
+    /// Answered by `DecryptData` with something that is no message: kept, listed, without searchable text. Those that wait
+    /// as `unreadable`, and those that an older program counted as opened and whose original is gone.
     pub unreadable: u64,
+    /// Strays, gaps and seqs in doubt.
+    pub aside: Aside,
 }
 
 /// One page of an answer, its exact size, and what it covered: all three of one moment.

@@ -1,13 +1,16 @@
 //! The books: companies, cursors, runs and calls (promise 6).
 
+use std::collections::BTreeMap;
+
 use rusqlite::{OptionalExtension, Transaction, params};
 
 use super::{Reader, Store, codes::seq_in, codes::seq_out};
 use crate::{
     ids::{CompanyId, Millis, RunId, Seq},
+    record::Reason,
     store::{
         Result, StoreError,
-        contract::{Books, PullCall},
+        contract::{Books, PullCall, RunRow, SeqRange},
     },
 };
 
@@ -101,13 +104,69 @@ impl Reader {
         Ok(seq_out(cursor))
     }
 
+    /// The latest runs of one company or all, latest first.
+    pub fn runs(&self, company: Option<CompanyId>, limit: usize) -> Result<Vec<RunRow>> {
+        let mut statement = self.conn.prepare_cached(
+            "SELECT id, company, command, began, ended, outcome, received, stored, opened, duplicate, changed, stray, calls,
+               waiting, (SELECT min(first) FROM pull_call WHERE run = r.id AND outcome = 'ok'),
+               (SELECT max(last) FROM pull_call WHERE run = r.id AND outcome = 'ok')
+             FROM run r WHERE ?1 IS NULL OR company = ?1 ORDER BY id DESC LIMIT ?2",
+        )?;
+        let rows = statement.query_map(
+            params![company.map(|company| company.0), limit as i64],
+            |row| {
+                let number = |column: usize| row.get::<_, i64>(column).map(i64::unsigned_abs);
+                let waiting: String = row.get(13)?;
+                let waiting: BTreeMap<String, u64> = serde_json::from_str(&waiting).unwrap_or_default();
+                let range = row.get::<_, Option<i64>>(14)?.zip(row.get::<_, Option<i64>>(15)?);
+                Ok(RunRow {
+                    id: RunId(row.get(0)?),
+                    company: CompanyId(row.get(1)?),
+                    command: row.get(2)?,
+                    began: Millis(row.get(3)?),
+                    ended: row.get::<_, Option<i64>>(4)?.map(Millis),
+                    outcome: row.get(5)?,
+                    books: Books {
+                        received: number(6)?,
+                        stored: number(7)?,
+                        opened: number(8)?,
+                        duplicate: number(9)?,
+                        changed: number(10)?,
+                        stray: number(11)?,
+                        calls: number(12)?,
+                        waiting: waiting
+                            .into_iter()
+                            .filter_map(|(word, count)| Some((Reason::from_word(&word)?, count)))
+                            .collect(),
+                    },
+                    range: range.map(|(first, last)| SeqRange {
+                        first: seq_out(first),
+                        last: seq_out(last),
+                    }),
+                })
+            },
+        )?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// The calls of a run, in order.
+    pub fn calls_of(&self, run: RunId) -> Result<Vec<PullCall>> {
+        let mut calls = self.calls_where("run = ?1 ORDER BY id DESC LIMIT ?2", run.0, usize::MAX >> 1)?;
+        calls.reverse();
+        Ok(calls)
+    }
+
     /// The latest calls of `GetChatData`, latest first.
     pub fn calls(&self, company: CompanyId, limit: usize) -> Result<Vec<PullCall>> {
-        let mut statement = self.conn.prepare_cached(
+        self.calls_where("company = ?1 ORDER BY id DESC LIMIT ?2", company.0, limit)
+    }
+
+    fn calls_where(&self, which: &str, value: i64, limit: usize) -> Result<Vec<PullCall>> {
+        let mut statement = self.conn.prepare_cached(&format!(
             "SELECT run, asked, max_items, first, last, count, code, errcode, outcome, sdk_build, at, took_ms
-             FROM pull_call WHERE company = ? ORDER BY id DESC LIMIT ?",
-        )?;
-        let rows = statement.query_map(params![company.0, limit as i64], |row| {
+             FROM pull_call WHERE {which}"
+        ))?;
+        let rows = statement.query_map(params![value, limit as i64], |row| {
             Ok(PullCall {
                 run: RunId(row.get(0)?),
                 asked: seq_out(row.get(1)?),

@@ -9,6 +9,7 @@ use crate::{
 
 pub(super) const SEALED: i64 = 0;
 pub(super) const OPENED: i64 = 1;
+pub(super) const UNREADABLE: i64 = 7;
 
 pub(super) const HAS_MEDIA: i64 = 1;
 pub(super) const HAS_FILE: i64 = 2;
@@ -41,6 +42,7 @@ pub(super) fn reason_in(reason: Reason) -> i64 {
         Reason::Malformed => 4,
         Reason::Refused => 5,
         Reason::Poison => 6,
+        Reason::Unreadable => UNREADABLE,
     }
 }
 

@@ -44,9 +44,10 @@ const RULES: [(&str, &str); 6] = [
          WHERE c.n IS NOT t.count",
     ),
     (
-        "records beyond the cursor of their company",
+        "records that the cursor of their company never reached and that are not in doubt",
         "SELECT count(*) FROM record r JOIN company c ON c.id = r.company
-         WHERE (r.seq < 0) > (c.cursor < 0) OR ((r.seq < 0) = (c.cursor < 0) AND r.seq > c.cursor)",
+         WHERE ((r.seq < 0) > (c.reached < 0) OR ((r.seq < 0) = (c.reached < 0) AND r.seq > c.reached))
+           AND r.id NOT IN (SELECT record FROM seq_doubt)",
     ),
 ];
 
@@ -93,7 +94,7 @@ impl Reader {
             // First the seqs below 2^63, then the ones that are negative in the column.
             for sign in ["seq >= 0", "seq < 0"] {
                 let mut statement = view.prepare(&format!(
-                    "SELECT id, seq, state FROM record WHERE company = ? AND {sign} ORDER BY seq"
+                    "SELECT id, seq, state FROM record WHERE company = ? AND {sign} ORDER BY seq, msgid"
                 ))?;
                 let mut records = statement.query([company])?;
                 while let Some(row) = records.next()? {

@@ -1,7 +1,7 @@
 //! Landing: a page, the cursor that moves past it and the call that brought it, in one transaction (promise 1).
 //!
-//! A seq that comes again with the same bytes changes nothing (promise 5). With other bytes, the new copy is kept
-//! beside the first. Which copy is *current*, the one to open, does not depend on when a process was killed:
+//! A seq that comes again with the same bytes changes nothing (promise 5). With another msgid it is another message and
+//! becomes a record of its own, a twin. With the same msgid and other bytes, the new copy is kept beside the first. Which copy is *current*, the one to open, does not depend on when a process was killed:
 //! the first one stays current until it was tried; when it fails, the next copy that was never tried takes
 //! its place; when one opened, it stays.
 
@@ -12,15 +12,15 @@ use super::{
     Store,
     books::insert_call,
     codes::{OPENED, SEALED, seq_in, seq_out},
-    lease,
+    gaps, lease,
     pack::keep,
 };
 use crate::{
-    ids::{CompanyId, Millis, RecordId, Seq},
+    ids::{CompanyId, Millis, RecordId},
     record::Sealed,
     store::{
         Result,
-        contract::{Landed, Lease, PullCall},
+        contract::{CursorMove, Landed, Landing, Lease, PullCall, Stray},
     },
 };
 
@@ -31,15 +31,38 @@ enum Fate {
 }
 
 impl Store {
-    /// Lands one page. The cursor becomes the greatest seq among itself and `records`. Refused with
-    /// [`crate::store::StoreError::LeaseLost`] when the lease changed hands; then nothing is written.
+    /// Lands one page of which every seq is believed: the cursor becomes the greatest seq among itself and `records`.
     pub fn land(
         &mut self,
         lease: &Lease,
         call: &PullCall,
         records: &[Sealed],
-        strays: &[String],
+        strays: &[Vec<u8>],
     ) -> Result<Landed> {
+        let reached = records.iter().map(|sealed| sealed.seq).max();
+        self.land_page(
+            lease,
+            &Landing {
+                call,
+                records,
+                strays,
+                doubtful: &[],
+                cursor: CursorMove::UpTo(reached.unwrap_or_default()),
+                covers: None,
+                gaps: &[],
+            },
+        )
+    }
+
+    /// Lands one page with what was concluded from it. Refused with [`crate::store::StoreError::LeaseLost`] when the lease
+    /// changed hands; then nothing is written.
+    pub fn land_page(&mut self, lease: &Lease, page: &Landing<'_>) -> Result<Landed> {
+        let Landing {
+            call,
+            records,
+            strays,
+            ..
+        } = *page;
         let tx = self.begin()?;
         lease::check(&tx, lease)?;
         let mut landed = Landed {
@@ -62,34 +85,72 @@ impl Store {
         let fresh = landed.fresh.len() as i64 - to_open;
         tally(&tx, lease.company, SEALED, fresh)?;
         for raw in strays {
-            tx.prepare_cached("INSERT OR IGNORE INTO stray (company, sha256, raw, at) VALUES (?, ?, ?, ?)")?
-                .execute(params![
-                    lease.company.0,
-                    Sha256::digest(raw.as_bytes()).as_slice(),
-                    raw,
-                    call.at.0
-                ])?;
+            tx.prepare_cached(
+                "INSERT OR IGNORE INTO stray (company, sha256, raw, asked, at) VALUES (?, ?, ?, ?, ?)",
+            )?
+            .execute(params![
+                lease.company.0,
+                Sha256::digest(raw).as_slice(),
+                raw,
+                seq_in(call.asked),
+                call.at.0
+            ])?;
         }
-        move_cursor(&tx, lease.company, records)?;
+        for &index in page.doubtful {
+            let Some(sealed) = records.get(index) else { continue };
+            // A record that was believed before stays so: it came in order once.
+            let fresh = landed.fresh.iter().find(|(_, at)| *at == index);
+            if let Some((id, _)) = fresh {
+                gaps::doubt(&tx, *id, call.asked, call.at)?;
+                landed.doubtful.push(sealed.seq);
+            }
+        }
+        gaps::insert(&tx, lease.company, call.run, page.gaps, call.at)?;
+        if let Some(covers) = page.covers {
+            gaps::cover(&tx, lease.company, covers, call.at)?;
+        }
+        move_cursor(&tx, lease.company, page.cursor)?;
         insert_call(&tx, lease.company, call)?;
         tx.commit()?;
         Ok(landed)
     }
 }
 
-fn move_cursor(tx: &Transaction<'_>, company: CompanyId, records: &[Sealed]) -> Result<()> {
-    let cursor: i64 = tx.query_row("SELECT cursor FROM company WHERE id = ?", [company.0], |row| {
-        row.get(0)
-    })?;
+impl Store {
+    /// A stray turned out to be a record: it is landed as one, and the cursor does not follow it.
+    pub fn land_stray(&mut self, lease: &Lease, stray: &Stray, sealed: &Sealed, now: Millis) -> Result<()> {
+        let tx = self.begin()?;
+        lease::check(&tx, lease)?;
+        let record = match land_one(&tx, lease.company, sealed, now)? {
+            Fate::Fresh(id) => {
+                tally(&tx, lease.company, SEALED, 1)?;
+                gaps::doubt(&tx, id, stray.asked, now)?;
+                Some(id.0)
+            }
+            Fate::Changed { .. } | Fate::Duplicate => {
+                same_record(&tx, lease.company, sealed)?.map(|(id, ..)| id)
+            }
+        };
+        tx.prepare_cached("UPDATE stray SET record = ? WHERE id = ?")?
+            .execute(params![record, stray.id])?;
+        tx.commit()?;
+        Ok(())
+    }
+}
+
+/// Moves the cursor inside the transaction of what moves it.
+pub(super) fn move_cursor(tx: &Transaction<'_>, company: CompanyId, to: CursorMove) -> Result<()> {
+    let (cursor, reached): (i64, i64) = tx
+        .prepare_cached("SELECT cursor, reached FROM company WHERE id = ?")?
+        .query_row([company.0], |row| Ok((row.get(0)?, row.get(1)?)))?;
     // Compared here and not in SQL, where seqs from 2^63 on are negative.
-    let reached = records
-        .iter()
-        .map(|sealed| sealed.seq)
-        .fold(seq_out(cursor), Seq::max);
-    tx.execute(
-        "UPDATE company SET cursor = ? WHERE id = ?",
-        [seq_in(reached), company.0],
-    )?;
+    let cursor = match to {
+        CursorMove::UpTo(seq) => seq.max(seq_out(cursor)),
+        CursorMove::BackTo(seq) => seq,
+    };
+    let reached = cursor.max(seq_out(reached));
+    tx.prepare_cached("UPDATE company SET cursor = ?, reached = ? WHERE id = ?")?
+        .execute([seq_in(cursor), seq_in(reached), company.0])?;
     Ok(())
 }
 
@@ -98,7 +159,7 @@ fn land_one(tx: &Transaction<'_>, company: CompanyId, sealed: &Sealed, at: Milli
     let inserted = tx
         .prepare_cached(
             "INSERT INTO record (company, seq, msgid, version, state, sha256, landed_at)
-             VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (company, seq) DO NOTHING",
+             VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (company, seq, twin) DO NOTHING",
         )?
         .execute(params![
             company.0,
@@ -110,21 +171,25 @@ fn land_one(tx: &Transaction<'_>, company: CompanyId, sealed: &Sealed, at: Milli
             at.0
         ])?;
     if inserted == 1 {
-        let id = tx.last_insert_rowid();
-        tx.prepare_cached("INSERT INTO sealed (record, random_key, body, odd) VALUES (?, ?, ?, ?)")?
-            .execute(params![
-                id,
-                keep(&sealed.random_key),
-                keep(&sealed.body),
-                sealed.odd
-            ])?;
-        return Ok(Fate::Fresh(RecordId(id)));
+        return Ok(Fate::Fresh(keep_sealed(tx, sealed)?));
     }
-    let (id, current, state): (i64, Vec<u8>, i64) = tx
-        .prepare_cached("SELECT id, sha256, state FROM record WHERE company = ? AND seq = ?")?
-        .query_row([company.0, seq_in(sealed.seq)], |row| {
-            Ok((row.get(0)?, row.get(1)?, row.get(2)?))
-        })?;
+    let Some((id, current, state)) = same_record(tx, company, sealed)? else {
+        // Another message under the same seq: a record of its own.
+        tx.prepare_cached(
+            "INSERT INTO record (company, seq, twin, msgid, version, state, sha256, landed_at)
+             SELECT ?1, ?2, 1 + max(twin), ?3, ?4, ?5, ?6, ?7 FROM record WHERE company = ?1 AND seq = ?2",
+        )?
+        .execute(params![
+            company.0,
+            seq_in(sealed.seq),
+            sealed.msgid,
+            sealed.key_version.0,
+            SEALED,
+            sha256,
+            at.0
+        ])?;
+        return Ok(Fate::Fresh(keep_sealed(tx, sealed)?));
+    };
     if current == sha256 {
         return Ok(Fate::Duplicate);
     }
@@ -154,6 +219,39 @@ fn land_one(tx: &Transaction<'_>, company: CompanyId, sealed: &Sealed, at: Milli
     Ok(Fate::Changed {
         to_open: to_open.then_some(RecordId(id)),
     })
+}
+
+/// Keeps what was landed of the record that was just inserted.
+fn keep_sealed(tx: &Transaction<'_>, sealed: &Sealed) -> Result<RecordId> {
+    let id = tx.last_insert_rowid();
+    tx.prepare_cached("INSERT INTO sealed (record, random_key, body, odd) VALUES (?, ?, ?, ?)")?
+        .execute(params![
+            id,
+            keep(&sealed.random_key),
+            keep(&sealed.body),
+            sealed.odd
+        ])?;
+    Ok(RecordId(id))
+}
+
+/// Row, hash and state of the record of this seq that an item is a copy of: the one with its msgid. An item or a record
+/// without a msgid says nothing about which message it is, and counts as a copy.
+fn same_record(
+    tx: &Transaction<'_>,
+    company: CompanyId,
+    sealed: &Sealed,
+) -> Result<Option<(i64, Vec<u8>, i64)>> {
+    let found = tx
+        .prepare_cached(
+            "SELECT id, sha256, state FROM record
+             WHERE company = ?1 AND seq = ?2 AND (msgid = ?3 OR msgid = '' OR ?3 = '')
+             ORDER BY msgid = ?3 DESC, twin LIMIT 1",
+        )?
+        .query_row(params![company.0, seq_in(sealed.seq), sealed.msgid], |row| {
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+        })
+        .optional()?;
+    Ok(found)
 }
 
 /// Makes the oldest copy that was never tried the current one and the record `sealed`; false when there is none.

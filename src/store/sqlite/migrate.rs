@@ -7,7 +7,7 @@ use rusqlite::{Connection, Transaction, TransactionBehavior, params};
 use sha2::{Digest, Sha256};
 
 use super::{
-    Packer, again,
+    Packer, again, doubt,
     open::APPLICATION_ID,
     pack::{self, Unpacker, keep},
 };
@@ -47,10 +47,14 @@ pub(in crate::store) const ALL: &[Migration] = &[
     step!(6, "media", "0006_media.sql"),
     step!(7, "events", "0007_events.sql"),
     step!(8, "waiting", "0008_waiting.sql"),
+    step!(9, "doubt", "0009_doubt.sql"),
 ];
 
 /// The first migration after which bodies are packed and the index is built by the program.
 const PACKED: u32 = 2;
+
+/// The migration with which an answer that is no message stopped counting as opened.
+const DOUBTED: u32 = 9;
 
 /// The number a database is at after all of `list`.
 pub(in crate::store) fn last(list: &[Migration]) -> u32 {
@@ -113,6 +117,9 @@ pub(in crate::store) fn bring_up(conn: &Connection, path: &Path, list: &[Migrati
     } else if found < PACKED && last(list) >= PACKED {
         // After all files, so that it always meets the tables it was written for.
         convert(&tx)?;
+    }
+    if (1..DOUBTED).contains(&found) && last(list) >= DOUBTED {
+        doubt::take_back(&tx, &Unpacker::default())?;
     }
     tx.commit()?;
     Ok(())

@@ -2,7 +2,7 @@
 //!
 //! One file per concern, named as in every engine of the store: `open`, `migrate`, `lease`, `land`, `settle`,
 //! `again`, `media`, `books`, `waiting`, `read`, `search`, `stats`, `hash`, `forget`, `disk`, `heard`, `incidents`,
-//! `signs`; `codes`, `intern`, `derive`, `pack`, `index` and `row` are what they share.
+//! `signs`, `gaps`; `codes`, `intern`, `derive`, `pack`, `index` and `row` are what they share.
 
 mod again;
 mod books;
@@ -10,7 +10,9 @@ mod codes;
 mod consent;
 mod derive;
 mod disk;
+mod doubt;
 mod forget;
+mod gaps;
 mod hash;
 mod heard;
 mod incidents;
@@ -35,6 +37,8 @@ mod waiting;
 use std::{ops::Deref, path::PathBuf};
 
 use rusqlite::Connection;
+
+use super::contract::CursorMove;
 
 pub use pack::Packer;
 pub use settle::{Prepared, prepare};

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use rusqlite::{OptionalExtension, Transaction, params};
+use sha2::{Digest, Sha256};
 
 use super::{
     Packer, Store,
@@ -30,8 +31,38 @@ pub struct Prepared {
 }
 
 enum Ready {
-    Opened { body: Packed, derived: Box<Derived> },
+    Opened {
+        body: Packed,
+        digest: SaltedDigest,
+        derived: Box<Derived>,
+    },
+    Unreadable {
+        answer: Packed,
+        why: Waiting,
+    },
     Waiting(Waiting),
+}
+
+/// What proves later that a body is the one that was opened.
+pub(super) struct SaltedDigest {
+    pub salt: [u8; 16],
+    /// SHA-256 (salt, then the body).
+    pub sha256: [u8; 32],
+}
+
+impl SaltedDigest {
+    /// With a salt of its own, so that a short message cannot be guessed from its digest.
+    pub(super) fn of(body: &[u8]) -> Self {
+        let salt = rand::random();
+        Self {
+            salt,
+            sha256: salted(&salt, body),
+        }
+    }
+}
+
+pub(super) fn salted(salt: &[u8], body: &[u8]) -> [u8; 32] {
+    Sha256::new().chain_update(salt).chain_update(body).finalize().into()
 }
 
 /// The part of settling that runs on any thread.
@@ -43,7 +74,12 @@ pub fn prepare(packer: &Packer, outcome: &Outcome) -> Prepared {
             msgid_differs,
         } => Ready::Opened {
             body: packer.pack(plaintext),
+            digest: SaltedDigest::of(plaintext),
             derived: Box::new(Derived::new(message, *msgid_differs)),
+        },
+        Verdict::Unreadable { answer, detail } => Ready::Unreadable {
+            answer: packer.pack(answer),
+            why: Waiting::new(Reason::Unreadable, detail),
         },
         Verdict::Waiting(why) => Ready::Waiting(why.clone()),
     };
@@ -82,16 +118,22 @@ impl Store {
                 settled.stale += 1;
                 continue;
             };
-            match verdict {
-                Ready::Opened { body, mut derived } => {
+            let why = match verdict {
+                Ready::Opened {
+                    body,
+                    digest,
+                    mut derived,
+                } => {
                     let told = derive::Told {
                         record: id,
                         company,
                         seq: row.seq,
                         outer_msgid: &row.msgid,
                     };
-                    tx.prepare_cached("INSERT INTO plaintext (record, dictionary, body) VALUES (?, ?, ?)")?
-                        .execute(params![id.0, body.dictionary, body.data])?;
+                    tx.prepare_cached(
+                        "INSERT INTO plaintext (record, dictionary, body, salt, sha256) VALUES (?, ?, ?, ?, ?)",
+                    )?
+                    .execute(params![id.0, body.dictionary, body.data, digest.salt, digest.sha256])?;
                     docs.push(derive::write(&tx, &mut interner, &told, &mut derived)?);
                     tx.prepare_cached(
                         "UPDATE record SET state = ?, detail = '', attempts = attempts + 1, tried_key = NULL,
@@ -99,16 +141,23 @@ impl Store {
                     )?
                     .execute([OPENED, build, now.0, id.0])?;
                     settled.opened += 1;
+                    continue;
                 }
-                Ready::Waiting(why) => {
-                    let key = fingerprints.iter().find(|(version, _)| *version == row.version);
-                    set_aside(&tx, id, &why, key.map(|(_, key)| key.as_str()), build, now)?;
-                    if land::promote(&tx, id)? {
-                        settled.again.push(id);
-                    } else {
-                        *waiting.entry(why.reason).or_default() += 1;
-                    }
+                Ready::Unreadable { answer, why } => {
+                    tx.prepare_cached(
+                        "INSERT OR REPLACE INTO answer (record, dictionary, body, at) VALUES (?, ?, ?, ?)",
+                    )?
+                    .execute(params![id.0, answer.dictionary, answer.data, now.0])?;
+                    why
                 }
+                Ready::Waiting(why) => why,
+            };
+            let key = fingerprints.iter().find(|(version, _)| *version == row.version);
+            set_aside(&tx, id, &why, key.map(|(_, key)| key.as_str()), build, now)?;
+            if land::promote(&tx, id)? {
+                settled.again.push(id);
+            } else {
+                *waiting.entry(why.reason).or_default() += 1;
             }
         }
         index::add(&tx, &docs)?;

@@ -11,11 +11,13 @@ use rusqlite::{Connection, Row};
 use super::{
     Reader,
     codes::{NOT_JSON, state_out},
+    gaps,
     index::{Asker, Kind, Trait, term, trait_term},
     row::chat_key,
 };
 use crate::{
     ids::CompanyId,
+    record::Reason,
     store::{
         Result,
         contract::{Coverage, Group, State, Tally},
@@ -166,6 +168,11 @@ pub(super) fn coverage(conn: &Connection) -> Result<Coverage> {
     let unreadable: i64 = conn
         .prepare_cached(&format!("SELECT count(*) FROM message WHERE flaws & {NOT_JSON}"))?
         .query_row([], |row| row.get(0))?;
-    coverage.unreadable = unreadable as u64;
+    let waits = coverage
+        .waiting
+        .iter()
+        .filter(|(reason, _)| *reason == Reason::Unreadable);
+    coverage.unreadable = unreadable as u64 + waits.map(|(_, count)| count).sum::<u64>();
+    coverage.aside = gaps::aside(conn, None)?;
     Ok(coverage)
 }

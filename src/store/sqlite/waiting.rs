@@ -38,8 +38,13 @@ impl Store {
                 vec![i64::from(version.0).into(), fingerprint.clone().into()],
             ),
             Release::OtherBuild(build) => (
-                "state IN (3, 5, 6) AND sdk_build IS NOT ifnull((SELECT id FROM word WHERE text = ?2), 0)",
+                "state IN (3, 5, 6, 7) AND sdk_build IS NOT ifnull((SELECT id FROM word WHERE text = ?2), 0)",
                 vec![build.clone().into()],
+            ),
+            // A try that lies in the future was made under another clock.
+            Release::PauseOver { now } => (
+                "state = 7 AND NOT (settled_at <= ?2 AND settled_at + min(86400000, 600000 << min(attempts - 1, 8)) > ?2)",
+                vec![now.0.into()],
             ),
         };
         values.insert(0, company.0.into());

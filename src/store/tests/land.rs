@@ -113,7 +113,7 @@ fn the_cursor_never_goes_back_and_knows_seqs_beyond_i64() {
 fn strays_are_kept_once_and_counted_each_time() {
     let mut scratch = Scratch::new();
     let (lease, call) = (scratch.lease.clone(), scratch.call());
-    let strays = ["{\"seq\":null}".to_owned(), "{}".to_owned()];
+    let strays = [b"{\"seq\":null}".to_vec(), b"{}".to_vec()];
     assert_eq!(
         scratch
             .store
@@ -134,7 +134,7 @@ fn strays_are_kept_once_and_counted_each_time() {
     assert_eq!(scratch.hash(), before);
     scratch
         .store
-        .land(&lease, &call, &[], &["{\"seq\":\"x\"}".into()])
+        .land(&lease, &call, &[], &[b"{\"seq\":\"x\"}".to_vec()])
         .expect("landed");
     assert_ne!(scratch.hash(), before, "a stray is content");
 }
@@ -256,7 +256,7 @@ fn a_write_that_breaks_off_leaves_the_state_before_it() {
     assert!(
         scratch
             .store
-            .land(&lease, &call, &page, &["stray".into()])
+            .land(&lease, &call, &page, &[b"stray".to_vec()])
             .is_err()
     );
     let outcomes: Vec<Outcome> = (1..=3)

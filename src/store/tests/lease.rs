@@ -48,7 +48,7 @@ fn a_puller_that_was_taken_over_lands_nothing() {
     let call = scratch.call();
     let refused = scratch
         .store
-        .land(&old, &call, &[sealed(1, "body")], &["stray".into()]);
+        .land(&old, &call, &[sealed(1, "body")], &[b"stray".to_vec()]);
     assert!(matches!(refused, Err(StoreError::LeaseLost { term: 1 })));
     assert!(matches!(
         scratch.store.renew_lease(&old, Millis(6_000), 1),

@@ -61,20 +61,27 @@ fn new_archive(old: &Old) -> Scratch {
         &scratch.lease,
         &scratch.call(),
         &old.copies,
-        &["{\"no\":\"seq\"}".into()],
+        &[b"{\"no\":\"seq\"}".to_vec()],
     );
     let landed = landed.expect("landed");
     let mut outcomes: Vec<Outcome> = Vec::new();
     for (record, body) in &old.bodies {
         let message = Box::new(message::read(body));
         let (_, at) = landed.fresh[*record as usize - 1];
-        outcomes.push(Outcome {
-            id: RecordId(*record),
-            verdict: Verdict::Opened {
+        let verdict = match message.answers(&old.copies[at].msgid) {
+            Ok(()) => Verdict::Opened {
                 msgid_differs: message.msgid != old.copies[at].msgid,
                 plaintext: body.clone(),
                 message,
             },
+            Err(misfit) => Verdict::Unreadable {
+                answer: body.clone(),
+                detail: misfit.detail(body.len()),
+            },
+        };
+        outcomes.push(Outcome {
+            id: RecordId(*record),
+            verdict,
         });
     }
     outcomes.push(Outcome {

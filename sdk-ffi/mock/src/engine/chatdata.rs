@@ -142,22 +142,33 @@ impl Engine {
     fn render(&self, shape: &Shape, call: u64) -> Result<Vec<u8>, Error> {
         let mut items = self.corpus.items(&shape.entries)?;
         let mut spoilt = HashSet::new();
+        let mut torn_at = None;
         for (place, rule) in self.rules.rules(Call::Chatdata) {
             if rule.fault.reach() != Reach::Record {
                 continue;
             }
-            for (item, entry) in items.iter_mut().zip(&shape.entries) {
+            for (index, (item, entry)) in items.iter_mut().zip(&shape.entries).enumerate() {
                 if !spoilt.contains(&entry.seq)
                     && self.rules.holds(place, call, Some(entry.seq), Draw::Seq)
                     && self.rules.fire(place)?
                 {
                     *item = page::spoil(item, &rule.fault, || self.neighbour(entry.seq))?;
+                    if rule.fault == Fault::TornItem {
+                        torn_at = Some(torn_at.map_or(index, |first: usize| first.min(index)));
+                    }
                     // One fault per record: two would hide which of them was noticed.
                     spoilt.insert(entry.seq);
                 }
             }
         }
-        Ok(page::render(&items, shape.twice, shape.torn))
+        let torn = match torn_at {
+            Some(index) => {
+                let whole = page::render(&items[..index], false, None).len();
+                Some(Some(whole + items[index].len() / 2))
+            }
+            None => shape.torn,
+        };
+        Ok(page::render(&items, shape.twice, torn))
     }
 
     /// The item before a record, or after it when it is the first.

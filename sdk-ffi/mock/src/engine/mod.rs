@@ -22,7 +22,7 @@ pub(crate) use media::arguments_are_sound as media_arguments_are_sound;
 use crate::{
     Error,
     corpus::Corpus,
-    faults::{Call, Decider, Draw, FAULTS_FILE, Faults},
+    faults::{Call, Decider, Draw, FAULTS_FILE, Fault, Faults, Reach},
     seal::envelope::{self, Refusal},
 };
 
@@ -131,21 +131,48 @@ impl Engine {
         let call = self.count(Call::Decrypt);
         let seq = envelope::seq_of(body);
         let mut course = Course::new(0);
+        let mut answer = None;
         for (place, rule) in self.rules.rules(Call::Decrypt) {
             if course.is_settled() || !self.rules.holds(place, call, seq, Draw::Seq) {
                 continue;
             }
             match self.rules.fire(place) {
-                Ok(true) => course.take(&rule.fault),
+                Ok(true) => {
+                    course.take(&rule.fault);
+                    if rule.fault.reach() == Reach::Answer {
+                        answer.get_or_insert(&rule.fault);
+                    }
+                }
                 Ok(false) => {}
                 Err(error) => course.fail(&error),
             }
         }
-        course.turn(|| decrypt(key, body))
+        course.turn(|| {
+            let mut turn = decrypt(key, body);
+            if let (code::OK, Some(fault)) = (turn.reply.code, answer) {
+                misstate(&mut turn.reply.content, fault);
+            }
+            turn
+        })
     }
 
     fn count(&self, call: Call) -> u64 {
         self.calls[call as usize].fetch_add(1, Ordering::Relaxed) + 1
+    }
+}
+
+/// A success that is none.
+fn misstate(content: &mut Vec<u8>, fault: &Fault) {
+    match fault {
+        Fault::GarbageAnswer { bytes } => {
+            *content = [0xC3, 0x28, b'{', 0, b'7'].into_iter().cycle().take(*bytes as usize).collect();
+        }
+        Fault::TornAnswer { keep } => content.truncate(keep.unwrap_or(content.len() / 2)),
+        Fault::OtherAnswer => {
+            let other: &[u8] = br#"{"msgid":"of-another-record","action":"send","from":"a","tolist":["b"],"roomid":"","msgtime":1756879200000,"msgtype":"text","text":{"content":"another record"}}"#;
+            *content = other.to_vec();
+        }
+        _ => {}
     }
 }
 

@@ -50,10 +50,31 @@ pub(super) fn spoil(
                 item.publickey_ver = other.publickey_ver;
             }
         }
+        Fault::SetSeq { seq } => item.seq = *seq,
+        Fault::ShiftSeq { by } => item.seq = item.seq.saturating_add_signed(*by),
+        Fault::NoSeq => {
+            let mut value = serde_json::to_value(&item).map_err(|_| Error::Crypto(RENDER))?;
+            value.as_object_mut().and_then(|members| members.remove("seq"));
+            return serde_json::to_vec(&value).map_err(|_| Error::Crypto(RENDER));
+        }
+        Fault::BrokenText => {
+            item.msgid.insert(0, BROKEN);
+            let mut bytes = serde_json::to_vec(&item).map_err(|_| Error::Crypto(RENDER))?;
+            let mut coded = [0; 4];
+            let coded = BROKEN.encode_utf8(&mut coded).as_bytes();
+            if let Some(at) = bytes.windows(coded.len()).position(|window| window == coded) {
+                bytes.splice(at..at + coded.len(), [0xFF]);
+            }
+            return Ok(bytes);
+        }
         _ => {}
     }
-    serde_json::to_vec(&item).map_err(|_| Error::Crypto("render a record as JSON"))
+    serde_json::to_vec(&item).map_err(|_| Error::Crypto(RENDER))
 }
+
+const RENDER: &str = "render a record as JSON";
+/// Stands for a byte that is no UTF-8 until the text is written.
+const BROKEN: char = '\u{e003}';
 
 fn parse(item: &[u8]) -> Result<Item, Error> {
     serde_json::from_slice(item).map_err(|error| Error::Manifest {

@@ -19,6 +19,7 @@ impl Rule {
             Reach::Any => true,
             Reach::Network => self.on != Call::Decrypt,
             Reach::Page | Reach::Record | Reach::Stream => self.on == Call::Chatdata,
+            Reach::Answer => self.on == Call::Decrypt,
             Reach::Media => self.on == Call::Media,
         };
         if !fits {
@@ -55,6 +56,8 @@ pub(crate) enum Reach {
     Stream,
     /// Single records of a page.
     Record,
+    /// What `DecryptData` answers.
+    Answer,
     /// A chunk of a file.
     Media,
 }
@@ -84,7 +87,13 @@ impl Fault {
             | Self::GarbleKey
             | Self::WrongVersion { .. }
             | Self::ForeignKey
-            | Self::SwappedKey => Reach::Record,
+            | Self::SwappedKey
+            | Self::SetSeq { .. }
+            | Self::ShiftSeq { .. }
+            | Self::NoSeq
+            | Self::TornItem
+            | Self::BrokenText => Reach::Record,
+            Self::GarbageAnswer { .. } | Self::TornAnswer { .. } | Self::OtherAnswer => Reach::Answer,
             Self::DigestMismatch | Self::NeverFinish | Self::EmptyChunk | Self::StuckCursor => Reach::Media,
         }
     }

@@ -202,6 +202,35 @@ pub enum Fault {
     ForeignKey,
     /// `chatdata`: `encrypt_random_key` is that of a neighbouring record: it opens, and `DecryptData` says 10008.
     SwappedKey,
+    /// `chatdata`: this seq in place of the record's own.
+    SetSeq {
+        /// The seq it claims.
+        seq: u64,
+    },
+    /// `chatdata`: the record's seq and this much; below zero: its seq falls.
+    ShiftSeq {
+        /// How much.
+        by: i64,
+    },
+    /// `chatdata`: the record comes without its seq.
+    NoSeq,
+    /// `chatdata`: the JSON is cut off in the middle of this record; those before it are whole.
+    TornItem,
+    /// `chatdata`: the record's msgid holds a byte that is no UTF-8.
+    BrokenText,
+    /// `decrypt`: return 0 and so many bytes that are no message.
+    GarbageAnswer {
+        /// How many.
+        bytes: u32,
+    },
+    /// `decrypt`: return 0 and only the beginning of the message.
+    TornAnswer {
+        /// Bytes that remain; half of them when absent.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        keep: Option<usize>,
+    },
+    /// `decrypt`: return 0 and a message with another msgid.
+    OtherAnswer,
     /// `media`: the bytes are not those whose digest was announced.
     DigestMismatch,
     /// `media`: `is_finish` is never set; beyond the end come more bytes.

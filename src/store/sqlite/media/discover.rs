@@ -14,7 +14,7 @@ use crate::{message, store::Result};
 const WATERMARK: &str = "media_watermark";
 /// Name of the fact that is how many records were open when all had been looked at: as long as that is so, there is
 /// nothing to look at.
-const OPEN_THEN: &str = "media_open_then";
+pub(in crate::store::sqlite) const OPEN_THEN: &str = "media_open_then";
 
 fn fact(conn: &Connection, name: &str) -> Result<i64> {
     let text: Option<String> = conn

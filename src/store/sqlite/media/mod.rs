@@ -7,6 +7,8 @@ mod discover;
 mod list;
 mod settle;
 
+pub(super) use discover::OPEN_THEN;
+
 use crate::store::{
     Result, StoreError,
     contract::{MediaAsk, MediaState},
