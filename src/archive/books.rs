@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use crate::{
+    ids::Seq,
     record::Reason,
     source::Deaths,
-    ids::Seq,
     store::contract::{Aside, Books, Landed, Settled},
 };
 

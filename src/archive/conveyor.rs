@@ -125,11 +125,7 @@ impl Conveyor<'_> {
     }
 
     /// Rows and cursor in one transaction, then on to opening. Goes on landing when opening has ended.
-    async fn land(
-        &self,
-        mut pages: mpsc::Receiver<Step>,
-        pending: mpsc::Sender<Batch>,
-    ) -> Result<(), Error> {
+    async fn land(&self, mut pages: mpsc::Receiver<Step>, pending: mpsc::Sender<Batch>) -> Result<(), Error> {
         while let Some(step) = pages.recv().await {
             let pulled = match step {
                 Step::Page(pulled) => *pulled,

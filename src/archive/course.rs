@@ -116,7 +116,10 @@ mod tests {
     fn a_confirmed_jump_is_followed_and_a_misplaced_seq_is_no_candidate() {
         let records = page(&[11, 5_000, 5_001]);
         let course = Course::read(Seq(10), &records, 100, &[]);
-        assert_eq!((course.reached, course.candidate(&records)), (Seq(11), Some(Seq(5_000))));
+        assert_eq!(
+            (course.reached, course.candidate(&records)),
+            (Seq(11), Some(Seq(5_000)))
+        );
         let course = Course::read(Seq(10), &records, 100, &[Seq(5_000)]);
         assert_eq!((course.reached, course.candidate(&records)), (Seq(5_001), None));
         let records = page(&[5_000, 11]);

@@ -3,7 +3,7 @@
 
 use super::{
     Error,
-    pulling::{PullStage, Pulled},
+    pulling::{PullStage, Pulled, describe},
 };
 use crate::{
     events,
@@ -72,8 +72,8 @@ impl PullStage<'_> {
             }
         }
         let last = Seq(after.0 + step);
-        // Tried one by one, the hole is exactly that record; otherwise others may lie before it.
-        let first = if step <= near { last } else { Seq(after.0 + 1) };
+        // Nobody knows which of these numbers are records.
+        let first = Seq(after.0 + 1);
         events::hole_found(self.name, first, last, trouble);
         let (_, mut call) = self.ask(last, 1).await;
         "stepped over".clone_into(&mut call.outcome);
@@ -111,7 +111,8 @@ impl PullStage<'_> {
             .await??;
         let now = Millis::now();
         for gap in gaps {
-            let due = gap.state == GapState::Open && (gap.next_try <= now || gap.next_try.0 > now.0 + LONGEST_PAUSE_MS);
+            let due = gap.state == GapState::Open
+                && (gap.next_try <= now || gap.next_try.0 > now.0 + LONGEST_PAUSE_MS);
             let asked_for = self.settings.gaps && gap.state != GapState::Closed;
             if gap.kind == GapKind::Unpullable && (due || asked_for) && !self.stopped() {
                 self.ask_for_hole(&gap, now).await?;
@@ -120,74 +121,83 @@ impl PullStage<'_> {
         Ok(())
     }
 
+    /// Reads the hole record by record until it is through or fails again.
     async fn ask_for_hole(&mut self, gap: &Gap, now: Millis) -> Result<(), Error> {
-        let before = Seq(gap.range.first.0.saturating_sub(1));
-        let (answer, mut call) = self.ask(before, 1).await;
         let id = gap.id;
-        let cause = match answer {
-            Ok(page) if !page.torn => {
-                call.first = page.records.iter().map(|record| record.seq).min();
-                call.last = page.records.iter().map(|record| record.seq).max();
-                call.count = u32::try_from(page.records.len()).unwrap_or(u32::MAX);
-                let within = call
-                    .last
-                    .is_some_and(|seq| seq >= gap.range.first && seq <= gap.range.last);
-                if within {
-                    "hole filled".clone_into(&mut call.outcome);
-                    let whole = call.last == Some(gap.range.last);
-                    let permit = self.room.take(super::load::weight(&page.records)).await;
-                    let pulled = Pulled {
-                        call,
-                        doubtful: Vec::new(),
-                        page,
-                        cursor: CursorMove::UpTo(gap.range.first),
-                        covers: None,
-                        gaps: Vec::new(),
-                        permit,
+        let mut first = gap.range.first;
+        let mut filled = false;
+        let cause = loop {
+            let (answer, mut call) = self.ask(Seq(first.0.saturating_sub(1)), 1).await;
+            let page = match answer {
+                Ok(page) if !page.torn => page,
+                Ok(_) => {
+                    "torn".clone_into(&mut call.outcome);
+                    let trouble = Error::NoProgress {
+                        after: call.asked,
+                        torn: true,
                     };
-                    if self.land(pulled).await.is_ok() && self.all_landed().await && whole {
-                        self.desk
-                            .ask(move |store| store.gap_ended(id, GapState::Closed, Millis::now()))
-                            .await??;
-                    }
-                    return Ok(());
+                    self.note(call).await?;
+                    break trouble.to_string();
                 }
+                Err(error) => {
+                    call.code = error.code();
+                    call.errcode = error.errcode();
+                    call.outcome = error.to_string();
+                    self.note(call).await?;
+                    if !matches!(error, source::Error::Child { .. }) && !error.reduce_limit() {
+                        // Nobody can be reached at the moment; the pull itself will say so.
+                        return Ok(());
+                    }
+                    break error.to_string();
+                }
+            };
+            describe(&mut call, &page);
+            let Some(seq) = call.last.filter(|seq| *seq >= first && *seq <= gap.range.last) else {
                 "checked".clone_into(&mut call.outcome);
                 self.note(call).await?;
-                "WeCom does not tell it any more".to_owned()
-            }
-            Ok(_) => {
-                "torn".clone_into(&mut call.outcome);
-                self.note(call).await?;
-                Error::NoProgress {
-                    after: before,
-                    torn: true,
+                if filled {
+                    return self.end_hole(id, GapState::Closed).await;
                 }
-                .to_string()
+                break "WeCom does not tell it any more".to_owned();
+            };
+            "hole filled".clone_into(&mut call.outcome);
+            let permit = self.room.take(super::load::weight(&page.records)).await;
+            let pulled = Pulled {
+                call,
+                doubtful: Vec::new(),
+                page,
+                cursor: CursorMove::UpTo(first),
+                covers: None,
+                gaps: Vec::new(),
+                permit,
+            };
+            if self.land(pulled).await.is_err() || !self.all_landed().await {
+                return Ok(());
             }
-            Err(error) => {
-                call.code = error.code();
-                call.errcode = error.errcode();
-                call.outcome = error.to_string();
-                self.note(call).await?;
-                if !matches!(error, source::Error::Child { .. }) && !error.reduce_limit() {
-                    // Nobody can be reached at the moment; the pull itself will say so.
-                    return Ok(());
-                }
-                error.to_string()
+            filled = true;
+            if seq >= gap.range.last {
+                return self.end_hole(id, GapState::Closed).await;
             }
+            first = Seq(seq.0 + 1);
+            self.desk.ask(move |store| store.gap_shrinks(id, first)).await??;
         };
-        let pause = PAUSE_MS.saturating_mul(1 << gap.tries.min(16)).min(LONGEST_PAUSE_MS);
-        let over = now.0 - gap.found.0 > GIVE_UP_MS;
+        let pause = PAUSE_MS
+            .saturating_mul(1 << gap.tries.min(16))
+            .min(LONGEST_PAUSE_MS);
+        let next_try = Millis(now.0.saturating_add(pause));
         self.desk
-            .ask(move |store| {
-                store.gap_tried(id, &cause, Millis(now.0.saturating_add(pause)))?;
-                if over {
-                    store.gap_ended(id, GapState::Lost, now)?;
-                }
-                Ok::<_, crate::store::StoreError>(())
-            })
+            .ask(move |store| store.gap_tried(id, &cause, next_try))
             .await??;
+        if now.0 - gap.found.0 > GIVE_UP_MS {
+            self.end_hole(id, GapState::Lost).await?;
+        }
         Ok(())
+    }
+
+    async fn end_hole(&self, id: i64, state: GapState) -> Result<(), Error> {
+        Ok(self
+            .desk
+            .ask(move |store| store.gap_ended(id, state, Millis::now()))
+            .await??)
     }
 }

@@ -335,9 +335,14 @@ impl PullStage<'_> {
         {
             // A record of that seq must be the first behind the number before it.
             let before = Seq(seq.0 - 1);
-            let stands = |page: &Page| !page.torn && page.records.iter().map(|record| record.seq).min() == Some(seq);
+            let stands =
+                |page: &Page| !page.torn && page.records.iter().map(|record| record.seq).min() == Some(seq);
             let answer = self
-                .probe(before, 1, |page| if stands(page) { "confirmed" } else { "refuted" })
+                .probe(
+                    before,
+                    1,
+                    |page| if stands(page) { "confirmed" } else { "refuted" },
+                )
                 .await?;
             if !answer.is_ok_and(|page| stands(&page)) {
                 break;
@@ -348,7 +353,9 @@ impl PullStage<'_> {
                     first: Seq(course.reached.0 + 1),
                     last: before,
                 },
-                cause: format!("WeCom's numbers jump to {seq}, which it confirmed when asked for that record"),
+                cause: format!(
+                    "WeCom's numbers jump to {seq}, which it confirmed when asked for that record"
+                ),
             });
             confirmed.push(seq);
             course = Course::read(after, &page.records, max_jump, &confirmed);
@@ -360,8 +367,15 @@ impl PullStage<'_> {
     /// deleted by WeCom before anybody asked.
     async fn expired(&self, after: Seq, page: &Page, course: &Course) -> Result<Option<NewGap>, Error> {
         let (company, run) = (self.company, self.run);
-        let first = page.records.iter().map(|record| record.seq).filter(|seq| *seq > after).min();
-        let Some(first) = first.filter(|first| after.0 > 0 && first.0 - after.0 > 1 && *first <= course.reached) else {
+        let first = page
+            .records
+            .iter()
+            .map(|record| record.seq)
+            .filter(|seq| *seq > after)
+            .min();
+        let Some(first) =
+            first.filter(|first| after.0 > 0 && first.0 - after.0 > 1 && *first <= course.reached)
+        else {
             return Ok(None);
         };
         let last_end = self
@@ -412,8 +426,13 @@ impl PullStage<'_> {
             // It came since the empty answer.
             return Ok(Checked::More { after });
         }
-        self.go_back(unseen, &tail, may_go_back, "WeCom has records below the cursor that the archive lacks")
-            .await
+        self.go_back(
+            unseen,
+            &tail,
+            may_go_back,
+            "WeCom has records below the cursor that the archive lacks",
+        )
+        .await
     }
 
     /// WeCom holds nothing of what was read last: because its five days are over, or because its numbers began again.
@@ -517,7 +536,13 @@ impl PullStage<'_> {
             .desk
             .ask(move |store| store.doubt_above(company, keep, Millis::now()))
             .await??;
-        tracing::warn!(event = "pull.doubted", company = self.name, doubted, above = keep.0, "records above a jump are in doubt");
+        tracing::warn!(
+            event = "pull.doubted",
+            company = self.name,
+            doubted,
+            above = keep.0,
+            "records above a jump are in doubt"
+        );
         Ok(())
     }
 
@@ -551,7 +576,7 @@ fn range(after: Seq, reached: Seq) -> Option<SeqRange> {
 }
 
 /// Fills the call's books from the page.
-fn describe(call: &mut PullCall, page: &Page) {
+pub(super) fn describe(call: &mut PullCall, page: &Page) {
     call.first = page.records.iter().map(|record| record.seq).min();
     call.last = page.records.iter().map(|record| record.seq).max();
     call.count = (page.records.len() + page.strays.len())

@@ -11,8 +11,8 @@ use std::{
 use tokio::sync::watch;
 
 use super::{
-    Desk, Error, Progress, Pulling, Report, Window, books::Held, conveyor::Conveyor, lease::Keeper, load::Room,
-    pulling::End,
+    Desk, Error, Progress, Pulling, Report, Window, books::Held, conveyor::Conveyor, lease::Keeper,
+    load::Room, pulling::End,
 };
 use crate::{
     events,
@@ -167,7 +167,10 @@ fn resolve_strays(store: &mut Store, company: CompanyId) -> Result<(), crate::st
         if msgid.is_empty() {
             continue;
         }
-        let record = store.by_msgid(&msgid)?.into_iter().find(|record| record.company == company);
+        let record = store
+            .by_msgid(&msgid)?
+            .into_iter()
+            .find(|record| record.company == company);
         if let Some(record) = record {
             store.stray_is(stray.id, record.id)?;
         }

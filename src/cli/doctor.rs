@@ -242,7 +242,10 @@ fn aside(coverage: &Coverage) -> Vec<Finding> {
             findings.push(Finding::bad(check, format!("{count} {value}"), cause, fix));
         }
     };
-    let waits = coverage.waiting.iter().filter(|(reason, _)| *reason == Reason::Unreadable);
+    let waits = coverage
+        .waiting
+        .iter()
+        .filter(|(reason, _)| *reason == Reason::Unreadable);
     add(
         "unreadable answers",
         waits.map(|(_, count)| count).sum(),

@@ -164,12 +164,17 @@ impl View<'_> {
             say("结果", "outcome"),
         ]);
         for run in runs {
-            let range = run
-                .range
-                .map_or_else(|| "-".to_owned(), |range| format!("{}–{}", range.first, range.last));
+            let range = run.range.map_or_else(
+                || "-".to_owned(),
+                |range| format!("{}–{}", range.first, range.last),
+            );
             let outcome = match (&run.outcome, run.ended) {
                 (Some(outcome), _) => outcome.clone(),
-                (None, _) => say("未结束 (运行中，或进程已死)", "not ended (going on, or its process died)").to_owned(),
+                (None, _) => say(
+                    "未结束 (运行中，或进程已死)",
+                    "not ended (going on, or its process died)",
+                )
+                .to_owned(),
             };
             table.row([
                 run.id.0.to_string(),
@@ -212,7 +217,13 @@ impl View<'_> {
             out!("{table}");
         }
         if gaps.is_empty() {
-            errln!("{}", say("没有未拉取到的 seq 区段", "no range of the stream is listed as not seen"));
+            errln!(
+                "{}",
+                say(
+                    "没有未拉取到的 seq 区段",
+                    "no range of the stream is listed as not seen"
+                )
+            );
             return Ok(());
         }
         let mut table = Table::new([

@@ -95,6 +95,14 @@ fn whole(out: &mut dyn Write, view: &View<'_>, stored: &Stored, raw: bool) -> Re
             stored.state.as_str(),
             stored.detail
         )?;
+        if let Some(answer) = view.reader.answer(stored.id)?.filter(|_| raw) {
+            let label = words.say(
+                "DecryptData 返回的内容 (不是该记录的消息，未改动)",
+                "what DecryptData returned, unaltered",
+            );
+            writeln!(out, "    {rule}{label}{rule:#}")?;
+            view.line(out, &String::from_utf8_lossy(&answer), false)?;
+        }
         return Ok(());
     };
     let message = message::read(&opened.plaintext);
@@ -213,6 +221,12 @@ fn record_json(view: &View<'_>, stored: &Stored) -> Result<Value, Failure> {
                 }
             }
             Err(_) => shown["plaintext_base64"] = json!(STANDARD.encode(&opened.plaintext)),
+        }
+    }
+    if let (None, Some(answer)) = (&stored.opened, view.reader.answer(stored.id)?) {
+        match String::from_utf8(answer) {
+            Ok(text) => shown["answer"] = json!(text),
+            Err(broken) => shown["answer_base64"] = json!(STANDARD.encode(broken.as_bytes())),
         }
     }
     let files = view.reader.media_files(stored.id)?;

@@ -70,7 +70,14 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
                 merge(&mut line, raw);
                 outln!("{line}");
             } else {
-                table.row(["-".to_owned(), "stray".to_owned(), "-".to_owned(), "-".to_owned(), msgid, detail]);
+                table.row([
+                    "-".to_owned(),
+                    "stray".to_owned(),
+                    "-".to_owned(),
+                    "-".to_owned(),
+                    msgid,
+                    detail,
+                ]);
             }
         }
         for gap in reader.gaps(None, true)? {
@@ -87,7 +94,14 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
                     false => format!("{first}–{last}"),
                 };
                 let tried = gap.tries.to_string();
-                table.row([range, gap.kind.as_str().to_owned(), "-".to_owned(), tried, String::new(), gap.cause]);
+                table.row([
+                    range,
+                    gap.kind.as_str().to_owned(),
+                    "-".to_owned(),
+                    tried,
+                    String::new(),
+                    gap.cause,
+                ]);
             }
         }
     }

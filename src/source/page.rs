@@ -239,7 +239,9 @@ pub fn stray_msgid(raw: &[u8]) -> String {
     }
     let mut at = 1;
     while let Step::Key(key, value) = scan::next_key(raw, at) {
-        let Some(end) = scan::value_end(raw, value) else { break };
+        let Some(end) = scan::value_end(raw, value) else {
+            break;
+        };
         if scan::decode(key) == "msgid" && raw.get(value) == Some(&b'"') {
             return scan::decode(&raw[value..end]);
         }
@@ -367,7 +369,10 @@ mod tests {
         let page = page(answer);
         assert_eq!(page.strays, [stray.to_vec()]);
         assert_eq!(stray_msgid(stray), "m\u{fffd}");
-        let kept = page.records[0].odd.as_deref().and_then(|text| text.strip_prefix("base64:"));
+        let kept = page.records[0]
+            .odd
+            .as_deref()
+            .and_then(|text| text.strip_prefix("base64:"));
         assert_eq!(STANDARD.decode(kept.expect("no text")).expect("base64"), odd);
     }
 

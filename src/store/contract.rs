@@ -359,7 +359,7 @@ pub enum Release {
     },
     /// `refused`, `poison` and `unreadable` (and `key_mismatch` told by the SDK) last tried with another library build.
     OtherBuild(String),
-    /// `unreadable` whose pause is over: 10 minutes after the first try, doubling to a day.
+    /// `unreadable` whose pause is over: none after the first try, then ten minutes, doubling to a day.
     PauseOver {
         /// The present time.
         now: Millis,

@@ -135,7 +135,10 @@ fn messages_of_ones_own_go_the_whole_way_byte_for_byte() {
     let archive = program().archive(&scratch.path().join("archive"), &corpus);
     let books = archive.pull(&[3]);
     assert_eq!(books["opened"], 3, "{books}");
-    assert_eq!(books["waiting"]["unreadable"], 2, "what is no message is not opened: {books}");
+    assert_eq!(
+        books["waiting"]["unreadable"], 2,
+        "what is no message is not opened: {books}"
+    );
     let stats = archive.stats();
     assert_eq!(stats["unreadable"], 2, "{stats}");
     assert_eq!(stats["by_type"]["wholly_new"], 1, "{stats}");

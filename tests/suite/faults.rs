@@ -106,8 +106,10 @@ impl Case {
         let waiting: u64 = books["waiting"]
             .as_object()
             .expect("an object")
-            .values()
-            .filter_map(Value::as_u64)
+            .iter()
+            // Items without a seq are no stored records.
+            .filter(|(reason, _)| *reason != "stray")
+            .filter_map(|(_, count)| count.as_u64())
             .sum();
         assert_eq!(
             count("received"),
@@ -465,6 +467,98 @@ fn a_refusal_of_the_library_is_kept_with_its_code() {
     assert_eq!(retried.json()["opened"], 1);
 }
 
+/// A success of `DecryptData` that gives no message of the record.
+fn false_success(fault: Fault) {
+    let case = Case::new();
+    let bad = [case.seq(3), case.seq(150), case.seq(299)];
+    // With originals that go as soon as a record is open: what is not open must keep its own.
+    let config = std::fs::read_to_string(&case.archive.config).expect("a configuration");
+    let never = config.replace("keep_sealed = \"days\"", "keep_sealed = \"never\"");
+    assert_ne!(never, config);
+    std::fs::write(&case.archive.config, never).expect("written");
+    case.costs(
+        &Faults::new().with(Rule::decrypt(fault).at_seq(bad.to_vec())),
+        &bad,
+        "unreadable",
+    );
+    let stats = case.archive.stats();
+    assert_eq!(stats["coverage"]["unreadable"], 3, "{stats}");
+    // Tried again by the next pull, by every retry, and opened once the library behaves.
+    let again = case.archive.run(["retry", "--json"]);
+    assert_eq!(again.code, Some(3), "{}", again.stderr);
+    assert_eq!(again.json()["waiting"]["unreadable"], 3);
+    case.corpus.behave();
+    let again = case.archive.run(["retry", "--json", "--reason", "unreadable"]);
+    assert_eq!(again.code, Some(0), "{}", again.stderr);
+    assert_eq!(again.json()["opened"], 3);
+    assert_eq!(case.opened().len() as u64, MESSAGES);
+}
+
+#[test]
+fn an_empty_success_is_no_message() {
+    false_success(code(0));
+}
+
+#[test]
+fn a_success_with_garbage_is_no_message() {
+    false_success(Fault::GarbageAnswer { bytes: 500 });
+}
+
+#[test]
+fn a_success_with_half_a_message_is_no_message() {
+    false_success(Fault::TornAnswer { keep: None });
+}
+
+#[test]
+fn a_success_with_the_message_of_another_record_is_no_message() {
+    false_success(Fault::OtherAnswer);
+}
+
+#[test]
+fn a_false_success_that_was_one_time_only_is_opened_by_the_next_pull() {
+    let case = Case::new();
+    let seq = case.seq(40);
+    case.costs(
+        &Faults::new().with(Rule::decrypt(code(0)).at_seq(seq).times(1)),
+        &[seq],
+        "unreadable",
+    );
+    let again = case.pull();
+    assert_eq!(again.code, Some(0), "{}", again.stderr);
+    assert_eq!(again.json()["opened"], 1);
+}
+
+#[test]
+fn a_text_that_is_no_utf8_is_kept_byte_for_byte() {
+    let case = Case::new();
+    let seq = case.seq(30);
+    case.corpus
+        .misbehave(&Faults::new().with(Rule::chatdata(Fault::BrokenText).at_seq(seq)));
+    let finished = case.pull();
+    // Its msgid is not the message's any more, so the answer of DecryptData cannot be believed to be its own.
+    assert_eq!(finished.code, Some(3), "{}", finished.stderr);
+    let books = finished.json();
+    case.balance(&books);
+    assert_eq!(
+        (&books["stored"], &books["waiting"]["unreadable"]),
+        (&Value::from(MESSAGES), &Value::from(1))
+    );
+    let store = shiguan::store::Reader::open(&case.archive.dir.join("data/archive.db")).expect("an archive");
+    let company = store.companies().expect("listed")[0].0;
+    let kept = store
+        .sample_sealed(company, shiguan::ids::KeyVersion(1), 1_000)
+        .expect("asked")
+        .into_iter()
+        .find(|pending| pending.sealed.seq.0 == seq)
+        .and_then(|pending| pending.sealed.odd)
+        .expect("the whole item");
+    use base64::Engine;
+    let bytes = base64::engine::general_purpose::STANDARD
+        .decode(kept.strip_prefix("base64:").expect("bytes"))
+        .expect("base64");
+    assert!(bytes.contains(&0xFF));
+}
+
 /// Not a test: the compiler's reminder to add a test above when the mock learns a new fault.
 #[allow(dead_code, reason = "only compiled, so that a new fault cannot be forgotten")]
 fn every_fault_has_its_test(fault: &Fault) -> &'static str {
@@ -492,6 +586,14 @@ fn every_fault_has_its_test(fault: &Fault) -> &'static str {
         Fault::WrongVersion { .. } => "a_version_without_a_key_waits_for_it",
         Fault::ForeignKey => "a_record_sealed_to_another_pair_is_a_key_mismatch",
         Fault::SwappedKey => "a_key_that_belongs_to_another_record_is_a_key_mismatch",
+        Fault::SetSeq { .. } => "doubt::a_seq_that_cannot_be_right_moves_no_cursor",
+        Fault::ShiftSeq { .. } => "doubt::a_seq_that_falls_is_kept_and_flagged",
+        Fault::NoSeq => "doubt::an_item_without_a_seq_is_seen_everywhere",
+        Fault::TornItem => "doubt::a_record_that_tears_its_page_costs_one_record",
+        Fault::BrokenText => "a_text_that_is_no_utf8_is_kept_byte_for_byte",
+        Fault::GarbageAnswer { .. } => "a_success_with_garbage_is_no_message",
+        Fault::TornAnswer { .. } => "a_success_with_half_a_message_is_no_message",
+        Fault::OtherAnswer => "a_success_with_the_message_of_another_record_is_no_message",
         Fault::DigestMismatch | Fault::NeverFinish | Fault::EmptyChunk | Fault::StuckCursor => "source.rs",
     }
 }

@@ -227,6 +227,8 @@ fn setup(corpus: &Corpus) -> Setup {
             attempts: 2,
             backoff: Duration::from_millis(1),
             backoff_max: Duration::from_millis(2),
+            max_seq_jump: 1000,
+            gaps: false,
         },
         warn_after_hours: 96,
         forget_sealed_after_ms: None,

@@ -9,6 +9,7 @@ mod commands;
 mod config;
 mod consent;
 mod daemon;
+mod doubt;
 mod events;
 mod faults;
 mod fence;

@@ -112,40 +112,37 @@ impl Reader {
                (SELECT max(last) FROM pull_call WHERE run = r.id AND outcome = 'ok')
              FROM run r WHERE ?1 IS NULL OR company = ?1 ORDER BY id DESC LIMIT ?2",
         )?;
-        let rows = statement.query_map(
-            params![company.map(|company| company.0), limit as i64],
-            |row| {
-                let number = |column: usize| row.get::<_, i64>(column).map(i64::unsigned_abs);
-                let waiting: String = row.get(13)?;
-                let waiting: BTreeMap<String, u64> = serde_json::from_str(&waiting).unwrap_or_default();
-                let range = row.get::<_, Option<i64>>(14)?.zip(row.get::<_, Option<i64>>(15)?);
-                Ok(RunRow {
-                    id: RunId(row.get(0)?),
-                    company: CompanyId(row.get(1)?),
-                    command: row.get(2)?,
-                    began: Millis(row.get(3)?),
-                    ended: row.get::<_, Option<i64>>(4)?.map(Millis),
-                    outcome: row.get(5)?,
-                    books: Books {
-                        received: number(6)?,
-                        stored: number(7)?,
-                        opened: number(8)?,
-                        duplicate: number(9)?,
-                        changed: number(10)?,
-                        stray: number(11)?,
-                        calls: number(12)?,
-                        waiting: waiting
-                            .into_iter()
-                            .filter_map(|(word, count)| Some((Reason::from_word(&word)?, count)))
-                            .collect(),
-                    },
-                    range: range.map(|(first, last)| SeqRange {
-                        first: seq_out(first),
-                        last: seq_out(last),
-                    }),
-                })
-            },
-        )?;
+        let rows = statement.query_map(params![company.map(|company| company.0), limit as i64], |row| {
+            let number = |column: usize| row.get::<_, i64>(column).map(i64::unsigned_abs);
+            let waiting: String = row.get(13)?;
+            let waiting: BTreeMap<String, u64> = serde_json::from_str(&waiting).unwrap_or_default();
+            let range = row.get::<_, Option<i64>>(14)?.zip(row.get::<_, Option<i64>>(15)?);
+            Ok(RunRow {
+                id: RunId(row.get(0)?),
+                company: CompanyId(row.get(1)?),
+                command: row.get(2)?,
+                began: Millis(row.get(3)?),
+                ended: row.get::<_, Option<i64>>(4)?.map(Millis),
+                outcome: row.get(5)?,
+                books: Books {
+                    received: number(6)?,
+                    stored: number(7)?,
+                    opened: number(8)?,
+                    duplicate: number(9)?,
+                    changed: number(10)?,
+                    stray: number(11)?,
+                    calls: number(12)?,
+                    waiting: waiting
+                        .into_iter()
+                        .filter_map(|(word, count)| Some((Reason::from_word(&word)?, count)))
+                        .collect(),
+                },
+                range: range.map(|(first, last)| SeqRange {
+                    first: seq_out(first),
+                    last: seq_out(last),
+                }),
+            })
+        })?;
         Ok(rows.collect::<Result<_, _>>()?)
     }
 

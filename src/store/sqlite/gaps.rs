@@ -163,7 +163,11 @@ fn gap(row: &Row<'_>) -> Result<Gap> {
             OPEN => GapState::Open,
             CLOSED => GapState::Closed,
             LOST => GapState::Lost,
-            other => return Err(StoreError::Damaged(format!("a gap has the unknown state {other}"))),
+            other => {
+                return Err(StoreError::Damaged(format!(
+                    "a gap has the unknown state {other}"
+                )));
+            }
         },
         ended: (ended != 0).then_some(Millis(ended)),
     })
@@ -190,7 +194,11 @@ pub(super) fn aside(conn: &Connection, company: Option<CompanyId>) -> Result<Asi
         )?,
         ..Aside::default()
     };
-    for gap in list(conn, "state = 0 AND (?1 IS NULL OR company = ?1)", params![company])? {
+    for gap in list(
+        conn,
+        "state = 0 AND (?1 IS NULL OR company = ?1)",
+        params![company],
+    )? {
         match gap.kind {
             GapKind::Unpullable => aside.unpullable += 1,
             kind if kind.may_miss_records() => aside.unseen += 1,
@@ -201,9 +209,7 @@ pub(super) fn aside(conn: &Connection, company: Option<CompanyId>) -> Result<Asi
 }
 
 fn count(conn: &Connection, sql: &str, company: Option<i64>) -> Result<u64> {
-    let count: i64 = conn
-        .prepare_cached(sql)?
-        .query_row([company], |row| row.get(0))?;
+    let count: i64 = conn.prepare_cached(sql)?.query_row([company], |row| row.get(0))?;
     Ok(count.unsigned_abs())
 }
 
@@ -272,9 +278,9 @@ impl Reader {
 
     /// True when every record of this company and msgid is known to the archive, whatever its state.
     pub fn is_known(&self, company: CompanyId, seq: Seq, msgid: &str) -> Result<bool> {
-        let mut statement = self
-            .conn
-            .prepare_cached("SELECT EXISTS (SELECT 1 FROM record WHERE company = ?1 AND seq = ?2 AND msgid = ?3)")?;
+        let mut statement = self.conn.prepare_cached(
+            "SELECT EXISTS (SELECT 1 FROM record WHERE company = ?1 AND seq = ?2 AND msgid = ?3)",
+        )?;
         Ok(statement.query_row(params![company.0, seq_in(seq), msgid], |row| row.get(0))?)
     }
 
@@ -311,6 +317,14 @@ impl Store {
         Ok(())
     }
 
+    /// A gap begins later now: what was before came.
+    pub fn gap_shrinks(&mut self, id: i64, first: Seq) -> Result<()> {
+        self.reader
+            .conn
+            .execute("UPDATE gap SET first = ? WHERE id = ?", [seq_in(first), id])?;
+        Ok(())
+    }
+
     /// A gap came to an end.
     pub fn gap_ended(&mut self, id: i64, state: GapState, now: Millis) -> Result<()> {
         let tx = self.begin()?;
@@ -319,7 +333,12 @@ impl Store {
             GapState::Closed => CLOSED,
             GapState::Lost => LOST,
         };
-        end(&tx, id, column, if state == GapState::Open { Millis(0) } else { now })?;
+        end(
+            &tx,
+            id,
+            column,
+            if state == GapState::Open { Millis(0) } else { now },
+        )?;
         tx.commit()?;
         Ok(())
     }

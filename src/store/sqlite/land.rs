@@ -97,7 +97,9 @@ impl Store {
             ])?;
         }
         for &index in page.doubtful {
-            let Some(sealed) = records.get(index) else { continue };
+            let Some(sealed) = records.get(index) else {
+                continue;
+            };
             // A record that was believed before stays so: it came in order once.
             let fresh = landed.fresh.iter().find(|(_, at)| *at == index);
             if let Some((id, _)) = fresh {

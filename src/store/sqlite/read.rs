@@ -44,6 +44,18 @@ impl Reader {
         self.load_all(&view, &ids)
     }
 
+    /// What `DecryptData` last returned for a record, with success, that is not its message; verbatim.
+    pub fn answer(&self, id: RecordId) -> Result<Option<Vec<u8>>> {
+        let mut statement = self
+            .conn
+            .prepare_cached("SELECT dictionary, body FROM answer WHERE record = ?")?;
+        let mut rows = statement.query([id.0])?;
+        match rows.next()? {
+            Some(row) => Ok(Some(self.unpacker.body(&self.conn, row, 0, 1)?)),
+            None => Ok(None),
+        }
+    }
+
     /// The files of a record, in the order they stand in it: read from its bytes.
     pub fn media(&self, id: RecordId) -> Result<Vec<Media>> {
         let opened = self.message(id)?.and_then(|stored| stored.opened);

@@ -62,7 +62,11 @@ impl SaltedDigest {
 }
 
 pub(super) fn salted(salt: &[u8], body: &[u8]) -> [u8; 32] {
-    Sha256::new().chain_update(salt).chain_update(body).finalize().into()
+    Sha256::new()
+        .chain_update(salt)
+        .chain_update(body)
+        .finalize()
+        .into()
 }
 
 /// The part of settling that runs on any thread.

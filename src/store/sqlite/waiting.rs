@@ -43,7 +43,9 @@ impl Store {
             ),
             // A try that lies in the future was made under another clock.
             Release::PauseOver { now } => (
-                "state = 7 AND NOT (settled_at <= ?2 AND settled_at + min(86400000, 600000 << min(attempts - 1, 8)) > ?2)",
+                "state = 7 AND attempts > 1
+                   AND NOT (settled_at <= ?2 AND settled_at + min(86400000, 600000 << min(attempts - 2, 8)) > ?2)
+                 OR state = 7 AND attempts <= 1",
                 vec![now.0.into()],
             ),
         };
@@ -53,7 +55,7 @@ impl Store {
         let rows = tx
             .prepare(&format!(
                 "SELECT id, state FROM record INDEXED BY record_asked
-                 WHERE state >= 2 AND company = ?1 AND {which} ORDER BY id"
+                 WHERE state >= 2 AND company = ?1 AND ({which}) ORDER BY id"
             ))?
             .query_map(params_from_iter(values), |row| Ok((row.get(0)?, row.get(1)?)))?
             .collect::<Result<Vec<(i64, i64)>, _>>()?;

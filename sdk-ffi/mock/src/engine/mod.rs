@@ -165,7 +165,11 @@ impl Engine {
 fn misstate(content: &mut Vec<u8>, fault: &Fault) {
     match fault {
         Fault::GarbageAnswer { bytes } => {
-            *content = [0xC3, 0x28, b'{', 0, b'7'].into_iter().cycle().take(*bytes as usize).collect();
+            *content = [0xC3, 0x28, b'{', 0, b'7']
+                .into_iter()
+                .cycle()
+                .take(*bytes as usize)
+                .collect();
         }
         Fault::TornAnswer { keep } => content.truncate(keep.unwrap_or(content.len() / 2)),
         Fault::OtherAnswer => {
