@@ -1,5 +1,6 @@
 //! Everything that is tested from outside, one file per subject.
 
+mod acknowledged;
 mod alerts;
 mod api;
 mod bench;
