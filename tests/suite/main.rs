@@ -26,3 +26,4 @@ mod pipes;
 mod reading;
 mod rooms;
 mod search;
+mod senseless;
