@@ -1,10 +1,13 @@
 //! What follows from an event: it is kept, and whom it is about is marked to be read again.
 //!
-//! Event and marks are one transaction, so a kill leaves both or neither. The caller was answered before: what was in
-//! the queue when this process is killed is lost, which is no more than WeCom may lose itself (wecom-api §5.1), and the
-//! sweeps come about without it.
+//! Event and marks are one transaction, so a kill leaves both or neither. The caller is answered after that transaction:
+//! 200 when it was committed, 503 when it was not, so that WeCom sends the event again. Events that arrive together are
+//! committed together.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
 
 use tokio::sync::Notify;
 
@@ -12,9 +15,9 @@ use super::{Desk, consent};
 use crate::{
     callback::{Arrived, ContactSubject, Counting, Event, EventSink},
     events,
-    ids::Millis,
+    ids::{CompanyId, Millis},
     store::{
-        StoreError,
+        Store, StoreError,
         contract::{
             Learnt,
             heard::{Heard, Subject},
@@ -24,12 +27,6 @@ use crate::{
 
 /// A group is readable in its new state so long after the event (wecom-api GC-2).
 const LAG_MS: i64 = 2_000;
-/// Waits before an event is tried to be kept again, when the archive is busy.
-const AGAIN: [Duration; 3] = [
-    Duration::from_millis(200),
-    Duration::from_secs(2),
-    Duration::from_secs(10),
-];
 const DAY_MS: i64 = 24 * 60 * 60 * 1000;
 
 /// The sink that keeps events.
@@ -42,6 +39,17 @@ pub struct Hearing {
     counting: Counting,
     bell: Arc<Notify>,
 }
+
+/// An event on its way into the archive.
+struct Entry {
+    /// The company's name, and its corpid.
+    company: (String, String),
+    heard: Heard,
+    agreed: Option<Learnt>,
+}
+
+/// True: new. False: it was there already.
+type New = bool;
 
 impl Hearing {
     /// For these companies (name and corpid); events are kept for so many days.
@@ -62,38 +70,17 @@ impl Hearing {
         Arc::clone(&self.bell)
     }
 
-    async fn keep(
-        &self,
-        name: &str,
-        corpid: &str,
-        heard: &Heard,
-        agreed: Option<Learnt>,
-    ) -> Result<bool, super::Error> {
-        let mut pauses = AGAIN.iter();
-        loop {
-            let (name, corpid, heard, agreed) =
-                (name.to_owned(), corpid.to_owned(), heard.clone(), agreed.clone());
-            let kept = self
-                .desk
-                .ask(move |store| {
-                    let company = store.company(&name, &corpid)?;
-                    // First, because it may be learnt any number of times, and an event is kept but once.
-                    if let Some(agreed) = agreed {
-                        store.consent_learn(company, &[agreed])?;
-                    }
-                    store.keep_event(company, &heard)
-                })
-                .await?;
-            match (kept, pauses.next()) {
-                (Ok(id), _) => return Ok(id.is_some()),
-                (Err(StoreError::OtherCorp { name }), _) => return Err(StoreError::OtherCorp { name }.into()),
-                (Err(_), Some(pause)) => tokio::time::sleep(*pause).await,
-                (Err(error), None) => return Err(error.into()),
-            }
-        }
+    fn entry(&self, arrived: &Arrived) -> Option<Entry> {
+        let corpid = self.companies.get(&arrived.company)?;
+        Some(Entry {
+            company: (arrived.company.clone(), corpid.clone()),
+            heard: heard(arrived),
+            agreed: agreed(arrived),
+        })
     }
 
-    /// Once a day: events grow only here, so here they are let go.
+    /// Once a day: events grow only here, so here they are let go. An event is let in only when the time that WeCom
+    /// signed agrees with this machine's clock, so no clock alone decides what is old.
     async fn forget(&mut self, now: Millis) {
         if self
             .forgot
@@ -109,33 +96,103 @@ impl Hearing {
                     events::callbacks_forgotten(forgotten);
                 }
             }
-            Ok(Err(error)) => events::callback_not_kept("", "forgetting old events", &error),
-            Err(error) => events::callback_not_kept("", "forgetting old events", &error),
+            Ok(Err(error)) => events::callbacks_not_forgotten(&error),
+            Err(error) => events::callbacks_not_forgotten(&error),
         }
     }
 }
 
 impl EventSink for Hearing {
-    async fn take(&mut self, arrived: Arrived) {
-        let name = arrived.notice.name();
-        match self.companies.get(&arrived.company) {
-            Some(corpid) => {
-                let heard = heard(&arrived);
-                match self
-                    .keep(&arrived.company, corpid, &heard, agreed(&arrived))
-                    .await
-                {
-                    Ok(true) if !heard.stale.is_empty() => self.bell.notify_one(),
-                    Ok(true) => {}
-                    Ok(false) => events::callback_repeated(&arrived.company, &name),
-                    Err(error) => events::callback_not_kept(&arrived.company, &name, &error),
+    async fn keep(&mut self, arrived: Vec<Arrived>) -> Vec<bool> {
+        let entries: Vec<Option<Entry>> = arrived.iter().map(|arrived| self.entry(arrived)).collect();
+        let outcomes = match self.desk.ask(move |store| keep(store, &entries)).await {
+            Ok(outcomes) => outcomes,
+            Err(error) => arrived.iter().map(|_| Err(error.to_string())).collect(),
+        };
+        // One line for all that failed for one reason: a full disk fails every event.
+        let mut failed: BTreeMap<(&str, &str), (String, usize)> = BTreeMap::new();
+        for (arrived, outcome) in arrived.iter().zip(&outcomes) {
+            let name = arrived.notice.name();
+            match outcome {
+                Ok(true) if !stale(&arrived.notice.event, arrived.received).is_empty() => {
+                    self.bell.notify_one()
+                }
+                Ok(true) => {}
+                Ok(false) => events::callback_repeated(&arrived.company, &name),
+                Err(cause) => {
+                    failed.entry((&arrived.company, cause)).or_insert((name, 0)).1 += 1;
+                    continue;
                 }
             }
-            None => events::callback_not_kept(&arrived.company, &name, &"the company is not configured"),
+            self.counting.count(arrived);
         }
-        self.forget(arrived.received).await;
-        self.counting.take(arrived).await;
+        for ((company, cause), (name, count)) in failed {
+            events::callback_not_kept(company, &name, count, &cause);
+        }
+        let kept: Vec<bool> = outcomes.iter().map(Result::is_ok).collect();
+        if let Some(last) = arrived.last()
+            && kept.contains(&true)
+        {
+            self.forget(last.received).await;
+        }
+        kept
     }
+}
+
+/// Keeps events in one transaction. What is wrong with one of them costs the others nothing.
+fn keep(store: &mut Store, entries: &[Option<Entry>]) -> Vec<Result<New, String>> {
+    let mut outcomes: Vec<Result<New, String>> = entries
+        .iter()
+        .map(|_| Err("the company is not configured".to_owned()))
+        .collect();
+    let mut known: HashMap<&(String, String), Result<CompanyId, String>> = HashMap::new();
+    let mut group = Vec::new();
+    for (at, entry) in entries.iter().enumerate() {
+        let Some(entry) = entry else { continue };
+        let company = known.entry(&entry.company).or_insert_with(|| {
+            let (name, corpid) = &entry.company;
+            store.company(name, corpid).map_err(|error| error.to_string())
+        });
+        match company {
+            Ok(company) => group.push((at, *company, entry)),
+            Err(cause) => outcomes[at] = Err(cause.clone()),
+        }
+    }
+    let mut tell = |group: &[(usize, CompanyId, &Entry)], result: Result<Vec<New>, StoreError>| match result {
+        Ok(new) => group
+            .iter()
+            .zip(new)
+            .for_each(|((at, ..), new)| outcomes[*at] = Ok(new)),
+        Err(error) => group
+            .iter()
+            .for_each(|(at, ..)| outcomes[*at] = Err(error.to_string())),
+    };
+    match write(store, &group) {
+        // These say something about the archive, and would be said of every event alike.
+        Err(error) if group.len() > 1 && !matches!(error, StoreError::Busy | StoreError::Full) => {
+            for one in group.chunks(1) {
+                let result = write(store, one);
+                tell(one, result);
+            }
+        }
+        result => tell(&group, result),
+    }
+    outcomes
+}
+
+fn write(store: &mut Store, group: &[(usize, CompanyId, &Entry)]) -> Result<Vec<New>, StoreError> {
+    for (_, company, entry) in group {
+        // First, because it may be learnt any number of times, and an event is kept but once.
+        if let Some(agreed) = &entry.agreed {
+            store.consent_learn(*company, std::slice::from_ref(agreed))?;
+        }
+    }
+    let events: Vec<(CompanyId, &Heard)> = group
+        .iter()
+        .map(|(_, company, entry)| (*company, &entry.heard))
+        .collect();
+    let kept = store.keep_events(&events)?;
+    Ok(kept.iter().map(Option::is_some).collect())
 }
 
 fn heard(arrived: &Arrived) -> Heard {
@@ -206,6 +263,8 @@ fn stale(event: &Event, now: Millis) -> Vec<(Subject, Millis)> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use zeroize::Zeroizing;
 
     use super::*;
@@ -221,7 +280,7 @@ mod tests {
 
     #[tokio::test]
     async fn the_bell_rings_when_the_marks_are_there_and_for_nothing_else() {
-        use crate::store::{Store, contract::heard::SubjectKind};
+        use crate::store::contract::heard::SubjectKind;
 
         let dir = tempfile::tempdir().unwrap();
         let desk = Desk::open(Store::open(&dir.path().join("archive.db")).unwrap()).unwrap();
@@ -240,9 +299,12 @@ mod tests {
                 .await
                 .is_ok()
         };
-        hearing.take(arrived("<Event>of_tomorrow</Event>")).await;
+        assert_eq!(
+            hearing.keep(vec![arrived("<Event>of_tomorrow</Event>")]).await,
+            [true]
+        );
         assert!(!rung().await);
-        hearing.take(arrived(chat)).await;
+        assert_eq!(hearing.keep(vec![arrived(chat)]).await, [true]);
         assert!(rung().await);
         let due = desk
             .ask(|store| {
@@ -254,8 +316,77 @@ mod tests {
             .await
             .unwrap();
         assert_eq!(due.len(), 1);
-        hearing.take(arrived(chat)).await;
+        assert_eq!(hearing.keep(vec![arrived(chat)]).await, [true]);
         assert!(!rung().await, "a repetition says nothing new");
+    }
+
+    fn told(company: &str, text: &str) -> Arrived {
+        Arrived {
+            company: company.into(),
+            received: Millis(1),
+            notice: Notice::read(Zeroizing::new(text.as_bytes().to_vec())),
+        }
+    }
+
+    fn numbered(number: u32) -> String {
+        format!("<xml><MsgType>event</MsgType><Event>e{number}</Event></xml>")
+    }
+
+    #[tokio::test]
+    async fn events_of_a_batch_stand_or_fall_by_themselves_as_far_as_the_reason_is_their_own() {
+        let dir = tempfile::tempdir().unwrap();
+        let desk = Desk::open(Store::open(&dir.path().join("archive.db")).unwrap()).unwrap();
+        desk.ask(|store| store.company("moved", "ww1").unwrap())
+            .await
+            .unwrap();
+        let companies = [("acme", "ww1"), ("moved", "ww2")];
+        let companies = companies.map(|(name, corpid)| (name.to_owned(), corpid.to_owned()));
+        let mut hearing = Hearing::new(desk.clone(), companies, 90);
+        let batch = vec![
+            told("acme", &numbered(1)),
+            told("moved", &numbered(1)),
+            told("nobody", &numbered(1)),
+            told("acme", "\u{0} no tree"),
+            told("acme", &numbered(1)),
+        ];
+        assert_eq!(hearing.keep(batch).await, [true, false, false, true, true]);
+        let rows = desk
+            .ask(|store| store.events(None, None, None, 10).unwrap())
+            .await
+            .unwrap();
+        let rows: Vec<_> = rows.iter().map(|row| (row.body.clone(), row.times)).collect();
+        assert_eq!(
+            rows,
+            [(b"\0 no tree".to_vec(), 1), (numbered(1).into_bytes(), 2)],
+            "what cannot be read is kept as it came"
+        );
+    }
+
+    #[tokio::test]
+    async fn a_full_disk_keeps_nothing_and_says_so_and_what_comes_again_is_kept() {
+        let dir = tempfile::tempdir().unwrap();
+        let desk = Desk::open(Store::open(&dir.path().join("archive.db")).unwrap()).unwrap();
+        let mut hearing = Hearing::new(desk.clone(), [("acme".to_owned(), "ww1".to_owned())], 90);
+        assert_eq!(hearing.keep(vec![told("acme", &numbered(0))]).await, [true]);
+        let pages = desk.ask(|store| store.limit_pages(0).unwrap()).await.unwrap();
+        // Long enough to need pages of its own.
+        let long = |number: u32| told("acme", &format!("{}{}", numbered(number), "x".repeat(100_000)));
+        let batch = || (1..=20).map(long).collect::<Vec<_>>();
+        assert_eq!(hearing.keep(batch()).await, [false; 20]);
+        assert_eq!(hearing.keep(batch()).await, [false; 20]);
+        desk.ask(move |store| store.limit_pages(pages + 10_000).unwrap())
+            .await
+            .unwrap();
+        assert_eq!(hearing.keep(batch()).await, [true; 20]);
+        let rows = desk
+            .ask(|store| store.events(None, None, None, 100).unwrap())
+            .await
+            .unwrap();
+        assert_eq!(rows.len(), 21);
+        assert!(
+            rows.iter().all(|row| row.times == 1),
+            "nothing of the failed tries is left"
+        );
     }
 
     #[test]

@@ -51,13 +51,11 @@ impl Notice {
         let body = covered(self.raw.expose());
         let mut digest = Sha256::new();
         match (&self.event, self.created) {
-            (Event::RecordsWaiting, Some(created)) => {
+            (Event::RecordsWaiting, Some(created)) if says_nothing(self.raw.expose()) => {
                 digest.update(format!("hour {} of {}", created.div_euclid(HOUR_S), self.to));
             }
-            // The platform's own number for a repetition (wecom-api §5.1).
-            (Event::Message(message), _) if message.id.is_some() => {
-                digest.update(format!("message {:?} of {}", message.id, self.to));
-            }
+            // Not `MsgId` alone, though the platform suggests it: were a number given twice, the second text would be
+            // acknowledged and lost.
             _ => digest.update(&body),
         }
         Kept {
@@ -67,6 +65,23 @@ impl Notice {
             body,
         }
     }
+}
+
+/// Has the event no fields but those that every event has?
+fn says_nothing(raw: &[u8]) -> bool {
+    const COMMON: [&str; 6] = [
+        "ToUserName",
+        "FromUserName",
+        "CreateTime",
+        "MsgType",
+        "Event",
+        "AgentID",
+    ];
+    Element::read(raw).is_ok_and(|root| {
+        root.children
+            .iter()
+            .all(|field| COMMON.iter().any(|name| field.name.eq_ignore_ascii_case(name)))
+    })
 }
 
 /// Is a field of this name a secret? Unknown events are judged by the same words.

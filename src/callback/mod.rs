@@ -4,9 +4,10 @@
 //! one place, and nothing behind it sees bytes that were not signed by the platform.
 //!
 //! Enters: HTTP requests at `/callback/NAME`. Leaves: a wake-up for the company's puller (`msgaudit_notify`), and
-//! every other event as a typed [`Notice`] with its text as received, handed to an [`EventSink`]. What this version
+//! every event as a typed [`Notice`] with its text as received, handed to an [`EventSink`]. What this version
 //! does not know becomes [`Event::Unknown`] with all its fields; [`Notice::kept`] is what of an event may be stored.
-//! [`Counting`] only counts and logs by name; the sink that keeps events is `archive`'s.
+//! The sink that keeps events is `archive`'s. The caller gets its 200 after the sink has kept the event; otherwise
+//! it gets a 503, and WeCom asks again.
 //!
 //! Events are hints, never the record: WeCom may lose, delay and repeat them, so whatever follows from one must also
 //! come about without it, and twice must be as good as once (wecom-api §5.1).
@@ -28,7 +29,7 @@ pub use self::{
     event::{ContactSubject, Event, Notice, Raw},
     keep::{COVERED, Kept},
     listen::{Door, Limits, Listener, Options},
-    sink::{Arrived, Counting, EventSink, drain},
+    sink::{Arrived, Counting, EventSink, Pending, drain},
     tree::{Element, TreeError},
 };
 

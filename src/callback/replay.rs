@@ -1,5 +1,7 @@
 //! Nothing is taken twice, and nothing is taken late (msgaudit-api §4.2).
 //!
+//! A request that could not be kept is released again, because the platform repeats it with the same signature.
+//!
 //! What is remembered is the signature itself: it covers timestamp, nonce and text, and it stays the same when
 //! somebody moves the border between two of them, which their plain joining allows. Only what was found genuine is
 //! remembered, so a stranger cannot fill the memory. It ends with the process; what a replay after a restart can do
@@ -75,6 +77,11 @@ impl Memory {
         Ok(())
     }
 
+    /// Takes a request back that was not kept after all, so that its repetition is welcome.
+    pub(super) fn release(&mut self, signature: [u8; 40], timestamp: i64) {
+        self.forget((timestamp, signature));
+    }
+
     fn forget(&mut self, one: (i64, [u8; 40])) {
         self.by_time.remove(&one);
         self.seen.remove(&one.1);
@@ -103,6 +110,16 @@ mod tests {
             );
         }
         assert_eq!(memory.take(signature(1), 1_600, 2_201), Err(Refused::Stale));
+    }
+
+    #[test]
+    fn what_was_released_is_taken_again() {
+        let mut memory = Memory::new(600);
+        memory.take(signature(1), 1_000, 1_000).unwrap();
+        memory.take(signature(2), 1_000, 1_000).unwrap();
+        memory.release(signature(1), 1_000);
+        assert_eq!(memory.take(signature(1), 1_000, 1_000), Ok(()));
+        assert_eq!(memory.take(signature(2), 1_000, 1_000), Err(Refused::Again));
     }
 
     #[test]

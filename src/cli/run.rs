@@ -19,14 +19,14 @@ use super::{
 };
 use crate::{
     archive::{self, Desk, Error, Hearing, Job, Progress, Report},
-    callback::{self, Arrived, Listener},
+    callback::{self, Listener, Pending},
     config::{Pull, Schedule},
     directory, events,
     ids::Millis,
 };
 
-/// Events between the listener and their consumer; what comes faster is acknowledged and counted.
-const EVENTS: usize = 1024;
+/// Events between the listener and the archive; what comes faster is answered 503. Each holds a connection open.
+const EVENTS: usize = 256;
 
 /// Wakes a company's puller before its time; one wake-up waits at most.
 type Wakes = BTreeMap<String, Arc<Notify>>;
@@ -153,7 +153,7 @@ async fn stay_fresh(client: directory::Client, mut stop: watch::Receiver<bool>) 
 fn listener(
     context: &Context,
     wakes: &Wakes,
-) -> Result<Option<(Listener, mpsc::Receiver<Arrived>)>, Failure> {
+) -> Result<Option<(Listener, mpsc::Receiver<Pending>)>, Failure> {
     let Some(address) = context.config.callback.listen else {
         return Ok(None);
     };

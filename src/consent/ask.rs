@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use super::change::{State, Subject, Talk};
 use crate::{
     directory::{
-        Class, Client, Error,
-        rows::msgaudit::{AgreePair, Agreement, CheckRoomAgree, GetPermitUserList},
+        Class, Client, Endpoint, Error,
+        rows::msgaudit::{AgreePair, Agreement, CheckRoomAgree, CheckSingleAgree, GetPermitUserList},
     },
     ids::Millis,
     message::fold_id,
@@ -40,10 +40,11 @@ pub struct PairAnswers {
 
 /// True when the error is about all calls, so that going on would only repeat it; false when it is about one subject.
 pub fn ends_the_pass(error: &Error) -> bool {
-    !matches!(
+    let of_one = matches!(
         error.class(),
         Some(Class::Item | Class::Gone | Class::Empty | Class::Narrow | Class::Unknown | Class::Bug)
-    )
+    );
+    !of_one && !error.is_no_answer()
 }
 
 /// Asks about pairs; those of rooms are left out. A pair that is unknown does not cost the others their answer.
@@ -73,15 +74,21 @@ pub async fn read_pairs(client: &Client, subjects: &[Subject]) -> PairAnswers {
     };
     answers.unknown = take(&answered.unknown);
     answers.left = take(&answered.left);
+    let mut others = 0_usize;
     for agreement in answered.found {
         let member = agreement.userid.clone().unwrap_or_default();
-        // An answer about a pair that nobody asked about is an answer all the same.
-        open.remove(&key(&member, &agreement.external_userid));
-        if !member.is_empty() && !agreement.external_userid.is_empty() {
-            answers
-                .readings
-                .push(reading(Talk::With(fold_id(&member).into_owned()), agreement));
+        // What is said about a pair that nobody asked about is evidence of nothing but a mistake.
+        match open.remove(&key(&member, &agreement.external_userid)) {
+            Some(subject) => answers.readings.push(reading(subject.talk, agreement)),
+            None => others += 1,
         }
+    }
+    if others > 0 {
+        tracing::warn!(
+            api = CheckSingleAgree::ROW.name,
+            others,
+            "WeCom answered about pairs that were not asked about, or twice about one; not used"
+        );
     }
     answers.unanswered = open.into_values().collect();
     answers.unanswered.sort_unstable();
@@ -91,12 +98,20 @@ pub async fn read_pairs(client: &Client, subjects: &[Subject]) -> PairAnswers {
 /// Asks about everybody external in a room.
 pub async fn read_room(client: &Client, room: &str) -> Result<Vec<Reading>, Error> {
     let answer = client.call(&CheckRoomAgree::new(room)).await?;
-    Ok(answer
+    let said = answer.agreeinfo.len();
+    let readings: Vec<Reading> = answer
         .agreeinfo
         .into_iter()
         .filter(|agreement| !agreement.external_userid.is_empty())
         .map(|agreement| reading(Talk::Room(room.to_owned()), agreement))
-        .collect())
+        .collect();
+    if said > 0 && readings.is_empty() {
+        return Err(Error::Implausible {
+            api: CheckRoomAgree::ROW.name,
+            why: "it does not say whom it is about".to_owned(),
+        });
+    }
+    Ok(readings)
 }
 
 /// Asks whose conversations are recorded; folded, each once, sorted.

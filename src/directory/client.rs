@@ -14,6 +14,7 @@ use serde_json::{Map, Value};
 
 use super::{
     access::Access,
+    asked,
     clock::{Clock, WallClock},
     codes::{self, Class},
     download::Download,
@@ -86,9 +87,18 @@ impl Client {
 
     /// Makes one call.
     pub async fn call<E: Endpoint>(&self, request: &E) -> Result<E::Answer, Error> {
-        let answer = self
-            .call_row(E::ROW, &request.write().unwrap_or_default())
-            .await?;
+        self.call_as(request, None).await
+    }
+
+    /// As [`Client::call`], with another token than the row's own.
+    pub async fn call_as<E: Endpoint>(
+        &self,
+        request: &E,
+        kind: Option<TokenKind>,
+    ) -> Result<E::Answer, Error> {
+        let fields = request.write().unwrap_or_default();
+        let answer = self.call_row_as(E::ROW, &fields, kind).await?;
+        asked::check(E::ROW, &fields, &answer)?;
         Ok(typed(answer))
     }
 

@@ -10,13 +10,14 @@ use super::{
     error::Error,
     row::{Endpoint, Row, TokenKind},
     rows::{tickets, token as token_rows},
-    tokens::{TokenHealth, TokenKey},
+    tokens::{LONGEST_LIFE_MS, TokenHealth, TokenKey, believed, not_a_token},
 };
 use crate::{ids::Millis, secret::Secret};
 
 /// Background refresh: pauses after failures, and the shortest pause at all.
 const REFRESH_MS: (u64, u64) = (500, 60_000);
 const REFRESH_LEAST_MS: i64 = 5_000;
+const GET_TOKEN: &str = token_rows::GetToken::ROW.name;
 
 impl Client {
     /// A ticket for pages inside WeCom, kept as tokens are; `agent` for `agentConfig`.
@@ -41,7 +42,7 @@ impl Client {
                 } else {
                     self.call(&tickets::GetJsapiTicket::new()).await?
                 };
-                Ok((ticket.ticket, ticket.expires_in))
+                believed(row.name, ticket.ticket, ticket.expires_in)
             })
             .await
     }
@@ -55,7 +56,7 @@ impl Client {
             .obtain(row.name, &key, || async {
                 let request = token_rows::MpStableToken::new("client_credential", appid, secret.clone());
                 let made = self.call(&request).await?;
-                nonempty(row, made.access_token, made.expires_in)
+                believed(row.name, made.access_token, made.expires_in)
             })
             .await
     }
@@ -79,9 +80,13 @@ impl Client {
         let mut due = vec![self.0.clock.now(); kinds.len()];
         while let Some(next) = (0..kinds.len()).min_by_key(|at| due[*at]) {
             let now = self.0.clock.now();
-            let pause = u64::try_from(due[next].0 - now.0).unwrap_or(0);
-            if pause > 0 {
-                self.0.clock.sleep(Duration::from_millis(pause)).await;
+            let pause = due[next].0.saturating_sub(now.0);
+            // Further off than any token lives: the clock was set back meanwhile, and nothing is known about the token.
+            if (1..=LONGEST_LIFE_MS).contains(&pause) {
+                self.0
+                    .clock
+                    .sleep(Duration::from_millis(pause.unsigned_abs()))
+                    .await;
             }
             let asked = self.token(token_rows::GetToken::ROW, kinds[next]).await;
             let now = self.0.clock.now();
@@ -100,7 +105,7 @@ impl Client {
                     let pause = jittered(grown.min(REFRESH_MS.1));
                     let rest = error
                         .retry_after()
-                        .filter(|_| matches!(error, Error::Credential { .. }));
+                        .filter(|_| matches!(error, Error::Credential { .. } | Error::Resting { .. }));
                     let pause = pause.max(rest.unwrap_or(0) * 1000);
                     tracing::warn!(%error, pause_ms = pause, "cannot refresh a token; trying again");
                     Millis(now.0 + i64::try_from(pause).unwrap_or(60_000))
@@ -133,7 +138,12 @@ impl Client {
             .ok_or(Error::NoCredential { api, kind })?;
         if let Credential::Supplied(source) = credential {
             let token = source.token().await;
-            return token.map_err(|why| Error::Source { api, why });
+            return token
+                .and_then(|token| match not_a_token(&token) {
+                    None => Ok(token),
+                    Some(why) => Err(why.to_owned()),
+                })
+                .map_err(|why| Error::Source { api, why });
         }
         let Some(key) = self.key(credential) else {
             return Err(Error::NoCredential { api, kind });
@@ -146,7 +156,7 @@ impl Client {
                 tokens
                     .obtain(api, &key, || async move {
                         let made = self.call_for_token(&request).await?;
-                        nonempty(token_rows::GetToken::ROW, made.access_token, made.expires_in)
+                        believed(GET_TOKEN, made.access_token, made.expires_in)
                     })
                     .await
             }
@@ -159,11 +169,8 @@ impl Client {
                 tokens
                     .obtain(api, &key, || async move {
                         let made = self.call_for_token(&request).await?;
-                        nonempty(
-                            token_rows::GetSuiteToken::ROW,
-                            made.suite_access_token,
-                            made.expires_in,
-                        )
+                        let row = token_rows::GetSuiteToken::ROW;
+                        believed(row.name, made.suite_access_token, made.expires_in)
                     })
                     .await
             }
@@ -172,7 +179,8 @@ impl Client {
                 tokens
                     .obtain(api, &key, || async move {
                         let made = self.call_for_token(&request).await?;
-                        nonempty(token_rows::GetCorpToken::ROW, made.access_token, made.expires_in)
+                        let row = token_rows::GetCorpToken::ROW;
+                        believed(row.name, made.access_token, made.expires_in)
                     })
                     .await
             }
@@ -201,15 +209,4 @@ impl Client {
             }
         }
     }
-}
-
-/// A success without a token is none (the bug class of token-and-errors §1.3 rule 8).
-fn nonempty(row: &'static Row, token: Secret, seconds: i64) -> Result<(Secret, i64), Error> {
-    if token.is_empty() {
-        return Err(Error::Torn {
-            api: row.name,
-            why: "it says success and holds no token".to_owned(),
-        });
-    }
-    Ok((token, seconds))
 }

@@ -8,7 +8,8 @@ use std::net::IpAddr;
 
 use super::{
     codes::{self, Actor, Class},
-    row::TokenKind,
+    row::{Endpoint, TokenKind},
+    rows::token::{GetCorpToken, GetSuiteToken, GetToken},
 };
 use crate::ids::Millis;
 
@@ -99,6 +100,16 @@ pub enum Error {
         /// What is wrong with it.
         why: String,
     },
+    /// A success that makes no sense: what was asked for is not in it, or cannot be what it says.
+    #[error(
+        "{api}: the answer says success and makes no sense ({why}); nothing of it was used, and it is asked for again later"
+    )]
+    Implausible {
+        /// The row's name.
+        api: &'static str,
+        /// What is wrong with it. Holds nothing of the answer that could be a secret.
+        why: String,
+    },
     /// An answer above the limit.
     #[error("{api}: the answer is larger than {limit} bytes; ask for less at once")]
     TooLarge {
@@ -147,7 +158,7 @@ pub enum Error {
         /// Why, and what to do instead.
         why: &'static str,
     },
-    /// The same page came again: without this, reading would never end.
+    /// A page leads back to one that was read: without this, reading would never end.
     #[error("{api}: paging does not move on (the same cursor came twice); begin again from the first page")]
     Circle {
         /// The row's name.
@@ -209,13 +220,26 @@ impl Error {
         self.code().map(codes::class)
     }
 
+    /// The token that the call needs could not be had; nothing follows from it about whatever was asked.
+    pub fn is_of_token(&self) -> bool {
+        let rows = [GetToken::ROW, GetSuiteToken::ROW, GetCorpToken::ROW];
+        rows.iter().any(|row| self.api() == Some(row.name))
+    }
+
+    /// What came cannot be the answer to what was asked, though it was no refusal: about this one question.
+    pub fn is_no_answer(&self) -> bool {
+        matches!(self, Self::Implausible { .. } | Self::Circle { .. }) && !self.is_of_token()
+    }
+
     /// Who must act.
     pub fn actor(&self) -> Actor {
         match self {
             Self::Refused(refusal) => refusal.class().actor(),
-            Self::Unreachable { .. } | Self::Status { .. } | Self::Torn { .. } | Self::Hook { .. } => {
-                Actor::Operator
-            }
+            Self::Unreachable { .. }
+            | Self::Status { .. }
+            | Self::Torn { .. }
+            | Self::Implausible { .. }
+            | Self::Hook { .. } => Actor::Operator,
             Self::Credential { .. } | Self::NoCredential { .. } | Self::Options(_) | Self::Source { .. } => {
                 Actor::Operator
             }
@@ -233,9 +257,11 @@ impl Error {
     pub fn retry_after(&self) -> Option<u64> {
         match self {
             Self::Resting { seconds, .. } | Self::Credential { seconds, .. } => Some(*seconds),
-            Self::Unreachable { .. } | Self::Status { .. } | Self::Torn { .. } | Self::Hook { .. } => {
-                Some(10)
-            }
+            Self::Unreachable { .. }
+            | Self::Status { .. }
+            | Self::Torn { .. }
+            | Self::Implausible { .. }
+            | Self::Hook { .. } => Some(10),
             Self::Refused(refusal) => match refusal.class() {
                 Class::Busy | Class::Parallel => Some(5),
                 Class::Rate | Class::Later => Some(60),
@@ -253,6 +279,7 @@ impl Error {
             Self::Unreachable { api, .. }
             | Self::Status { api, .. }
             | Self::Torn { api, .. }
+            | Self::Implausible { api, .. }
             | Self::TooLarge { api, .. }
             | Self::Resting { api, .. }
             | Self::Credential { api, .. }

@@ -83,6 +83,13 @@ struct State {
     well: u32,
 }
 
+impl State {
+    /// Rests after a 45009. No rest is longer than a day; one that seems to be has been overtaken by the clock.
+    fn rests(&self, now: Millis) -> bool {
+        self.closed_until > now && self.closed_until.0.saturating_sub(now.0) <= DAY_MS
+    }
+}
+
 #[derive(Debug)]
 struct Lane {
     state: Mutex<State>,
@@ -221,7 +228,7 @@ impl Limiter {
         let wait = {
             let mut state = lane.state();
             let now = clock.now();
-            if state.closed_until > now {
+            if state.rests(now) {
                 return Err(resting(row, state.closed_until, now, "WeCom answered 45009"));
             }
             let mut wait = 0.0_f64;
@@ -241,9 +248,9 @@ impl Limiter {
         if wait > 0.0 {
             clock.sleep(Duration::from_millis(wait.ceil() as u64)).await;
             // Somebody else's 45009 may have come meanwhile.
-            let (until, now) = (lane.state().closed_until, clock.now());
-            if until > now {
-                return Err(resting(row, until, now, "WeCom answered 45009"));
+            let (state, now) = (lane.state(), clock.now());
+            if state.rests(now) {
+                return Err(resting(row, state.closed_until, now, "WeCom answered 45009"));
             }
         }
         Ok(pass)
@@ -284,7 +291,7 @@ impl Pass {
     pub(super) fn too_often(&self, now: Millis, at_least: Option<Duration>) -> Millis {
         let mut state = self.0.state();
         // Calls that were under way together meet the same closure; it counts once.
-        if state.closed_until <= now {
+        if !state.rests(now) {
             let last = RESTS[(state.closures.max(1) - 1).min(RESTS.len() - 1)];
             // Long enough well after the last rest, it is a new story.
             if now.0 - state.closed_until.0 > 2 * last {
@@ -294,8 +301,9 @@ impl Pass {
                 .get(state.closures)
                 .copied()
                 .unwrap_or_else(|| DAY_MS - (now.0 + CHINA_MS).rem_euclid(DAY_MS));
-            let rest =
-                rest.max(at_least.map_or(0, |least| i64::try_from(least.as_millis()).unwrap_or(DAY_MS)));
+            let rest = rest
+                .max(at_least.map_or(0, |least| i64::try_from(least.as_millis()).unwrap_or(DAY_MS)))
+                .min(DAY_MS);
             state.closed_until = Millis(now.0 + rest);
             state.closures += 1;
         }

@@ -10,6 +10,7 @@
 //!        ──► limits       below the platform's limits
 //!        ──► http         the only place that calls out
 //!        ──► codes, error what an answer means, who must act
+//! asked                   whether an answer is the one to the question
 //! pages, sweeps           questions of more than one call
 //! hook                    a signed request to a server that is not WeCom's
 //! ```
@@ -17,6 +18,7 @@
 //! Must not know: messages, SQL, configuration, the terminal.
 
 mod access;
+mod asked;
 mod client;
 mod clock;
 pub mod codes;
@@ -38,6 +40,7 @@ mod wire;
 
 pub use self::{
     access::{Access, Credential, Supplying, TokenSource},
+    asked::PageGuard,
     client::Client,
     clock::{Clock, Sleep, WallClock},
     codes::{Actor, Class},
@@ -47,7 +50,7 @@ pub use self::{
     http::{HOST, Options, Range, Upload, WEIXIN_HOST},
     masks::masked,
     pages::{Pages, Partial, RowPages},
-    row::{Body, Endpoint, Entry, Limit, Mark, Method, Paging, Row, TokenKind},
+    row::{About, Body, Endpoint, Entry, Limit, Mark, Method, Paging, Row, TokenKind},
     sweeps::{Agreements, Groups},
     ticket::{SuiteTicket, page_signature},
     tokens::{Kept, MemoryShelf, TokenHealth, TokenKey, TokenShelf},

@@ -1,7 +1,7 @@
 //! Reading on, page after page, until the platform says that there are no more.
 //!
-//! Pages may be short or empty; only the cursor tells the end. A cursor that comes back unchanged would never end, so it
-//! is an error. What changes while it is read can show twice or not at all: callers that need everything compare ids
+//! Pages may be short or empty; only the cursor tells the end. Cursors that lead in a circle, and empty pages without
+//! end, are errors: see [`asked`](super::asked). What changes while it is read can show twice or not at all: callers that need everything compare ids
 //! and sweep again.
 //!
 //! Must not know: what is on a page.
@@ -11,6 +11,7 @@ use std::marker::PhantomData;
 use serde_json::Value;
 
 use super::{
+    asked::{self, PageGuard},
     client::{Client, typed},
     error::Error,
     row::{Endpoint, Paging, Row, TokenKind},
@@ -32,15 +33,16 @@ pub struct RowPages {
     fields: Value,
     kind: Option<TokenKind>,
     next: Next,
+    guard: PageGuard,
 }
 
 /// What the last page said.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 enum Next {
     Page,
     End,
-    /// The place we were at.
-    Circle,
+    /// Going on would never end.
+    Fault(Error),
 }
 
 /// What was read, and why it is not everything, if it is not (wecom-api §1 rule 10: nothing that came is dropped).
@@ -79,6 +81,7 @@ impl Client {
             fields: fields.clone(),
             kind,
             next: Next::Page,
+            guard: PageGuard::default(),
         }
     }
 }
@@ -86,7 +89,14 @@ impl Client {
 impl<E: Endpoint> Pages<E> {
     /// The next page; `None` after the last. After a failed call the same page is asked for again.
     pub async fn next(&mut self) -> Result<Option<E::Answer>, Error> {
-        Ok(self.rows.next_raw().await?.map(typed))
+        let Some(page) = self.rows.next_raw().await? else {
+            return Ok(None);
+        };
+        if let Err(error) = asked::check(self.rows.row, &self.rows.fields, &page) {
+            self.rows.next = Next::Fault(error.clone());
+            return Err(error);
+        }
+        Ok(Some(typed(page)))
     }
 
     /// Where to go on: with `cursor` for rows that keep it for ever (kf).
@@ -115,10 +125,10 @@ impl<E: Endpoint> Pages<E> {
 impl RowPages {
     /// As [`Pages::next`].
     pub async fn next_raw(&mut self) -> Result<Option<Value>, Error> {
-        match self.next {
+        match &self.next {
             Next::Page => {}
             Next::End => return Ok(None),
-            Next::Circle => return Err(Error::Circle { api: self.row.name }),
+            Next::Fault(error) => return Err(error.clone()),
         }
         let answer = self.client.call_row_as(self.row, &self.fields, self.kind).await?;
         self.follow(&answer);
@@ -132,17 +142,17 @@ impl RowPages {
     /// Puts the next position into the request. The page that came is given out whatever it says about the next.
     fn follow(&mut self, answer: &Value) {
         let number = |value: &Value, name: &str| value.get(name).and_then(i64::read).unwrap_or(0);
-        let next = match self.row.paging {
+        self.next = match self.row.paging {
             Paging::None => Next::End,
             Paging::Offset => {
                 let (next, total) = (number(answer, "next_offset"), number(answer, "total"));
                 if next >= total {
                     Next::End
                 } else if next <= number(&self.fields, "offset") {
-                    Next::Circle
+                    Next::Fault(Error::Circle { api: self.row.name })
                 } else {
                     self.fields["offset"] = next.into();
-                    Next::Page
+                    self.went_on(answer, &next)
                 }
             }
             Paging::Cursor | Paging::HasMore => {
@@ -153,17 +163,25 @@ impl RowPages {
                 let more = self.row.paging == Paging::Cursor
                     || answer.get("has_more").and_then(bool::read).unwrap_or(false);
                 let same = cursor.as_deref() == self.cursor();
-                let found = cursor.is_some();
-                if let Some(cursor) = cursor {
-                    self.fields["cursor"] = cursor.into();
-                }
-                match (found, more) {
-                    (true, true) if same => Next::Circle,
-                    (true, true) => Next::Page,
-                    _ => Next::End,
+                match cursor {
+                    Some(cursor) => {
+                        self.fields["cursor"] = cursor.clone().into();
+                        match (more, same) {
+                            (false, _) => Next::End,
+                            (true, true) => Next::Fault(Error::Circle { api: self.row.name }),
+                            (true, false) => self.went_on(answer, &cursor),
+                        }
+                    }
+                    None => Next::End,
                 }
             }
         };
-        self.next = next;
+    }
+
+    fn went_on(&mut self, page: &Value, next: &impl std::hash::Hash) -> Next {
+        match self.guard.goes_on(self.row, asked::holds_something(page), next) {
+            Ok(()) => Next::Page,
+            Err(error) => Next::Fault(error),
+        }
     }
 }

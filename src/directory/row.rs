@@ -91,6 +91,17 @@ pub struct Limit {
     pub seconds: u32,
 }
 
+/// Where an answer repeats the id it was asked about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct About {
+    /// The field of the request.
+    pub field: &'static str,
+    /// The place in the answer (RFC 6901).
+    pub pointer: &'static str,
+    /// The platform may spell it in another case.
+    pub any_case: bool,
+}
+
 /// One line of the platform's surface.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Row {
@@ -126,6 +137,10 @@ pub struct Row {
     pub parallel: usize,
     /// Error codes that here mean "nothing there".
     pub empty_codes: &'static [i64],
+    /// Fields that every success has, be they empty; without one of them it is none.
+    pub holds: &'static [&'static str],
+    /// Where a success says whom or what it is about; about another it is none.
+    pub about: Option<About>,
 }
 
 impl Row {
@@ -153,6 +168,8 @@ impl Row {
             each: None,
             parallel: 8,
             empty_codes: &[],
+            holds: &[],
+            about: None,
         }
     }
 
@@ -216,6 +233,32 @@ impl Row {
 
     pub(super) const fn empty_on(mut self, codes: &'static [i64]) -> Self {
         self.empty_codes = codes;
+        self
+    }
+
+    /// Every success has these fields.
+    pub(super) const fn holds(mut self, fields: &'static [&'static str]) -> Self {
+        self.holds = fields;
+        self
+    }
+
+    /// A success repeats the id of this field at this place.
+    pub(super) const fn about(mut self, field: &'static str, pointer: &'static str) -> Self {
+        self.about = Some(About {
+            field,
+            pointer,
+            any_case: false,
+        });
+        self
+    }
+
+    /// As [`about`](Self::about), for a userid, which has no case.
+    pub(super) const fn about_member(mut self, field: &'static str, pointer: &'static str) -> Self {
+        self.about = Some(About {
+            field,
+            pointer,
+            any_case: true,
+        });
         self
     }
 

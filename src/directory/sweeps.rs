@@ -9,6 +9,7 @@ use std::collections::HashSet;
 use super::{
     client::Client,
     error::Error,
+    row::Endpoint,
     rows::{
         contacts::GetFollowUserList,
         groups::{GroupChatList, GroupState},
@@ -92,6 +93,14 @@ impl Client {
             return all.groups;
         }
         let owners = match self.call(&GetFollowUserList::new()).await {
+            // There are too many groups for one list, so somebody has them.
+            Ok(answer) if answer.follow_user.is_empty() => {
+                all.groups.stopped = Some(Error::Implausible {
+                    api: GetFollowUserList::ROW.name,
+                    why: "it lists nobody, and there are more groups than one list may hold".to_owned(),
+                });
+                return all.groups;
+            }
             Ok(answer) => answer.follow_user,
             Err(error) => {
                 all.groups.stopped = Some(error);

@@ -2,8 +2,11 @@
 //!
 //! A token is fetched by one caller while the others wait and share its result, the failure too; it is used until a
 //! margin before its end; it is dropped only by somebody who used that very token. A secret that the platform does not
-//! take rests for a growing time, because repeating it gets the address blocked. While a fetch fails, a token that has
-//! not really ended is still served.
+//! take rests for a growing time, because repeating it gets the address blocked; so does one whose answers make no sense.
+//! While a fetch fails, a token that has not really ended is still served.
+//!
+//! What was fetched and what another process shares is used only when it can be a token and when its end is as near as
+//! the end of a token can be: a clock that was wrong for a while must not make a token last for years.
 //!
 //! Other processes join in through [`TokenShelf`]. What a shelf cannot do is logged and never fails a call.
 //!
@@ -27,6 +30,12 @@ use crate::{ids::Millis, secret::Secret};
 
 /// First and longest rest of a credential that is not accepted, in milliseconds.
 const BROKEN_MS: (i64, i64) = (60_000, 3_600_000);
+/// As [`BROKEN_MS`], of a credential for which answers come that make no sense.
+const SENSELESS_MS: (i64, i64) = (10_000, 600_000);
+/// No token lives longer: documented are 7,200 seconds for every kind.
+pub(super) const LONGEST_LIFE_MS: i64 = 24 * 3_600_000;
+/// Bytes of a token at most; documented are 512.
+const LONGEST: usize = 2_048;
 /// Codes of the token call that say so: secret, corpid, old form of secret.
 const BROKEN_CODES: [i64; 5] = [40001, 40013, 40091, 40084, 40125];
 
@@ -125,8 +134,43 @@ struct Slot {
 struct Gate {
     /// How the last fetch failed.
     failed: Option<Error>,
-    /// Until when the credential rests, and how long the last rest was.
-    broken: Option<(Millis, i64, Box<super::error::Refusal>)>,
+    rest: Option<Rest>,
+}
+
+/// A credential that is not asked for.
+#[derive(Debug)]
+struct Rest {
+    until: Millis,
+    /// How long it is in all.
+    ms: i64,
+    /// The code that began it; none for an answer that made no sense.
+    refusal: Option<Box<super::error::Refusal>>,
+}
+
+impl Rest {
+    /// Milliseconds that are left. A rest that seems longer than it was to be has been overtaken by the clock.
+    fn left(&self, now: Millis) -> Option<i64> {
+        let left = self.until.0.saturating_sub(now.0);
+        (1..=self.ms).contains(&left).then_some(left)
+    }
+
+    fn error(&self, api: &'static str, left: i64) -> Error {
+        let seconds = left.unsigned_abs().div_ceil(1000);
+        match &self.refusal {
+            Some(refusal) => Error::Credential {
+                api,
+                refusal: refusal.clone(),
+                seconds,
+                until: self.until,
+            },
+            None => Error::Resting {
+                api,
+                seconds,
+                until: self.until,
+                why: "what came as its token made no sense",
+            },
+        }
+    }
 }
 
 /// All tokens of a client.
@@ -136,6 +180,40 @@ pub struct Tokens {
     clock: Arc<dyn Clock>,
     margin: Duration,
     slots: Mutex<HashMap<TokenKey, Arc<Slot>>>,
+}
+
+/// Why a text cannot be a token or a ticket.
+pub(super) fn not_a_token(token: &Secret) -> Option<&'static str> {
+    let text = token.expose();
+    if text.trim().is_empty() {
+        Some("it holds no token")
+    } else if text.len() > LONGEST {
+        Some("its token is far longer than tokens are")
+    } else if !text.bytes().all(|byte| byte.is_ascii_graphic()) {
+        Some("its token holds characters that no token has")
+    } else {
+        None
+    }
+}
+
+/// The token and the seconds it lives, if that can be: a success without a token is none (token-and-errors §1.3 rule 8).
+pub(super) fn believed(api: &'static str, token: Secret, seconds: i64) -> Result<(Secret, i64), Error> {
+    let why = match not_a_token(&token) {
+        Some(why) => why.to_owned(),
+        None if (1..=LONGEST_LIFE_MS / 1000).contains(&seconds) => return Ok((token, seconds)),
+        None => format!("its expires_in is missing or no lifetime: {seconds} seconds"),
+    };
+    Err(Error::Implausible { api, why })
+}
+
+impl Kept {
+    /// Can this be a token that was fetched at that time or before? A shelf is a file that anybody may have damaged, and
+    /// the clock may have been wrong when it was written.
+    fn is_plausible(&self, now: Millis) -> bool {
+        not_a_token(&self.token).is_none()
+            && self.fresh_until <= self.ends
+            && self.ends.0.saturating_sub(now.0) <= LONGEST_LIFE_MS
+    }
 }
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -190,15 +268,10 @@ impl Tokens {
             return Ok(token);
         }
         let now = self.clock.now();
-        if let Some((until, _, refusal)) = &gate.broken
-            && *until > now
+        if let Some(rest) = &gate.rest
+            && let Some(left) = rest.left(now)
         {
-            return self.old(&slot).ok_or_else(|| Error::Credential {
-                api,
-                refusal: refusal.clone(),
-                seconds: u64::try_from(until.0 - now.0).unwrap_or(0).div_ceil(1000),
-                until: *until,
-            });
+            return self.old(&slot).ok_or_else(|| rest.error(api, left));
         }
         let fetched = fetch().await;
         let now = self.clock.now();
@@ -209,7 +282,7 @@ impl Tokens {
                 Ok(token)
             }
             Err(error) => {
-                gate.broken(&error, now);
+                gate.rest_after(&error, now);
                 gate.failed = Some(error.clone());
                 locked(&slot.health).failed = Some((now, error.clone()));
                 self.old(&slot).ok_or(error)
@@ -236,7 +309,7 @@ impl Tokens {
         let now = self.clock.now();
         locked(&slot.kept)
             .as_ref()
-            .filter(|kept| kept.fresh_until > now)
+            .filter(|kept| kept.fresh_until > now && kept.is_plausible(now))
             .map(|kept| kept.token.clone())
     }
 
@@ -245,14 +318,26 @@ impl Tokens {
         let now = self.clock.now();
         locked(&slot.kept)
             .as_ref()
-            .filter(|kept| kept.ends > now)
+            .filter(|kept| kept.ends > now && kept.is_plausible(now))
             .map(|kept| kept.token.clone())
     }
 
     fn shelved(&self, key: &TokenKey, slot: &Slot) -> Option<Secret> {
         match self.shelf.load(key) {
             Ok(found) => {
-                let found = found.filter(|kept| kept.fresh_until > self.clock.now())?;
+                let (found, now) = (found?, self.clock.now());
+                if !found.is_plausible(now) {
+                    tracing::warn!(
+                        "what stands on the shared shelf cannot be a token; dropped, fetching another"
+                    );
+                    if let Err(error) = self.shelf.discard(key, &found.token) {
+                        tracing::warn!(error, "it stays on the shared shelf");
+                    }
+                    return None;
+                }
+                if found.fresh_until <= now {
+                    return None;
+                }
                 let token = found.token.clone();
                 locked(&slot.health).fresh_until = Some(found.fresh_until);
                 *locked(&slot.kept) = Some(found);
@@ -269,8 +354,7 @@ impl Tokens {
     }
 
     fn take_in(&self, key: &TokenKey, slot: &Slot, token: &Secret, seconds: i64, now: Millis) {
-        // Without a life it is used once and not kept.
-        let life = seconds.max(0).saturating_mul(1000);
+        let life = seconds.saturating_mul(1000);
         let margin = i64::try_from(self.margin.as_millis())
             .unwrap_or(i64::MAX)
             .min(life / 2);
@@ -284,10 +368,6 @@ impl Tokens {
             fresh_until: Some(kept.fresh_until),
             failed: None,
         };
-        if life == 0 {
-            *locked(&slot.kept) = None;
-            return;
-        }
         if let Err(error) = self.shelf.keep(key, &kept) {
             tracing::warn!(
                 error,
@@ -299,15 +379,23 @@ impl Tokens {
 }
 
 impl Gate {
-    fn broken(&mut self, error: &Error, now: Millis) {
-        let Error::Refused(refusal) = error else { return };
-        if !BROKEN_CODES.contains(&refusal.code) {
-            return;
-        }
-        let rest = self
-            .broken
+    fn rest_after(&mut self, error: &Error, now: Millis) {
+        let ((first, longest), refusal) = match error {
+            Error::Refused(refusal) if BROKEN_CODES.contains(&refusal.code) => {
+                (BROKEN_MS, Some(Box::new(refusal.clone())))
+            }
+            Error::Implausible { .. } => (SENSELESS_MS, None),
+            _ => return,
+        };
+        let last = self
+            .rest
             .as_ref()
-            .map_or(BROKEN_MS.0, |(_, last, _)| (last * 2).min(BROKEN_MS.1));
-        self.broken = Some((Millis(now.0 + rest), rest, Box::new(refusal.clone())));
+            .filter(|rest| rest.refusal.is_some() == refusal.is_some());
+        let ms = last.map_or(first, |rest| rest.ms.saturating_mul(2).min(longest));
+        self.rest = Some(Rest {
+            until: Millis(now.0.saturating_add(ms)),
+            ms,
+            refusal,
+        });
     }
 }

@@ -232,9 +232,17 @@ pub fn callback_repeated(company: &str, what: &str) {
     debug!(name: "callback.repeated", event = "callback.repeated", company, what, "event was there already");
 }
 
-/// An event could not be kept. It was acknowledged; what follows from it comes about by the sweeps.
-pub fn callback_not_kept(company: &str, what: &str, cause: &dyn Display) {
-    error!(name: "callback.lost", event = "callback.lost", company, what, cause = %cause, "event could not be kept");
+/// So many events could not be kept; `what` is the name of the first. They were not acknowledged, so WeCom asks again.
+pub fn callback_not_kept(company: &str, what: &str, count: usize, cause: &dyn Display) {
+    error!(
+        name: "callback.lost",
+        event = "callback.lost",
+        company,
+        what,
+        count,
+        cause = %cause,
+        "events could not be kept; they were not acknowledged, so that WeCom sends them again"
+    );
 }
 
 /// Old events were let go, as configured.
@@ -242,15 +250,19 @@ pub fn callbacks_forgotten(count: u64) {
     info!(name: "callback.forgot", event = "callback.forgot", count, "old events were let go");
 }
 
-/// Events came faster than their consumer took them. They were acknowledged, and are lost but for this count.
-pub fn callback_overflowed(company: &str, what: &str, count: u64) {
+/// Old events could not be let go; tried again with a later event.
+pub fn callbacks_not_forgotten(cause: &dyn Display) {
+    error!(name: "callback.not_forgotten", event = "callback.not_forgotten", cause = %cause, "old events could not be let go");
+}
+
+/// Events came faster than the archive keeps them. They were not acknowledged, so WeCom asks again.
+pub fn callback_overflowed(company: &str, count: u64) {
     warn!(
         name: "callback.overflow",
         event = "callback.overflow",
         company,
-        what,
         count,
-        "the queue of events is full; this one was acknowledged and only counted"
+        "the queue of events is full; this one was answered 503, so that WeCom sends it again"
     );
 }
 

@@ -31,6 +31,13 @@ fn maybe(aspect: Aspect, value: &Option<String>) -> Option<Told> {
     value.as_ref().map(|value| one(aspect, value))
 }
 
+/// Of lists that are never empty in life: each member is in a department, each room has somebody in it. An empty one
+/// was left out, and ends nothing.
+fn listed(aspect: Aspect, all: impl Iterator<Item = Said>) -> Option<Told> {
+    let all: Vec<Said> = all.collect();
+    (!all.is_empty()).then_some(Told::Whole(aspect, all))
+}
+
 fn news(subject: Subject, told: Vec<Told>) -> News {
     News {
         subject,
@@ -41,12 +48,8 @@ fn news(subject: Subject, told: Vec<Told>) -> News {
 
 /// A member.
 pub(super) fn user(user: &User) -> News {
-    let departments = user
-        .department
-        .iter()
-        .map(|id| Said::of(id.to_string(), ""))
-        .collect();
-    let mut told = vec![Told::Whole(Aspect::Department, departments)];
+    let departments = user.department.iter().map(|id| Said::of(id.to_string(), ""));
+    let mut told = Vec::from_iter(listed(Aspect::Department, departments));
     told.extend(maybe(Aspect::Name, &user.name));
     told.extend(maybe(Aspect::Alias, &user.alias));
     told.extend(maybe(Aspect::Position, &user.position));
@@ -138,23 +141,20 @@ pub(super) fn group(asked: &Subject, group: &GroupChat) -> Vec<News> {
     let members = group
         .member_list
         .iter()
-        .map(|member| Said::of(fold_id(&member.userid), "").since(member.join_time))
-        .collect();
+        .map(|member| Said::of(fold_id(&member.userid), "").since(member.join_time));
     let mut subject = asked.clone();
     subject.kind = Kind::Outside;
-    let mut all = vec![news(
-        subject,
-        vec![
-            one(Aspect::Name, &group.name),
-            one(Aspect::Owner, fold_id(&group.owner)),
-            one(Aspect::Sort, SORTS.1),
-            one(
-                Aspect::Created,
-                (group.create_time.saturating_mul(1000)).to_string(),
-            ),
-            Told::Whole(Aspect::Member, members),
-        ],
-    )];
+    let mut told = vec![
+        one(Aspect::Name, &group.name),
+        one(Aspect::Owner, fold_id(&group.owner)),
+        one(Aspect::Sort, SORTS.1),
+        one(
+            Aspect::Created,
+            (group.create_time.saturating_mul(1000)).to_string(),
+        ),
+    ];
+    told.extend(listed(Aspect::Member, members));
+    let mut all = vec![news(subject, told)];
     // Somebody outside whom no member has as a contact has a name nowhere else.
     for member in &group.member_list {
         let outside = member.kind == OUTSIDE;
@@ -179,23 +179,20 @@ pub(super) fn room(asked: &Subject, room: &InternalRoom) -> News {
     let members = room
         .members
         .iter()
-        .map(|member| Said::of(fold_id(&member.memberid), "").since(member.jointime))
-        .collect();
+        .map(|member| Said::of(fold_id(&member.memberid), "").since(member.jointime));
     let mut subject = asked.clone();
     subject.kind = Kind::Inside;
-    news(
-        subject,
-        vec![
-            one(Aspect::Name, &room.roomname),
-            one(Aspect::Owner, fold_id(&room.creator)),
-            one(Aspect::Sort, SORTS.0),
-            one(
-                Aspect::Created,
-                (room.room_create_time.saturating_mul(1000)).to_string(),
-            ),
-            Told::Whole(Aspect::Member, members),
-        ],
-    )
+    let mut told = vec![
+        one(Aspect::Name, &room.roomname),
+        one(Aspect::Owner, fold_id(&room.creator)),
+        one(Aspect::Sort, SORTS.0),
+        one(
+            Aspect::Created,
+            (room.room_create_time.saturating_mul(1000)).to_string(),
+        ),
+    ];
+    told.extend(listed(Aspect::Member, members));
+    news(subject, told)
 }
 
 /// A robot.

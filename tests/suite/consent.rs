@@ -139,7 +139,7 @@ impl House {
         };
         block_on(async {
             let mut hearing = Hearing::new(desk.clone(), [("mock".to_owned(), CORP.to_owned())], 90);
-            hearing.take(arrived).await;
+            assert_eq!(hearing.keep(vec![arrived]).await, [true]);
         });
         desk.close();
     }
@@ -952,6 +952,10 @@ fn what_is_missing_is_explained_by_what_is_closed_or_not_recorded() {
             Reaction::Json(json!({"errcode": 0, "errmsg": "ok",
                 "behavior_data": [{"stat_time": stat_time, "chat_cnt": 1, "message_cnt": sent}]}))
         });
+    house.server.answer(
+        "/cgi-bin/externalcontact/groupchat/list",
+        json!({"errcode": 0, "errmsg": "ok", "group_chat_list": []}),
+    );
     let date = {
         let epoch = jiff::civil::date(1970, 1, 1);
         epoch

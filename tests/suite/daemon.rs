@@ -64,6 +64,53 @@ impl Daemon {
         Self { child, log }
     }
 
+    /// As [`start`](Self::start), for a program whose disk will be [filled](Self::fill_disk).
+    pub(crate) fn start_to_be_filled(archive: &Archive, log: PathBuf, set: &[String]) -> Self {
+        let mut plain = archive.command(["-vv", "run", "--set", "log.format=json"]);
+        for value in set {
+            plain.args(["--set", value]);
+        }
+        // A write beyond the limit is to fail, as it does on a full disk, and not to end the process by a signal.
+        let mut command = Command::new("sh");
+        command
+            .args(["-c", "trap '' XFSZ; exec \"$0\" \"$@\""])
+            .arg(plain.get_program())
+            .args(plain.get_args());
+        for (name, value) in plain.get_envs() {
+            match value {
+                Some(value) => command.env(name, value),
+                None => command.env_remove(name),
+            };
+        }
+        let mut child = command
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the program starts");
+        // The log is written by this process, which has no limit.
+        let mut told = child.stderr.take().expect("a pipe");
+        let mut file = fs::File::create(&log).expect("a log");
+        std::thread::spawn(move || std::io::copy(&mut told, &mut file));
+        Self { child, log }
+    }
+
+    /// From now on no file of the program grows beyond a few bytes: what a full disk is to it. `false`: as before.
+    pub(crate) fn fill_disk(&self, full: bool) {
+        let limit = if full {
+            "--fsize=4096:"
+        } else {
+            "--fsize=unlimited:"
+        };
+        let set = Command::new("prlimit")
+            .args(["--pid", &self.child.id().to_string(), limit])
+            .status();
+        assert!(
+            set.is_ok_and(|status| status.success()),
+            "prlimit of util-linux is needed"
+        );
+    }
+
     /// What makes it answer callbacks; writes the files that are named.
     pub(crate) fn callbacks(scratch: &Path) -> Vec<String> {
         private(&scratch.join("token"), TOKEN);

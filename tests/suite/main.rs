@@ -1,5 +1,6 @@
 //! Everything that is tested from outside, one file per subject.
 
+mod acknowledged;
 mod alerts;
 mod api;
 mod bench;
@@ -26,3 +27,4 @@ mod pipes;
 mod reading;
 mod rooms;
 mod search;
+mod senseless;

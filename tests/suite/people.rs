@@ -40,7 +40,7 @@ pub(super) struct House {
     scratch: tempfile::TempDir,
     pub(super) server: WeCom,
     pub(super) town: Town,
-    archive: Archive,
+    pub(super) archive: Archive,
     corpus: Corpus,
 }
 
@@ -106,11 +106,11 @@ impl House {
         self.good(&PULL);
     }
 
-    fn refresh(&self) -> Value {
+    pub(super) fn refresh(&self) -> Value {
         self.good(&["directory", "refresh", "--json"]).json()
     }
 
-    fn refresh_all(&self) -> Value {
+    pub(super) fn refresh_all(&self) -> Value {
         self.good(&["directory", "refresh", "--json", "--all"]).json()
     }
 
@@ -118,7 +118,7 @@ impl House {
         self.good(&["search", "--json", "--all", query]).json_lines()
     }
 
-    fn show(&self, id: &str, at: Option<&str>) -> Value {
+    pub(super) fn show(&self, id: &str, at: Option<&str>) -> Value {
         let mut args = vec!["directory", "show", "--json", id];
         args.extend(at.map(|at| ["--at", at]).into_iter().flatten());
         self.good(&args).json()

@@ -6,7 +6,7 @@ use super::{ConsentOptions, ConsentPass, consent_gather};
 use crate::{
     archive::{Desk, Error},
     consent::{self, How, Reading, Subject, ends_the_pass},
-    directory::Client,
+    directory::{self, Client, Endpoint, rows::msgaudit::GetPermitUserList},
     ids::{CompanyId, Millis},
     store::contract::{Asked, Due, Learnt, Question},
 };
@@ -103,6 +103,13 @@ async fn scope(
     }
     pass.calls += 1;
     match consent::read_scope(client).await {
+        // Somebody was recorded, and records come only of those who are: an empty list ends nobody's being recorded.
+        Ok(members) if members.is_empty() && somebody_recorded(desk, company).await? => {
+            pass.scope_fault = Some(directory::Error::Implausible {
+                api: GetPermitUserList::ROW.name,
+                why: "it lists nobody, and somebody was recorded before".to_owned(),
+            });
+        }
         Ok(members) => {
             desk.ask(move |store| store.scope_read(company, &members, Millis::now()))
                 .await??;
@@ -112,6 +119,11 @@ async fn scope(
         Err(error) => pass.scope_fault = Some(error),
     }
     Ok(())
+}
+
+async fn somebody_recorded(desk: &Desk, company: CompanyId) -> Result<bool, Error> {
+    let scope = desk.ask(move |store| store.scope(company)).await??;
+    Ok(scope.iter().any(|one| one.until.is_none()))
 }
 
 async fn ask_pairs(

@@ -1,7 +1,7 @@
-//! From a request to its answer. Nothing in here waits but for the body of the request itself.
+//! From a request to its answer. It waits for the body of the request, and for its event to be on disk; both have an end.
 
 use std::{
-    sync::PoisonError,
+    sync::{PoisonError, atomic::Ordering},
     time::{Duration, Instant},
 };
 
@@ -14,10 +14,10 @@ use hyper::{
 };
 use tokio::{sync::mpsc::error::TrySendError, time};
 
-use super::{Door, House, query::Query};
+use super::{Connection, Door, House, query::Query};
 use crate::{
     callback::{
-        Arrived, CryptoError, Envelope, Event, Notice,
+        Arrived, CryptoError, Envelope, Event, Notice, Pending,
         envelope::{self, EnvelopeError},
         replay,
     },
@@ -45,6 +45,12 @@ pub(super) enum Refusal {
     Stale,
     #[error("it was taken before")]
     Again,
+    #[error("the queue of events is full; answered 503, so that WeCom asks again")]
+    Crowded,
+    #[error("the archive could not keep the event; answered 503, so that WeCom asks again")]
+    NotKept,
+    #[error("the archive did not keep the event in time; answered 503, so that WeCom asks again")]
+    Late,
     #[error("its body did not come in time")]
     Slow,
     #[error("its body broke off")]
@@ -65,6 +71,7 @@ impl Refusal {
             Self::Body(EnvelopeError::Large) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Slow => StatusCode::REQUEST_TIMEOUT,
             Self::Again => StatusCode::CONFLICT,
+            Self::Crowded | Self::NotKept | Self::Late => StatusCode::SERVICE_UNAVAILABLE,
             Self::Stale | Self::Crypto(CryptoError::Signature | CryptoError::Receiver) | Self::Echo => {
                 StatusCode::FORBIDDEN
             }
@@ -83,7 +90,12 @@ impl From<replay::Refused> for Refusal {
 }
 
 /// Answers. `clock` is asked when the whole request is there.
-pub(super) async fn answer<B>(house: &House, request: Request<B>, clock: fn() -> Millis) -> Answer
+pub(super) async fn answer<B>(
+    house: &House,
+    connection: &Connection,
+    request: Request<B>,
+    clock: fn() -> Millis,
+) -> Answer
 where
     B: Body,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
@@ -96,14 +108,17 @@ where
     let result = match (door, request.method()) {
         (None, _) => Err(Refusal::Path),
         (Some(door), &Method::GET) => verification(house, door, request.uri().query(), clock()),
-        (Some(door), &Method::POST) => event(house, door, request, clock).await,
+        (Some(door), &Method::POST) => event(house, door, connection, request, clock).await,
         (Some(_), _) => Err(Refusal::Method),
     };
     result.unwrap_or_else(|refusal| {
         let company = door.map_or("", |door| door.name.as_str());
         let cause = refusal.to_string();
         if let Some(count) = house.tally.add(company, &cause, Instant::now()) {
-            events::callback_refused(company, &cause, count);
+            match refusal {
+                Refusal::Crowded => events::callback_overflowed(company, count),
+                _ => events::callback_refused(company, &cause, count),
+            }
         }
         let mut answer = plain(Bytes::new());
         *answer.status_mut() = refusal.status();
@@ -180,10 +195,11 @@ fn verification(house: &House, door: &Door, query: Option<&str>, now: Millis) ->
     Ok(plain(Bytes::copy_from_slice(&plain_text)))
 }
 
-/// POST: an event. Taken means answered: what follows from it happens later.
+/// POST: an event. It is answered when it is on disk; what follows from it happens later.
 async fn event<B>(
     house: &House,
     door: &Door,
+    connection: &Connection,
     request: Request<B>,
     clock: fn() -> Millis,
 ) -> Result<Answer, Refusal>
@@ -197,18 +213,11 @@ where
     let envelope = Envelope::read(&body)?;
     let text = signed.open(door, &envelope.encrypted)?;
     let received = clock();
-    door.memory.lock().unwrap_or_else(PoisonError::into_inner).take(
-        signed.signature,
-        signed.seconds,
-        received.0 / 1000,
-    )?;
-    hand_on(house, door, Notice::read(text), received);
-    Ok(plain(Bytes::new()))
-}
-
-fn hand_on(house: &House, door: &Door, notice: Notice, received: Millis) {
-    let woke = notice.event == Event::RecordsWaiting;
-    if woke {
+    let claim = Claim::new(door, &signed, received)?;
+    connection.genuine.store(true, Ordering::Relaxed);
+    let notice = Notice::read(text);
+    if notice.event == Event::RecordsWaiting {
+        // Pulling needs nothing of the event itself, so it need not wait for the commit.
         door.wake.notify_one();
     }
     let arrived = Arrived {
@@ -216,18 +225,56 @@ fn hand_on(house: &House, door: &Door, notice: Notice, received: Millis) {
         received,
         notice,
     };
-    match house.events.try_send(arrived) {
+    keep(house, arrived, connection.since + house.limits.answer).await?;
+    claim.kept();
+    Ok(plain(Bytes::new()))
+}
+
+/// Hands an event on and waits until it is on disk.
+async fn keep(house: &House, arrived: Arrived, deadline: time::Instant) -> Result<(), Refusal> {
+    let (pending, outcome) = Pending::new(arrived);
+    match house.events.try_send(pending) {
         Ok(()) => {}
-        // It has done what it is for.
-        Err(_) if woke => {}
-        Err(TrySendError::Full(lost) | TrySendError::Closed(lost)) => {
-            let name = lost.notice.name();
-            if let Some(count) = house
-                .tally
-                .add(&door.name, "queue of events full", Instant::now())
-            {
-                events::callback_overflowed(&door.name, &name, count);
-            }
+        Err(TrySendError::Full(_)) => return Err(Refusal::Crowded),
+        Err(TrySendError::Closed(_)) => return Err(Refusal::NotKept),
+    }
+    match time::timeout_at(deadline, outcome).await {
+        Ok(Ok(true)) => Ok(()),
+        Ok(Ok(false) | Err(_)) => Err(Refusal::NotKept),
+        Err(_) => Err(Refusal::Late),
+    }
+}
+
+/// A request that is being kept. Unless it was, its repetition is welcome, also when the connection ends meanwhile.
+struct Claim<'a> {
+    door: &'a Door,
+    signature: [u8; 40],
+    seconds: i64,
+    kept: bool,
+}
+
+impl<'a> Claim<'a> {
+    fn new(door: &'a Door, signed: &Signed, received: Millis) -> Result<Self, Refusal> {
+        let mut memory = door.memory.lock().unwrap_or_else(PoisonError::into_inner);
+        memory.take(signed.signature, signed.seconds, received.0 / 1000)?;
+        Ok(Self {
+            door,
+            signature: signed.signature,
+            seconds: signed.seconds,
+            kept: false,
+        })
+    }
+
+    fn kept(mut self) {
+        self.kept = true;
+    }
+}
+
+impl Drop for Claim<'_> {
+    fn drop(&mut self) {
+        if !self.kept {
+            let mut memory = self.door.memory.lock().unwrap_or_else(PoisonError::into_inner);
+            memory.release(self.signature, self.seconds);
         }
     }
 }

@@ -1,11 +1,15 @@
-//! The HTTP listener: few, short, bounded connections, each answered without waiting for anything behind.
+//! The HTTP listener: few, short, bounded connections.
 //!
 //! hyper alone: two routes need no framework. One request per connection, an end to every wait, and when all places
-//! are taken the oldest connection makes room: a genuine request is over in milliseconds, so the oldest is the one
-//! that dawdles. Meant to stand behind a reverse proxy that speaks TLS; nothing here relies on it.
+//! are taken the oldest connection that has not yet sent a genuine event makes room: a genuine request is complete in
+//! milliseconds, so the oldest is the one that dawdles. Meant to stand behind a reverse proxy that speaks TLS; nothing
+//! here relies on it.
 //!
-//! Enters: bytes of strangers. Leaves: wake-ups and [`Arrived`] events, through a bounded queue that is never waited
-//! for: WeCom wants its answer within 5 seconds, and some of its checks within 1.
+//! An event is answered 200 when it is on disk. A full queue, a store that fails and a store that takes longer than
+//! [`Limits::answer`] are answered 503: WeCom gives up after 5 seconds and asks again, and it also asks again after a
+//! 503. An event that reaches the disk after its 503 is recognised when it is repeated.
+//!
+//! Enters: bytes of strangers. Leaves: wake-ups and [`Pending`] events, through a bounded queue.
 //!
 //! Must not know: what happens to events.
 
@@ -17,7 +21,10 @@ use std::{
     collections::{BTreeMap, VecDeque},
     fmt, io,
     net::{SocketAddr, TcpListener},
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -31,7 +38,7 @@ use tokio::{
 };
 
 use self::tally::Tally;
-use super::{Arrived, crypto::Codec, replay::Memory};
+use super::{Pending, crypto::Codec, replay::Memory};
 use crate::{events, ids::Millis};
 
 /// One company's path, and who is behind it.
@@ -72,8 +79,9 @@ pub struct Options {
     pub address: SocketAddr,
     /// One per company.
     pub doors: Vec<Door>,
-    /// Where events go. When it is full they are acknowledged and only counted.
-    pub events: mpsc::Sender<Arrived>,
+    /// Where events go; see [`drain`](super::drain). When it is full they are answered 503. Each event in it holds a
+    /// connection open, so its capacity must be well below the number of files this process may open.
+    pub events: mpsc::Sender<Pending>,
     /// Ends of waits.
     pub limits: Limits,
 }
@@ -81,12 +89,15 @@ pub struct Options {
 /// What one caller may take.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
-    /// Connections at a time.
+    /// Connections at a time, without those whose event waits to be kept; the queue bounds those.
     pub connections: usize,
     /// Until the head of the request is there.
     pub head: Duration,
     /// From there until its body is there.
     pub body: Duration,
+    /// From the first byte until an event must be on disk; then it is answered 503. Below the 5 seconds that WeCom
+    /// waits.
+    pub answer: Duration,
     /// From the first byte to the last of the answer.
     pub whole: Duration,
     /// For requests in hand when the listener is told to stop.
@@ -99,6 +110,7 @@ impl Default for Limits {
             connections: 64,
             head: Duration::from_secs(5),
             body: Duration::from_secs(5),
+            answer: Duration::from_millis(3_500),
             whole: Duration::from_secs(12),
             leave: Duration::from_secs(2),
         }
@@ -108,9 +120,25 @@ impl Default for Limits {
 /// What all connections share.
 struct House {
     doors: BTreeMap<String, Door>,
-    events: mpsc::Sender<Arrived>,
+    events: mpsc::Sender<Pending>,
     tally: Tally,
     limits: Limits,
+}
+
+/// One connection, as the listener and its answer see it.
+struct Connection {
+    since: time::Instant,
+    /// A genuine event came by it, and waits to be kept: it does not make room for others.
+    genuine: AtomicBool,
+}
+
+impl Connection {
+    fn new() -> Self {
+        Self {
+            since: time::Instant::now(),
+            genuine: AtomicBool::new(false),
+        }
+    }
 }
 
 /// A bound address.
@@ -153,24 +181,21 @@ impl Listener {
         let names: Vec<&str> = self.house.doors.keys().map(String::as_str).collect();
         events::callback_listening(address, &names);
         let mut tasks = JoinSet::new();
-        let mut by_age: VecDeque<(Id, AbortHandle)> = VecDeque::new();
+        let mut by_age: VecDeque<(Id, AbortHandle, Arc<Connection>)> = VecDeque::new();
         loop {
             tokio::select! {
                 biased;
                 () = told_to(&mut stop) => break,
                 Some(ended) = tasks.join_next_with_id(), if !tasks.is_empty() => {
                     let id = ended.map_or_else(|error| error.id(), |(id, ())| id);
-                    by_age.retain(|(known, _)| *known != id);
+                    by_age.retain(|(known, ..)| *known != id);
                 }
                 accepted = socket.accept() => match accepted {
                     Ok((stream, _)) => {
-                        if by_age.len() >= self.house.limits.connections
-                            && let Some((_, oldest)) = by_age.pop_front()
-                        {
-                            oldest.abort();
-                        }
-                        let task = tasks.spawn(connection(Arc::clone(&self.house), stream));
-                        by_age.push_back((task.id(), task));
+                        make_room(&mut by_age, self.house.limits.connections);
+                        let connection = Arc::new(Connection::new());
+                        let task = tasks.spawn(serve(Arc::clone(&self.house), Arc::clone(&connection), stream));
+                        by_age.push_back((task.id(), task, connection));
                     }
                     // Out of descriptors, mostly; waiting is all that helps.
                     Err(error) => {
@@ -193,12 +218,29 @@ async fn told_to(stop: &mut watch::Receiver<bool>) {
     let _either = stop.wait_for(|stop| *stop).await;
 }
 
+/// Ends the oldest connection by which nothing genuine came, when there are as many of those as there may be.
+fn make_room(by_age: &mut VecDeque<(Id, AbortHandle, Arc<Connection>)>, most: usize) {
+    let mut idle = by_age
+        .iter()
+        .enumerate()
+        .filter(|(_, (_, _, connection))| !connection.genuine.load(Ordering::Relaxed));
+    let oldest = idle.next().map(|(at, _)| at);
+    if 1 + idle.count() >= most
+        && let Some((_, oldest, _)) = oldest.and_then(|at| by_age.remove(at))
+    {
+        oldest.abort();
+    }
+}
+
 /// One connection, one request.
-async fn connection(house: Arc<House>, stream: TcpStream) {
+async fn serve(house: Arc<House>, connection: Arc<Connection>, stream: TcpStream) {
     let limits = house.limits;
     let service = service_fn(|request| {
-        let house = Arc::clone(&house);
-        async move { Ok::<_, std::convert::Infallible>(answer::answer(&house, request, Millis::now).await) }
+        let (house, connection) = (Arc::clone(&house), Arc::clone(&connection));
+        async move {
+            let answer = answer::answer(&house, &connection, request, Millis::now).await;
+            Ok::<_, std::convert::Infallible>(answer)
+        }
     });
     let serving = http1::Builder::new()
         .timer(TokioTimer::new())

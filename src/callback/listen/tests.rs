@@ -16,6 +16,7 @@ fn limits() -> Limits {
         connections: 4,
         head: NEVER,
         body: NEVER,
+        answer: NEVER,
         whole: NEVER,
         leave: Duration::from_millis(50),
     }
@@ -67,6 +68,33 @@ async fn when_all_places_are_taken_the_oldest_makes_room() {
     let youngest = &mut silent[9];
     let open = time::timeout(Duration::from_millis(50), youngest.read_u8()).await;
     assert!(open.is_err(), "the youngest was pushed out");
+}
+
+#[tokio::test]
+async fn who_waits_for_a_genuine_event_to_be_kept_makes_room_for_nobody() {
+    let mut by_age = VecDeque::new();
+    let mut tasks = JoinSet::new();
+    let mut come = |by_age: &mut VecDeque<_>, genuine: bool| {
+        make_room(by_age, 3);
+        let connection = Arc::new(Connection::new());
+        connection.genuine.store(genuine, Ordering::Relaxed);
+        let task = tasks.spawn(std::future::pending::<()>());
+        by_age.push_back((task.id(), task, connection));
+    };
+    let stay = |by_age: &VecDeque<(Id, AbortHandle, Arc<Connection>)>| -> Vec<bool> {
+        let of = |(_, _, connection): &(_, _, Arc<Connection>)| connection.genuine.load(Ordering::Relaxed);
+        by_age.iter().map(of).collect()
+    };
+    for genuine in [true, false, true, false, false] {
+        come(&mut by_age, genuine);
+    }
+    assert_eq!(stay(&by_age), [true, false, true, false, false]);
+    come(&mut by_age, false);
+    assert_eq!(stay(&by_age), [true, true, false, false, false]);
+    for _ in 0..5 {
+        come(&mut by_age, true);
+    }
+    assert_eq!(stay(&by_age).iter().filter(|genuine| **genuine).count(), 7);
 }
 
 #[tokio::test]

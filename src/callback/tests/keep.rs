@@ -83,6 +83,13 @@ fn a_repetition_has_the_same_mark_and_nothing_else_has() {
     };
     assert_eq!(notified(3_600), notified(7_199));
     assert_ne!(notified(7_199), notified(7_200));
+    // A field of tomorrow makes a notification an event of its own.
+    let further = |text: &str| {
+        kept(&format!("<xml><ToUserName>ww</ToUserName><MsgType>event</MsgType><Event>msgaudit_notify</Event><CreateTime>3600</CreateTime><Seq>{text}</Seq></xml>"))
+            .mark
+    };
+    assert_ne!(further("1"), further("2"));
+    assert_ne!(further("1"), notified(3_600));
     let said = |id: i64, text: &str| {
         kept(&format!(
             "<xml><MsgType>text</MsgType><Content>{text}</Content><MsgId>{id}</MsgId></xml>"
@@ -91,6 +98,11 @@ fn a_repetition_has_the_same_mark_and_nothing_else_has() {
     };
     assert_eq!(said(1, "a"), said(1, "a"));
     assert_ne!(said(1, "a"), said(2, "a"));
+    assert_ne!(
+        said(1, "a"),
+        said(1, "b"),
+        "a number that is given twice loses no text"
+    );
 }
 
 /// The tree as it must be after covering.

@@ -77,13 +77,23 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
         let mut failed = None;
         for directory in &settled {
             let mut whole = Pass::default();
+            let mut progress = Progress::default();
             loop {
                 let first = whole.calls == 0;
                 let pass = archive::refresh(&desk, directory, args.all && first, &stop).await?;
                 let over = pass.left == 0 || pass.troubled() || pass.stopped;
-                let stuck = pass.answered + pass.refused == 0;
+                let idle = pass.answered + pass.refused == 0;
+                let moves = progress.after(pass.left);
                 add(&mut whole, pass);
-                if over || stuck {
+                if over || idle {
+                    break;
+                }
+                if !moves {
+                    whole.failure = Some(format!(
+                        "{} ids and lists are still due after {PATIENCE} rounds that were answered: the answers are not \
+                         about what was asked",
+                        whole.left
+                    ));
                     break;
                 }
                 tokio::time::sleep(Duration::from_millis(1)).await;
@@ -100,6 +110,28 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
     match failed {
         None => Ok(Exit::Well),
         Some(why) => Err(Failure::run(why).hint("what was answered before is kept; run it again later")),
+    }
+}
+
+/// Rounds that may pass without fewer ids being due than ever before. The first ones may find new ids to ask about.
+const PATIENCE: u32 = 3;
+
+/// Whether asking leads anywhere: answers alone do not say so.
+#[derive(Default)]
+struct Progress {
+    least: Option<u64>,
+    rounds: u32,
+}
+
+impl Progress {
+    fn after(&mut self, left: u64) -> bool {
+        if self.least.is_none_or(|least| left < least) {
+            self.least = Some(left);
+            self.rounds = 0;
+        } else {
+            self.rounds += 1;
+        }
+        self.rounds < PATIENCE
     }
 }
 

@@ -33,7 +33,7 @@ shapes! {
 endpoints! {
     /// Members with the right to serve customers: where a sweep over all customers starts.
     "EC-1" get_follow_user_list GetFollowUserList A "92571" "获取配置了客户联系功能的成员列表"
-    GET "/cgi-bin/externalcontact/get_follow_user_list" [repeatable()]
+    GET "/cgi-bin/externalcontact/get_follow_user_list" [repeatable() holds(&["follow_user"])]
     {}
     => FollowUsers {
         /// Userids.
@@ -52,7 +52,8 @@ endpoints! {
 
     /// A customer and who follows it; above 500 followers in pages. Somebody known only from a group is 84061.
     "EC-3" external_contact_get ExternalContactGet A "92114" "获取客户详情"
-    GET "/cgi-bin/externalcontact/get" [repeatable() cursor()]
+    GET "/cgi-bin/externalcontact/get"
+    [repeatable() cursor() holds(&["follow_user"]) about("external_userid", "/external_contact/external_userid")]
     { external_userid: String }
     optional { cursor: String }
     => ExternalContactDetail {
@@ -64,7 +65,8 @@ endpoints! {
     /// Customers of up to 100 members, in pages that may be short or even empty: only an empty cursor ends them. Limited
     /// in how many run at once (45033).
     "EC-4" external_contact_batch_get ExternalContactBatchGet A "92994" "批量获取客户详情"
-    POST "/cgi-bin/externalcontact/batch/get_by_user" [repeatable() cursor() parallel(3)]
+    POST "/cgi-bin/externalcontact/batch/get_by_user"
+    [repeatable() cursor() parallel(3) holds(&["external_contact_list"])]
     {
         /// At most 100.
         userid_list: Vec<String>,

@@ -10,7 +10,7 @@ use super::{
 endpoints! {
     /// The company's tags; everything when no ids are given. With both lists only `group_id` counts.
     "CT-1" corp_tag_list CorpTagList B "92117" "获取企业标签库"
-    POST "/cgi-bin/externalcontact/get_corp_tag_list" [repeatable()]
+    POST "/cgi-bin/externalcontact/get_corp_tag_list" [repeatable() holds(&["tag_group"])]
     {}
     optional { tag_id: Vec<String>, group_id: Vec<String> }
     => TagGroups { tag_group: Vec<TagGroup> }

@@ -55,7 +55,7 @@ endpoints! {
     /// A department and all below it; slow on large trees, for which [`DepartmentSimpleList`] and [`DepartmentGet`] are
     /// advised.
     "DP-4" department_list DepartmentList A "90208" "获取部门列表"
-    GET "/cgi-bin/department/list" [repeatable()]
+    GET "/cgi-bin/department/list" [repeatable() holds(&["department"])]
     {}
     optional {
         /// The whole tree without it.

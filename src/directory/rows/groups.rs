@@ -25,7 +25,7 @@ endpoints! {
     /// [`Client::all_groups`](crate::directory::Client::all_groups), which goes on by slices of owners. An owner who has
     /// left, in the filter, is 40003.
     "GC-1" group_chat_list GroupChatList A "92120" "获取客户群列表"
-    POST "/cgi-bin/externalcontact/groupchat/list" [repeatable() cursor()]
+    POST "/cgi-bin/externalcontact/groupchat/list" [repeatable() cursor() holds(&["group_chat_list"])]
     {
         /// 1 to 1000.
         limit: i64,
@@ -41,7 +41,7 @@ endpoints! {
     /// One customer group. Codes that will never change: 49008 dismissed, 90501 and 90509 no customer group, 40050, 86001
     /// and 86003 unknown. After a change event it lags a few seconds.
     "GC-2" group_chat_get GroupChatGet A "92122" "获取客户群详情"
-    POST "/cgi-bin/externalcontact/groupchat/get" [repeatable()]
+    POST "/cgi-bin/externalcontact/groupchat/get" [repeatable() about("chat_id", "/group_chat/chat_id")]
     { chat_id: String }
     optional {
         /// Names of the members too.

@@ -81,7 +81,7 @@ endpoints! {
 
     /// One member. Unknown or invisible: 60111, 60011. Most personal fields are no longer given to most apps.
     "US-2" user_get UserGet A "90196" "读取成员"
-    GET "/cgi-bin/user/get" [repeatable()]
+    GET "/cgi-bin/user/get" [repeatable() about_member("userid", "/userid")]
     { userid: String }
     => User
 
@@ -143,7 +143,7 @@ endpoints! {
 
     /// Members of a department in detail; limits as [`UserSimpleList`]. A member appears once per department asked.
     "US-7" user_list UserList A "90201" "获取部门成员详情"
-    GET "/cgi-bin/user/list" [repeatable()]
+    GET "/cgi-bin/user/list" [repeatable() holds(&["userlist"])]
     { department_id: i64 }
     optional {
         /// Gone from newer documents.

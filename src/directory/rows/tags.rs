@@ -57,7 +57,7 @@ endpoints! {
 
     /// Who has a tag, of those the app may see.
     "TG-4" tag_get TagGet B "90213" "获取标签成员"
-    GET "/cgi-bin/tag/get" [repeatable()]
+    GET "/cgi-bin/tag/get" [repeatable() holds(&["userlist"])]
     { tagid: i64 }
     => TagMembers { tagname: String, userlist: Vec<TaggedUser>, partylist: Vec<i64> }
 
@@ -87,7 +87,7 @@ endpoints! {
 
     /// All tags.
     "TG-7" tag_list TagList B "90216" "获取标签列表"
-    GET "/cgi-bin/tag/list" [repeatable()]
+    GET "/cgi-bin/tag/list" [repeatable() holds(&["taglist"])]
     {}
     => Tags { taglist: Vec<MemberTag> }
 }

@@ -1,10 +1,7 @@
 //! One call, and whom its failure is about: everybody, or one id.
 
 use crate::{
-    directory::{
-        Class as Sort, Client, Endpoint, Error, TokenKind, Wire,
-        rows::token::{GetCorpToken, GetSuiteToken, GetToken},
-    },
+    directory::{Class as Sort, Client, Endpoint, Error, TokenKind},
     people::known::{Answer, News, Refused, Subject},
 };
 
@@ -16,11 +13,7 @@ pub(super) async fn call<E: Endpoint>(client: &Client, request: &E) -> Result<E:
         }) if E::ROW.path.starts_with("/cgi-bin/user/")
             || E::ROW.path.starts_with("/cgi-bin/department/") =>
         {
-            let fields = request.write().unwrap_or_default();
-            let answer = client
-                .call_row_as(E::ROW, &fields, Some(TokenKind::Archive))
-                .await?;
-            Ok(E::Answer::read(&answer).unwrap_or_default())
+            client.call_as(request, Some(TokenKind::Archive)).await
         }
         answered => answered,
     }
@@ -28,7 +21,7 @@ pub(super) async fn call<E: Endpoint>(client: &Client, request: &E) -> Result<E:
 
 /// No call can be made at all.
 pub(super) fn halts(error: &Error) -> bool {
-    is_torn(error) && is_of_token(error)
+    is_senseless(error) && error.is_of_token()
         || matches!(
             error,
             Error::Unreachable { .. } | Error::Status { .. } | Error::Options(_) | Error::Source { .. }
@@ -40,10 +33,9 @@ pub(super) fn is_torn(error: &Error) -> bool {
     matches!(error, Error::Torn { .. } | Error::TooLarge { .. })
 }
 
-/// The token could not be had: nothing follows from it about whoever was to be asked about.
-fn is_of_token(error: &Error) -> bool {
-    let rows = [GetToken::ROW, GetSuiteToken::ROW, GetCorpToken::ROW];
-    rows.iter().any(|row| error.api() == Some(row.name))
+/// What came cannot be used, though it was no refusal.
+pub(super) fn is_senseless(error: &Error) -> bool {
+    is_torn(error) || matches!(error, Error::Implausible { .. })
 }
 
 /// The refusal is about this id alone.
@@ -52,7 +44,8 @@ pub(super) fn spares_others(error: &Error) -> bool {
         error.class(),
         Some(Sort::Empty | Sort::Gone | Sort::Item | Sort::Unknown | Sort::Narrow | Sort::Bug)
     );
-    !is_of_token(error) && (of_item && !matches!(error, Error::Credential { .. }) || is_torn(error))
+    !error.is_of_token()
+        && (of_item && !matches!(error, Error::Credential { .. }) || is_torn(error) || error.is_no_answer())
 }
 
 /// The answer about one id: what it says, or why it says nothing. What concerns more than this id, or may, is an error.

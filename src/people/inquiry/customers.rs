@@ -1,6 +1,6 @@
 //! Customers: all of all followers, page by page, or one with all who follow.
 
-use std::mem;
+use std::{collections::HashSet, mem};
 
 use super::{
     Inquiry, Step, answers,
@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     directory::{
-        Client, Error,
+        Client, Endpoint, Error, PageGuard,
         rows::{
             contacts::{ExternalContactBatchGet, ExternalContactGet, GetFollowUserList},
             shapes::{ExternalContact, FollowUser},
@@ -22,10 +22,18 @@ use crate::{
 const FOLLOWERS: usize = 100;
 /// Customers on one page.
 const PAGE: i64 = 100;
+/// Pages of the followers of one customer at most.
+const PAGES_OF_ONE: u32 = 100;
 
 impl Inquiry {
     pub(super) async fn read_followers(&mut self, client: &Client) -> Result<Answer, Error> {
         let followers = match call(client, &GetFollowUserList::new()).await {
+            // Somebody wrote with the outsiders who are asked about: a list of nobody says nothing about them.
+            Ok(found) if found.follow_user.is_empty() => {
+                self.pages = 0;
+                self.steps.push_back(Step::CustomersEnd);
+                return Ok(Answer::default());
+            }
             Ok(found) => found.follow_user,
             Err(error) => {
                 // One by one would be refused as well; where it is not, the next pass has fewer to ask.
@@ -51,6 +59,10 @@ impl Inquiry {
         cursor: Option<String>,
     ) -> Result<Answer, Error> {
         self.pages -= 1;
+        if cursor.is_none() {
+            self.guard = PageGuard::default();
+            self.rolls.clear();
+        }
         let request = ExternalContactBatchGet {
             cursor: cursor.clone(),
             limit: Some(PAGE),
@@ -68,7 +80,14 @@ impl Inquiry {
             }
         };
         let mut answer = Answer::default();
+        let asked: HashSet<_> = followers.iter().map(|id| fold_id(id)).collect();
         for one in &page.external_contact_list {
+            let whole = !one.external_contact.external_userid.is_empty();
+            if !whole || !asked.contains(&fold_id(&one.follow_info.userid)) {
+                // About nobody, or about a member who was not asked about: whoever is missing is asked about singly.
+                self.pages = 0;
+                continue;
+            }
             let news = answers::followed(one);
             self.outsiders.remove(&news.subject.key);
             let who = fold_id(&one.follow_info.userid).into_owned();
@@ -78,9 +97,16 @@ impl Inquiry {
                 .insert(news.subject.key.clone());
             answer.news.push(news);
         }
-        let next = page
-            .next_cursor
-            .filter(|next| !next.is_empty() && Some(next) != cursor.as_ref());
+        let next = page.next_cursor.filter(|next| !next.is_empty());
+        if let Some(next) = &next {
+            let entries = !page.external_contact_list.is_empty();
+            if let Err(error) = self.guard.goes_on(ExternalContactBatchGet::ROW, entries, next) {
+                // What came is true of those it is about; the list as a whole is not.
+                self.pages = 0;
+                self.block(ExternalContactBatchGet::ROW.name, &error);
+                return Ok(answer);
+            }
+        }
         match next {
             Some(next) => self.steps.push_front(Step::Customers {
                 followers,
@@ -127,28 +153,33 @@ impl Inquiry {
         client: &Client,
         who: Subject,
         cursor: Option<String>,
-        mut seen: Vec<FollowUser>,
+        (mut seen, mut guard): (Vec<FollowUser>, PageGuard),
     ) -> Result<Answer, Error> {
         let request = ExternalContactGet {
             cursor: cursor.clone(),
             ..ExternalContactGet::new(&*who.spelt)
         };
-        let found = call(client, &request).await;
+        let mut found = call(client, &request).await;
         if let Ok(page) = &found
             && let Some(next) = page.next_cursor.clone().filter(|next| !next.is_empty())
-            && Some(&next) != cursor.as_ref()
+            && let Err(error) = guard.goes_on(ExternalContactGet::ROW, !page.follow_user.is_empty(), &next)
+        {
+            found = Err(error);
+        }
+        if let Ok(page) = &found
+            && let Some(next) = page.next_cursor.clone().filter(|next| !next.is_empty())
         {
             seen.extend(page.follow_user.iter().cloned());
             self.steps.push_front(Step::Customer {
                 who,
                 cursor: Some(next),
                 seen,
+                guard,
             });
             return Ok(Answer::default());
         }
         item(&who, found, |page| {
             seen.extend(page.follow_user);
-            // An answer without the id it was asked for says nothing.
             let about = ExternalContact {
                 external_userid: who.spelt.clone(),
                 ..page.external_contact
@@ -163,5 +194,6 @@ pub(super) fn single(who: Subject) -> Step {
         who,
         cursor: None,
         seen: Vec::new(),
+        guard: PageGuard::with_most(PAGES_OF_ONE),
     }
 }

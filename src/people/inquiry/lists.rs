@@ -1,5 +1,7 @@
 //! Lists that are read as a whole: tags of members with who has them, and who is recorded.
 
+use std::mem;
+
 use super::{
     Inquiry, Step, answers,
     call::{call, spares_others},
@@ -81,18 +83,23 @@ impl Inquiry {
         let ids = match call(client, &request).await {
             Ok(found) => Some(found.ids),
             // An edition that was never bought.
-            Err(error) if spares_others(&error) => None,
+            Err(error) if spares_others(&error) && !error.is_no_answer() => None,
             Err(error) => return Err(error),
         };
+        self.scope.extend(ids.map(|ids| (edition, ids)));
         let mut answer = Answer::default();
-        answer.rolls.extend(ids.map(|ids| Roll {
-            aspect: Aspect::Scope,
-            item: edition.to_owned(),
-            class: Class::Person,
-            ids,
-            certain: true,
-        }));
         if nth + 1 == EDITIONS.len() {
+            let scope = mem::take(&mut self.scope);
+            // Records come, so somebody is recorded. Lists of nobody at all end nobody's being recorded.
+            if scope.iter().any(|(_, ids)| !ids.is_empty()) {
+                answer.rolls.extend(scope.into_iter().map(|(edition, ids)| Roll {
+                    aspect: Aspect::Scope,
+                    item: edition.to_owned(),
+                    class: Class::Person,
+                    ids,
+                    certain: true,
+                }));
+            }
             self.lists.remove(&List::Scope);
             answer.read.push(List::Scope);
         }

@@ -1,6 +1,9 @@
 //! Members: the address book as a whole, as deep as the platform lets it be read.
 
-use std::{collections::HashSet, mem};
+use std::{
+    collections::{HashMap, HashSet},
+    mem,
+};
 
 use super::{
     Inquiry, Step, answers,
@@ -25,15 +28,20 @@ impl Inquiry {
                 return Err(error);
             }
         };
-        // Those that hang under none of the others: the root, or what the app may see of the tree.
-        let ids: HashSet<i64> = found.iter().map(|one| one.id).collect();
-        let (tops, rest): (Vec<_>, Vec<_>) = found.iter().partition(|one| !ids.contains(&one.parentid));
+        let tree: Vec<(i64, i64)> = found.iter().map(|one| (one.id, one.parentid)).collect();
+        let Plan { tops, below, stray } = plan(&tree);
         if !self.members.is_empty() {
-            self.departments = rest.iter().map(|one| one.id).collect();
+            self.departments = below;
             self.steps.push_front(Step::MembersEnd);
-            for top in tops.iter().rev() {
+            for department in stray.into_iter().rev() {
                 self.steps.push_front(Step::Members {
-                    department: top.id,
+                    department,
+                    deep: false,
+                });
+            }
+            for department in tops.into_iter().rev() {
+                self.steps.push_front(Step::Members {
+                    department,
                     deep: true,
                 });
             }
@@ -73,6 +81,7 @@ impl Inquiry {
         };
         // `fetch_child` is gone from newer documents: where it does nothing, nobody of a lower department shows.
         let lower = |user: &crate::directory::rows::shapes::User| !user.department.contains(&department);
+        self.listed += users.len();
         for user in &users {
             self.members.remove(&*fold_id(&user.userid));
         }
@@ -80,7 +89,11 @@ impl Inquiry {
             self.walk();
         }
         Ok(Answer {
-            news: users.iter().map(answers::user).collect(),
+            news: users
+                .iter()
+                .filter(|user| !user.userid.is_empty())
+                .map(answers::user)
+                .collect(),
             ..Answer::default()
         })
     }
@@ -105,8 +118,8 @@ impl Inquiry {
 
     pub(super) fn end_members(&mut self) -> Answer {
         let left = mem::take(&mut self.members).into_values();
-        if !self.whole {
-            // What was not read may hold them.
+        if !self.whole || self.listed == 0 {
+            // What was not read may hold them; and an address book of nobody is none.
             self.steps.extend(left.map(Step::Member));
             return Answer::default();
         }
@@ -121,5 +134,82 @@ impl Inquiry {
                 .collect(),
             ..Answer::default()
         }
+    }
+}
+
+/// Departments, by how their members are read.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Plan {
+    /// Those that hang under none of the others: the root, or what the app may see of the tree. Read with all below.
+    tops: Vec<i64>,
+    /// Those below them.
+    below: Vec<i64>,
+    /// Those below none of them: each is above itself, somewhere. Read one by one.
+    stray: Vec<i64>,
+}
+
+/// From departments and their parents, in any order.
+fn plan(tree: &[(i64, i64)]) -> Plan {
+    let ids: HashSet<i64> = tree.iter().map(|(id, _)| *id).collect();
+    let mut children: HashMap<i64, Vec<i64>> = HashMap::new();
+    let mut plan = Plan::default();
+    for (id, parent) in tree {
+        if ids.contains(parent) {
+            children.entry(*parent).or_default().push(*id);
+        } else {
+            if !plan.tops.contains(id) {
+                plan.tops.push(*id);
+            }
+        }
+    }
+    let mut reached: HashSet<i64> = plan.tops.iter().copied().collect();
+    let mut next: Vec<i64> = plan.tops.clone();
+    while let Some(id) = next.pop() {
+        for child in children.remove(&id).into_iter().flatten() {
+            if reached.insert(child) {
+                next.push(child);
+            }
+        }
+    }
+    let tops: HashSet<i64> = plan.tops.iter().copied().collect();
+    let mut told = HashSet::new();
+    for (id, _) in tree
+        .iter()
+        .filter(|(id, _)| !tops.contains(id) && told.insert(*id))
+    {
+        let list = if reached.contains(id) {
+            &mut plan.below
+        } else {
+            &mut plan.stray
+        };
+        list.push(*id);
+    }
+    plan
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_department_is_read_also_where_the_tree_is_none() {
+        let planned = |tree: &[(i64, i64)]| {
+            let Plan { tops, below, stray } = plan(tree);
+            (tops, below, stray)
+        };
+        assert_eq!(planned(&[(1, 0), (2, 1), (3, 2)]), (vec![1], vec![2, 3], vec![]));
+        assert_eq!(
+            planned(&[(3, 2), (5, 4)]),
+            (vec![3, 5], vec![], vec![]),
+            "part of a tree"
+        );
+        assert_eq!(planned(&[(1, 1)]), (vec![], vec![], vec![1]), "its own parent");
+        assert_eq!(
+            planned(&[(1, 0), (2, 3), (3, 4), (4, 2), (5, 4)]),
+            (vec![1], vec![], vec![2, 3, 4, 5]),
+            "a circle, and what hangs under it"
+        );
+        assert_eq!(planned(&[(2, 1), (1, 0), (2, 1), (1, 0)]).1, [2], "each once");
+        assert_eq!(planned(&[]), (vec![], vec![], vec![]));
     }
 }

@@ -30,7 +30,7 @@ use super::{
     needs::{Needs, Round, Trouble},
 };
 use crate::directory::{
-    Client, Error,
+    Client, Error, PageGuard,
     rows::{customer_tags::CorpTagList, members::UserGet, msgaudit::GetRobotInfo},
 };
 
@@ -54,6 +54,12 @@ pub struct Inquiry {
     most: usize,
     /// follower → customers on the pages so far.
     rolls: HashMap<String, HashSet<String>>,
+    /// Of those pages.
+    guard: PageGuard,
+    /// Users on the lists of departments so far.
+    listed: usize,
+    /// Edition → members, as far as they were listed.
+    scope: Vec<(&'static str, Vec<String>)>,
     lists: HashSet<List>,
     /// Steps of tags still open.
     tags: usize,
@@ -75,6 +81,9 @@ impl Inquiry {
             pages: 0,
             most: (round.calls / 2).max(1) as usize,
             rolls: HashMap::new(),
+            guard: PageGuard::default(),
+            listed: 0,
+            scope: Vec::new(),
             lists: needs.lists.iter().copied().collect(),
             tags: 0,
             torn: 0,
@@ -224,12 +233,22 @@ impl Inquiry {
             Step::MembersEnd => Ok(self.end_members()),
             Step::Member(who) => {
                 let found = call(client, &UserGet::new(&*who.spelt)).await;
-                item(&who, found, |user| vec![answers::user(&user)])
+                item(&who, found, |user| {
+                    let mut news = answers::user(&user);
+                    // The answer may spell the id in another case; it is about the one that was asked all the same.
+                    news.subject.key.clone_from(&who.key);
+                    vec![news]
+                })
             }
             Step::Followers => self.read_followers(client).await,
             Step::Customers { followers, cursor } => self.read_customers(client, followers, cursor).await,
             Step::CustomersEnd => Ok(self.end_customers()),
-            Step::Customer { who, cursor, seen } => self.read_customer(client, who, cursor, seen).await,
+            Step::Customer {
+                who,
+                cursor,
+                seen,
+                guard,
+            } => self.read_customer(client, who, cursor, (seen, guard)).await,
             Step::Room {
                 room,
                 customer,

@@ -2,7 +2,7 @@
 
 use crate::{
     directory::{
-        Endpoint,
+        Endpoint, PageGuard,
         rows::{
             contacts::{ExternalContactBatchGet, ExternalContactGet, GetFollowUserList},
             customer_tags::CorpTagList,
@@ -38,6 +38,7 @@ pub(super) enum Step {
         who: Subject,
         cursor: Option<String>,
         seen: Vec<FollowUser>,
+        guard: PageGuard,
     },
     Room {
         room: Subject,

@@ -43,3 +43,15 @@ impl Reader {
         Ok(bytes)
     }
 }
+
+#[cfg(test)]
+impl super::Store {
+    /// A full disk, as the engine sees it: the file may have so many pages, but never fewer than it has. Says how many
+    /// it has.
+    pub(crate) fn limit_pages(&self, most: i64) -> Result<i64> {
+        self.conn.pragma_update(None, "max_page_count", most.max(1))?;
+        Ok(self
+            .conn
+            .pragma_query_value(None, "page_count", |row| row.get(0))?)
+    }
+}

@@ -1,6 +1,6 @@
 //! Events and what they make stale: one transaction each, so that no kill leaves one without the other.
 
-use rusqlite::{OptionalExtension, Row, params};
+use rusqlite::{OptionalExtension, Row, Transaction, params};
 
 use super::{Reader, Store, codes::time_out};
 use crate::{
@@ -38,56 +38,20 @@ impl Store {
     /// Keeps an event and marks what it makes stale. `None` when it was there already: then it is only counted, since
     /// whatever follows from it followed the first time.
     pub fn keep_event(&mut self, company: CompanyId, heard: &Heard) -> Result<Option<EventId>> {
+        let mut kept = self.keep_events(&[(company, heard)])?;
+        Ok(kept.pop().flatten())
+    }
+
+    /// As [`keep_event`](Self::keep_event), for several in one transaction: either all are kept or none is. One answer
+    /// for each, in their order.
+    pub fn keep_events(&mut self, events: &[(CompanyId, &Heard)]) -> Result<Vec<Option<EventId>>> {
         let tx = self.begin()?;
-        let known: Option<i64> = tx
-            .prepare_cached("SELECT id FROM event WHERE company = ? AND mark = ?")?
-            .query_row(params![company.0, heard.mark], |row| row.get(0))
-            .optional()?;
-        if let Some(id) = known {
-            tx.prepare_cached("UPDATE event SET times = times + 1, last = max(last, ?) WHERE id = ?")?
-                .execute([heard.received.0, id])?;
-            tx.commit()?;
-            return Ok(None);
-        }
-        tx.prepare_cached(
-            "INSERT INTO event (company, mark, name, change, known, at, received, last, state, body)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?7, ?8, ?9)",
-        )?
-        .execute(params![
-            company.0,
-            heard.mark,
-            heard.name,
-            heard.change,
-            heard.known,
-            heard.at.map_or(0, |at| at.0),
-            heard.received.0,
-            if heard.stale.is_empty() { KEPT } else { WAITING },
-            heard.body,
-        ])?;
-        let id = tx.last_insert_rowid();
-        let why = match heard.change.as_str() {
-            "" => heard.name.clone(),
-            change => format!("{}.{change}", heard.name),
-        };
-        for (subject, due) in &heard.stale {
-            let (kind, who, whom) = columns(subject);
-            tx.prepare_cached(
-                "INSERT OR IGNORE INTO stale (company, kind, who, whom, why, since, due, event)
-                 VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-            )?
-            .execute(params![
-                company.0,
-                kind,
-                who,
-                whom,
-                why,
-                heard.received.0,
-                due.0,
-                id
-            ])?;
-        }
+        let kept = events
+            .iter()
+            .map(|(company, heard)| keep(&tx, *company, heard))
+            .collect::<Result<Vec<_>>>()?;
         tx.commit()?;
-        Ok(Some(EventId(id)))
+        Ok(kept)
     }
 
     /// These were read again and the answers are written: their marks go, as far as they had come when they were taken,
@@ -138,6 +102,56 @@ impl Store {
             }
         }
     }
+}
+
+fn keep(tx: &Transaction<'_>, company: CompanyId, heard: &Heard) -> Result<Option<EventId>> {
+    let known: Option<i64> = tx
+        .prepare_cached("SELECT id FROM event WHERE company = ? AND mark = ?")?
+        .query_row(params![company.0, heard.mark], |row| row.get(0))
+        .optional()?;
+    if let Some(id) = known {
+        tx.prepare_cached("UPDATE event SET times = times + 1, last = max(last, ?) WHERE id = ?")?
+            .execute([heard.received.0, id])?;
+        return Ok(None);
+    }
+    tx.prepare_cached(
+        "INSERT INTO event (company, mark, name, change, known, at, received, last, state, body)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?7, ?8, ?9)",
+    )?
+    .execute(params![
+        company.0,
+        heard.mark,
+        heard.name,
+        heard.change,
+        heard.known,
+        heard.at.map_or(0, |at| at.0),
+        heard.received.0,
+        if heard.stale.is_empty() { KEPT } else { WAITING },
+        heard.body,
+    ])?;
+    let id = tx.last_insert_rowid();
+    let why = match heard.change.as_str() {
+        "" => heard.name.clone(),
+        change => format!("{}.{change}", heard.name),
+    };
+    for (subject, due) in &heard.stale {
+        let (kind, who, whom) = columns(subject);
+        tx.prepare_cached(
+            "INSERT OR IGNORE INTO stale (company, kind, who, whom, why, since, due, event)
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        )?
+        .execute(params![
+            company.0,
+            kind,
+            who,
+            whom,
+            why,
+            heard.received.0,
+            due.0,
+            id
+        ])?;
+    }
+    Ok(Some(EventId(id)))
 }
 
 impl Reader {

@@ -105,7 +105,7 @@ fn a_slow_answer_is_given_up_and_says_so() {
     };
     let client = Client::new(hasty, access()).expect("a client");
     block_on(async {
-        client.call(&UserGet::new("warm")).await.expect("an answer");
+        client.call(&UserGet::new("zhangsan")).await.expect("an answer");
         let slow = Reaction::Slow(
             Duration::from_millis(900),
             Box::new(Reaction::Json(json!({"errcode": 0}))),
@@ -410,7 +410,7 @@ fn the_route_is_what_the_options_say() {
     block_on(
         Client::new(gateway, access())
             .expect("a client")
-            .call(&UserGet::new("a")),
+            .call(&UserGet::new("zhangsan")),
     )
     .expect("an answer");
     let asked = server.asked();
@@ -436,7 +436,7 @@ fn the_route_is_what_the_options_say() {
     block_on(
         Client::new(proxied, access())
             .expect("a client")
-            .call(&UserGet::new("a")),
+            .call(&UserGet::new("zhangsan")),
     )
     .expect("an answer");
     let through: Vec<_> = server

@@ -133,6 +133,47 @@ fn a_cursor_that_stands_still_is_an_error_and_not_an_endless_loop() {
 }
 
 #[test]
+fn cursors_in_a_circle_and_empty_pages_without_end_are_errors_and_what_came_is_kept() {
+    let server = wecom();
+    // a, b, a, b, ...
+    server.on(IDS, |asked| {
+        let next = if asked.json()["cursor"] == "a" { "b" } else { "a" };
+        Reaction::Json(json!({"errcode": 0, "dept_user": [{"userid": next}], "next_cursor": next}))
+    });
+    let client = client(&server);
+    let read = block_on(client.pages(&UserListId::new()).gather(|page| page.dept_user));
+    assert!(matches!(read.stopped, Some(Error::Circle { .. })), "{read:?}");
+    assert!(server.count(IDS) <= 4 && read.items.len() == server.count(IDS));
+
+    // Always a new place, and never anything there. A page in between may be empty.
+    let before = server.count(IDS);
+    server.on(IDS, |asked| {
+        let at: u32 = asked.json()["cursor"]
+            .as_str()
+            .map_or(0, |text| text.parse().expect("a number"));
+        let found = if at == 3 {
+            vec![json!({"userid": "late"})]
+        } else {
+            Vec::new()
+        };
+        // An end, for a reader that would go on.
+        let next = if at < 200 {
+            (at + 1).to_string()
+        } else {
+            String::new()
+        };
+        Reaction::Json(json!({"errcode": 0, "dept_user": found, "next_cursor": next}))
+    });
+    let read = block_on(client.pages(&UserListId::new()).gather(|page| page.dept_user));
+    assert_eq!(read.items.len(), 1, "behind three empty pages");
+    assert!(
+        matches!(read.stopped, Some(Error::Implausible { .. })),
+        "{read:?}"
+    );
+    assert!(server.count(IDS) - before < 30);
+}
+
+#[test]
 fn a_page_that_fails_keeps_the_pages_before_it_and_can_be_asked_again() {
     let server = wecom();
     server.on(IDS, |asked| {

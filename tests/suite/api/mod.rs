@@ -14,7 +14,8 @@ use std::{
     time::Duration,
 };
 
-use kit::WeCom;
+use kit::{WeCom, wecom::Reaction};
+use serde_json::json;
 use shiguan::{
     directory::{Access, Client, Clock, Credential, MemoryShelf, Options, Sleep, TokenShelf},
     ids::Millis,
@@ -47,7 +48,26 @@ fn wecom() -> WeCom {
     let server = WeCom::of(CORP, ARCHIVE, APP);
     server
         .secret(CORP, CONTACT)
-        .right("/cgi-bin/user/list_id", CONTACT);
+        .right("/cgi-bin/user/list_id", CONTACT)
+        .answer(
+            "/cgi-bin/msgaudit/get_permit_user_list",
+            json!({"errcode": 0, "errmsg": "ok", "ids": ["ken"]}),
+        )
+        .answer(
+            "/cgi-bin/externalcontact/get_follow_user_list",
+            json!({"errcode": 0, "errmsg": "ok", "follow_user": ["ken"]}),
+        )
+        .answer(
+            "/cgi-bin/msgaudit/check_room_agree",
+            json!({"errcode": 0, "errmsg": "ok", "agreeinfo": []}),
+        )
+        .answer(
+            "/cgi-bin/externalcontact/groupchat/list",
+            json!({"errcode": 0, "errmsg": "ok", "group_chat_list": []}),
+        )
+        .on("/cgi-bin/user/get", |asked| {
+            Reaction::Json(json!({"errcode": 0, "errmsg": "ok", "userid": asked.query["userid"]}))
+        });
     server
 }
 

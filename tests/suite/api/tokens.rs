@@ -71,7 +71,7 @@ fn a_token_is_replaced_before_it_ends() {
 }
 
 #[test]
-fn a_short_life_leaves_half_of_it_and_none_at_all_is_used_once() {
+fn a_short_life_leaves_half_of_it() {
     let server = wecom();
     let client = client(&server);
     server.token_life(100);
@@ -205,14 +205,228 @@ fn a_token_that_has_not_ended_serves_while_the_platform_is_in_trouble() {
     });
 }
 
+/// Answers to `gettoken` that say success and cannot be used.
+fn senseless() -> Vec<serde_json::Value> {
+    let token = |token: serde_json::Value| json!({"errcode": 0, "access_token": token, "expires_in": 7200});
+    let life =
+        |life: serde_json::Value| json!({"errcode": 0, "access_token": "CANARYtokenOdd", "expires_in": life});
+    vec![
+        json!({"errcode": 0, "errmsg": "ok"}),
+        json!({"errcode": 0, "errmsg": "ok", "expires_in": 7200}),
+        json!({"errcode": 0, "access_token": "CANARYtokenOdd"}),
+        token(json!("")),
+        token(json!(" \t ")),
+        token(json!(null)),
+        token(json!(["CANARYtokenOdd"])),
+        token(json!("CANARYtoken\u{7}Odd")),
+        token(json!("CANARYtoken Odd")),
+        token(json!("CANARYtoken\r\nHost: elsewhere")),
+        token(json!("令牌")),
+        token(json!("CANARYtoken".repeat(1_000))),
+        life(json!(0)),
+        life(json!(-7200)),
+        life(json!("soon")),
+        life(json!(null)),
+        life(json!(i64::MAX)),
+        life(json!(10_000_000_000_000_i64)),
+    ]
+}
+
 #[test]
-fn a_success_without_a_token_is_a_failure() {
+fn a_success_that_holds_no_token_is_a_failure_and_asked_again_with_growing_pauses() {
+    for answer in senseless() {
+        let server = wecom();
+        let client = client(&server);
+        server.script(TOKEN, std::iter::repeat_n(Reaction::Json(answer.clone()), 1_000));
+        block_on(async {
+            let error = client
+                .call(&GetPermitUserList::new())
+                .await
+                .expect_err("no token");
+            assert!(
+                matches!(error, Error::Implausible { api: "get_token", .. }),
+                "{answer}: {error}"
+            );
+            assert!(
+                !format!("{error} {error:?}").contains("CANARY"),
+                "{answer}: {error}"
+            );
+            for _ in 0..20 {
+                let error = client
+                    .call(&GetPermitUserList::new())
+                    .await
+                    .expect_err("no token");
+                assert!(matches!(error, Error::Resting { .. }), "{answer}: {error}");
+            }
+            assert_eq!(server.count(TOKEN), 1, "{answer}");
+            // For a day somebody asks every ten seconds.
+            for _ in 0..24 * 360 {
+                pass(&server, 10);
+                client
+                    .call(&GetPermitUserList::new())
+                    .await
+                    .expect_err("no token");
+            }
+            assert!(
+                (50..200).contains(&server.count(TOKEN)),
+                "{answer}: {}",
+                server.count(TOKEN)
+            );
+            assert_eq!(server.count(PERMIT), 0, "{answer}: called with what is no token");
+            server.script_clear(TOKEN);
+            pass(&server, 600);
+            client.call(&GetPermitUserList::new()).await.expect("an answer");
+        });
+    }
+}
+
+#[test]
+fn the_background_does_not_hammer_a_platform_that_gives_no_tokens() {
+    for answer in senseless() {
+        let server = wecom();
+        let client = client(&server);
+        server.script(TOKEN, std::iter::repeat_n(Reaction::Json(answer.clone()), 10_000));
+        let (clock, began) = (
+            server.clock(),
+            server.clock().load(std::sync::atomic::Ordering::SeqCst),
+        );
+        block_on(async {
+            let hour = async {
+                while clock.load(std::sync::atomic::Ordering::SeqCst) < began + 3_600_000 {
+                    tokio::task::yield_now().await;
+                }
+            };
+            tokio::select! {
+                () = client.keep_fresh() => {}
+                () = hour => {}
+            }
+        });
+        let each = server.count(TOKEN) / 3;
+        assert!(
+            (3..40).contains(&each),
+            "{answer}: {each} for each of three secrets in an hour"
+        );
+    }
+}
+
+#[test]
+fn a_ticket_that_is_none_is_a_failure_and_rests_too() {
+    let ticket = "/cgi-bin/get_jsapi_ticket";
+    for answer in [
+        json!({"errcode": 0}),
+        json!({"errcode": 0, "ticket": "  ", "expires_in": 7200}),
+        json!({"errcode": 0, "ticket": "T", "expires_in": 0}),
+        json!({"errcode": 0, "ticket": "T", "expires_in": 99_999_999}),
+    ] {
+        let server = wecom();
+        let client = client(&server);
+        server.answer(ticket, answer.clone());
+        block_on(async {
+            let error = client.ticket(false).await.expect_err("no ticket");
+            assert!(matches!(error, Error::Implausible { .. }), "{answer}: {error}");
+            for _ in 0..10 {
+                client.ticket(false).await.expect_err("no ticket");
+            }
+            assert_eq!(server.count(ticket), 1, "{answer}");
+            server.answer(ticket, json!({"errcode": 0, "ticket": "T", "expires_in": 7200}));
+            pass(&server, 11);
+            assert_eq!(client.ticket(false).await.expect("a ticket").expose(), "T");
+        });
+    }
+}
+
+/// A shelf on which somebody left something.
+#[derive(Debug)]
+struct LeftBehind(std::sync::Mutex<Option<Kept>>);
+
+impl TokenShelf for LeftBehind {
+    fn load(&self, _: &TokenKey) -> Result<Option<Kept>, String> {
+        Ok(self.0.lock().expect("a lock").clone())
+    }
+
+    fn keep(&self, _: &TokenKey, kept: &Kept) -> Result<(), String> {
+        *self.0.lock().expect("a lock") = Some(kept.clone());
+        Ok(())
+    }
+
+    fn discard(&self, _: &TokenKey, token: &Secret) -> Result<(), String> {
+        let mut left = self.0.lock().expect("a lock");
+        if left.as_ref().is_some_and(|left| left.token == *token) {
+            *left = None;
+        }
+        Ok(())
+    }
+}
+
+#[test]
+fn what_another_process_left_is_used_only_when_it_can_be_a_token() {
+    use shiguan::ids::Millis;
+    const YEAR_MS: i64 = 365 * 86_400_000;
+    let now = |server: &WeCom| server.clock().load(std::sync::atomic::Ordering::SeqCst);
+    for (text, fresh_in, ends_in, why) in [
+        (
+            "LEFTtoken",
+            3 * YEAR_MS,
+            3 * YEAR_MS,
+            "written under a clock that was ahead",
+        ),
+        ("LEFTtoken", i64::MAX / 2, i64::MAX / 2, "no time at all"),
+        ("LEFTtoken", 7_000_000, 6_000_000, "fresh beyond its end"),
+        ("", 6_000_000, 7_000_000, "empty"),
+        (" \n", 6_000_000, 7_000_000, "blank"),
+        ("LEFT token\r\n", 6_000_000, 7_000_000, "not of one word"),
+    ] {
+        let server = wecom();
+        let left = Kept {
+            token: Secret::new(text),
+            fresh_until: Millis(now(&server).saturating_add(fresh_in)),
+            ends: Millis(now(&server).saturating_add(ends_in)),
+        };
+        let shelf = Arc::new(LeftBehind(std::sync::Mutex::new(Some(left))));
+        let client = client_with(&server, options(&server), Arc::clone(&shelf) as _);
+        block_on(client.call(&GetPermitUserList::new())).expect(why);
+        assert_eq!(
+            (server.count(TOKEN), server.count(PERMIT)),
+            (1, 1),
+            "{why}: it was sent to the platform"
+        );
+        let kept = shelf.0.lock().expect("a lock").clone().expect("the new one");
+        assert_ne!(kept.token.expose(), text, "{why}");
+        assert!(kept.ends.0 <= now(&server) + 7_200_000, "{why}");
+    }
+}
+
+#[test]
+fn a_clock_that_was_ahead_for_a_while_leaves_no_token_and_no_rest_for_years() {
+    const YEAR_S: i64 = 365 * 86_400;
+    // A token.
     let server = wecom();
-    let client = client(&server);
-    server.script(TOKEN, [Reaction::Json(json!({"errcode": 0, "errmsg": "ok"}))]);
-    let error = block_on(client.call(&GetPermitUserList::new())).expect_err("no token");
-    assert!(matches!(error, Error::Torn { .. }), "{error}");
-    assert_eq!(server.count(PERMIT), 0, "never called with an empty token");
+    let good = client(&server);
+    pass(&server, 3 * YEAR_S);
+    block_on(good.call(&GetPermitUserList::new())).expect("an answer");
+    pass(&server, -3 * YEAR_S);
+    block_on(good.call(&GetPermitUserList::new())).expect("an answer");
+    assert_eq!(
+        server.count(TOKEN),
+        2,
+        "a token of three years from now was believed"
+    );
+    // A secret that is not taken, and one whose answers make no sense.
+    for refusal in [Reaction::Code(40001), Reaction::Json(json!({"errcode": 0}))] {
+        let server = wecom();
+        let client = client(&server);
+        pass(&server, 3 * YEAR_S);
+        server.script(TOKEN, [refusal]);
+        block_on(client.call(&GetPermitUserList::new())).expect_err("no token");
+        pass(&server, -3 * YEAR_S);
+        block_on(client.call(&GetPermitUserList::new())).expect("it does not rest for three years");
+    }
+    // A call that is limited.
+    pass(&server, 3 * YEAR_S);
+    server.script(PERMIT, [Reaction::Code(45009)]);
+    block_on(good.call(&GetPermitUserList::new())).expect_err("limited");
+    pass(&server, -3 * YEAR_S);
+    block_on(good.call(&GetPermitUserList::new())).expect("it does not rest for three years");
 }
 
 #[test]
