@@ -492,6 +492,7 @@ fn every_fault_has_its_test(fault: &Fault) -> &'static str {
         Fault::WrongVersion { .. } => "a_version_without_a_key_waits_for_it",
         Fault::ForeignKey => "a_record_sealed_to_another_pair_is_a_key_mismatch",
         Fault::SwappedKey => "a_key_that_belongs_to_another_record_is_a_key_mismatch",
+        Fault::Msgtime { .. } => "clock.rs: an_absurd_msgtime_costs_nothing_but_its_own_place",
         Fault::DigestMismatch | Fault::NeverFinish | Fault::EmptyChunk | Fault::StuckCursor => "source.rs",
     }
 }

@@ -22,7 +22,7 @@ pub(crate) use media::arguments_are_sound as media_arguments_are_sound;
 use crate::{
     Error,
     corpus::Corpus,
-    faults::{Call, Decider, Draw, FAULTS_FILE, Faults},
+    faults::{Call, Decider, Draw, FAULTS_FILE, Fault, Faults},
     seal::envelope::{self, Refusal},
 };
 
@@ -131,21 +131,42 @@ impl Engine {
         let call = self.count(Call::Decrypt);
         let seq = envelope::seq_of(body);
         let mut course = Course::new(0);
+        let mut msgtime = None;
         for (place, rule) in self.rules.rules(Call::Decrypt) {
             if course.is_settled() || !self.rules.holds(place, call, seq, Draw::Seq) {
                 continue;
             }
             match self.rules.fire(place) {
-                Ok(true) => course.take(&rule.fault),
+                Ok(true) => {
+                    if let Fault::Msgtime { value } = &rule.fault {
+                        msgtime = Some(value);
+                    }
+                    course.take(&rule.fault);
+                }
                 Ok(false) => {}
                 Err(error) => course.fail(&error),
             }
         }
-        course.turn(|| decrypt(key, body))
+        course.turn(|| {
+            let mut turn = decrypt(key, body);
+            if let Some(value) = msgtime {
+                say_time(&mut turn.reply.content, value);
+            }
+            turn
+        })
     }
 
     fn count(&self, call: Call) -> u64 {
         self.calls[call as usize].fetch_add(1, Ordering::Relaxed) + 1
+    }
+}
+
+/// Puts this JSON in place of a message's `msgtime`; what is no message stays as it is.
+fn say_time(plaintext: &mut Vec<u8>, value: &str) {
+    let message: Result<serde_json::Map<String, serde_json::Value>, _> = serde_json::from_slice(plaintext);
+    if let (Ok(mut message), Ok(value)) = (message, serde_json::from_str(value)) {
+        message.insert("msgtime".to_owned(), value);
+        *plaintext = serde_json::Value::Object(message).to_string().into_bytes();
     }
 }
 
