@@ -81,7 +81,7 @@ pub struct Pull {
     pub retry_backoff_ms: u64,
     /// Milliseconds that wait grows to.
     pub retry_backoff_max_ms: u64,
-    /// Age in hours of the newest record at which to warn.
+    /// Hours since a pull last reached the end of the stream at which to warn.
     pub window_warning_hours: u32,
 }
 
