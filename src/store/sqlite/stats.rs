@@ -10,7 +10,7 @@ use rusqlite::{Connection, Row};
 
 use super::{
     Reader,
-    codes::{NOT_JSON, state_out},
+    codes::{NOT_JSON, TIME_IMPLAUSIBLE, state_out},
     index::{Asker, Kind, Trait, term, trait_term},
     row::chat_key,
 };
@@ -167,5 +167,11 @@ pub(super) fn coverage(conn: &Connection) -> Result<Coverage> {
         .prepare_cached(&format!("SELECT count(*) FROM message WHERE flaws & {NOT_JSON}"))?
         .query_row([], |row| row.get(0))?;
     coverage.unreadable = unreadable as u64;
+    let untimely: i64 = conn
+        .prepare_cached(&format!(
+            "SELECT count(*) FROM message WHERE flaws & {TIME_IMPLAUSIBLE}"
+        ))?
+        .query_row([], |row| row.get(0))?;
+    coverage.untimely = untimely as u64;
     Ok(coverage)
 }
