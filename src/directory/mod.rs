@@ -21,6 +21,7 @@ mod client;
 mod clock;
 pub mod codes;
 mod credentials;
+mod date;
 mod declare;
 mod download;
 mod error;
@@ -41,6 +42,7 @@ pub use self::{
     client::Client,
     clock::{Clock, Sleep, WallClock},
     codes::{Actor, Class},
+    date::server_clock,
     download::Download,
     error::{Error, Refusal},
     hook::Hook,
