@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+pub mod wall;
+
 /// Position in a company's archive stream (finance-sdk §5.2). Unsigned 64 bit, ascending, with gaps.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -32,9 +34,10 @@ pub struct RecordId(pub i64);
 pub struct RunId(pub i64);
 
 impl Millis {
-    /// The clock of this machine. Rooms below `archive` and `cli` take time as a value instead.
+    /// The clock of this machine, which may be wrong: nothing irreversible may follow from it alone (see
+    /// [`crate::clock`]). Rooms below `archive` and `cli` take time as a value instead.
     pub fn now() -> Self {
-        Self(jiff::Timestamp::now().as_millisecond())
+        Self(wall::now())
     }
 }
 

@@ -12,6 +12,7 @@
 //! consent     who agreed, since when, and what that means for a message
 //! completeness   WeCom's own counts and groups beside the archive's
 //! alert       when people are told, what, and how often; `archive` keeps it, `cli` sends it
+//! clock       whether this machine's time can be believed
 //! media       the files they sent: fetched in chunks, checked, kept by SHA-256
 //! ```
 
@@ -22,6 +23,7 @@ pub mod alert;
 pub mod archive;
 pub mod callback;
 pub mod cli;
+pub mod clock;
 pub mod completeness;
 pub mod config;
 pub mod consent;

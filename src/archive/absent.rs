@@ -45,11 +45,11 @@ pub(super) struct Before {
 }
 
 impl Before {
-    pub(super) fn read(reader: &Reader, company: CompanyId) -> Result<Self, Error> {
+    pub(super) fn read(reader: &Reader, company: CompanyId, now: Millis) -> Result<Self, Error> {
         Ok(Self {
             ever: reader.held_ever(company)?,
             scope: reader.scope(company)?,
-            covered_until: reader.covered_until(company)?,
+            covered_until: reader.covered_until(company, now)?.map(|covered| covered.until),
         })
     }
 

@@ -30,7 +30,7 @@ pub struct Report {
     pub took: Duration,
     /// Deaths and recyclings of the children.
     pub deaths: Deaths,
-    /// How near the newest record is to WeCom's deletion.
+    /// How near what the archive lacks was to WeCom's deletion when the run began.
     pub window: Option<Window>,
     /// A stop was asked for and obeyed.
     pub stopped: bool,

@@ -74,7 +74,7 @@ pub async fn completeness(
         }
     }
     if let (Some(most), None) = (job.groups, &result.stopped) {
-        let before = Before::read(reader, company)?;
+        let before = Before::read(reader, company, job.now)?;
         let (groups, stopped) = absent::sweep(client, &before, most, job.now).await;
         result.groups = Some(groups);
         result.stopped = stopped;
@@ -183,7 +183,9 @@ impl Held {
             closed: closed.into_iter().map(|one| (one.day, one.records)).collect(),
             scope: reader.scope(company)?,
             refusals: changes.into_iter().flat_map(refused).collect(),
-            covered_until: reader.covered_until(company)?,
+            covered_until: reader
+                .covered_until(company, job.now)?
+                .map(|covered| covered.until),
         })
     }
 

@@ -11,7 +11,7 @@ use std::{
 
 use tokio::sync::Notify;
 
-use super::{Desk, consent};
+use super::{Desk, clock, consent};
 use crate::{
     callback::{Arrived, ContactSubject, Counting, Event, EventSink},
     events,
@@ -27,7 +27,8 @@ use crate::{
 
 /// A group is readable in its new state so long after the event (wecom-api GC-2).
 const LAG_MS: i64 = 2_000;
-const DAY_MS: i64 = 24 * 60 * 60 * 1000;
+const HOUR_MS: i64 = 60 * 60 * 1000;
+const DAY_MS: i64 = 24 * HOUR_MS;
 
 /// The sink that keeps events.
 pub struct Hearing {
@@ -36,6 +37,8 @@ pub struct Hearing {
     companies: BTreeMap<String, String>,
     keep_ms: i64,
     forgot: Option<Millis>,
+    /// When the clock was last asked about.
+    asked: Option<Millis>,
     counting: Counting,
     bell: Arc<Notify>,
 }
@@ -59,6 +62,7 @@ impl Hearing {
             companies: companies.into_iter().collect(),
             keep_ms: i64::from(keep_days) * DAY_MS,
             forgot: None,
+            asked: None,
             counting: Counting::default(),
             bell: Arc::default(),
         }
@@ -87,6 +91,19 @@ impl Hearing {
             .is_some_and(|last| (0..DAY_MS).contains(&(now.0 - last.0)))
         {
             return;
+        }
+        // Nothing is let go on the word of one clock; asked again with the next event, at most once an hour.
+        if self
+            .asked
+            .is_some_and(|last| (0..HOUR_MS).contains(&now.0.saturating_sub(last.0)))
+        {
+            return;
+        }
+        self.asked = Some(now);
+        match clock::agrees_for_all(&self.desk, "old events are kept").await {
+            Ok(true) => {}
+            Ok(false) => return,
+            Err(error) => return events::callbacks_not_forgotten(&error),
         }
         let before = Millis(now.0 - self.keep_ms);
         match self.desk.ask(move |store| store.forget_events(before)).await {

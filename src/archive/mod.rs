@@ -23,6 +23,7 @@
 mod absent;
 mod asking;
 mod books;
+mod clock;
 mod completeness;
 mod consent;
 mod conveyor;
@@ -46,6 +47,7 @@ mod window;
 pub use absent::Groups;
 pub use asking::keep_asking;
 pub use books::{Held, Report, waiting_total};
+pub use clock::{keep_server_clock, verdict as clock_verdict};
 pub use completeness::{Completeness, CompletenessJob, completeness};
 pub use consent::{ConsentOptions, ConsentPass, consent_gather, consent_pass, tell_consent_pass};
 pub use desk::Desk;

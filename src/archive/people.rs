@@ -105,6 +105,7 @@ pub async fn refresh(
             }
         }
     }
+    super::clock::keep_server_clock(desk).await?;
     pass.troubles = inquiry.troubles();
     pass.calls = inquiry.calls();
     let now = directory.clock.now();

@@ -11,7 +11,7 @@ use std::{
 use tokio::sync::watch;
 
 use super::{
-    Desk, Error, Progress, Pulling, Report, Window, books::Held, conveyor::Conveyor, lease::Keeper,
+    Desk, Error, Progress, Pulling, Report, Window, books::Held, clock, conveyor::Conveyor, lease::Keeper,
     load::Room, pulling::End,
 };
 use crate::{
@@ -20,7 +20,7 @@ use crate::{
     source::{self, Deaths, Decryptors, Puller},
     store::{
         Store,
-        contract::{Books, GapKind, NewGap, Release, SeqRange},
+        contract::{Books, Forgotten, GapKind, NewGap, Release, SeqRange},
     },
     unseal::OpenRing,
 };
@@ -48,6 +48,8 @@ pub struct Setup {
     pub warn_after_hours: u32,
     /// Let sealed originals of opened records go so many milliseconds after opening; `None`: keep them.
     pub forget_sealed_after_ms: Option<i64>,
+    /// The records are made up (a corpus of the mock library) and may be of any age: they say nothing of the time.
+    pub made_up: bool,
 }
 
 /// What a run is to do.
@@ -178,30 +180,44 @@ fn resolve_strays(store: &mut Store, company: CompanyId) -> Result<(), crate::st
     Ok(())
 }
 
-/// Lets sealed originals go whose time is over: the opened bytes and the originals' hashes stay.
+/// Lets sealed originals go whose time is over: the opened bytes and the originals' hashes stay. Nothing goes by time
+/// unless the clock agrees with others.
 async fn forget(desk: &Desk, setup: &Setup, company: CompanyId) -> Result<(), Error> {
-    let Some(after) = setup.forget_sealed_after_ms else {
-        return Ok(());
-    };
+    let made_up = setup.made_up;
+    let verdict = desk
+        .ask(move |store| clock::confirm(store, company, Millis::now(), made_up))
+        .await??;
+    clock::tell(&setup.name, &verdict);
+    let is_agreed = verdict.is_agreed();
+    let after = setup.forget_sealed_after_ms;
     let forgotten = desk
         .ask(move |store| {
             let now = Millis::now();
+            if is_agreed {
+                store.bring_back_due(company, now)?;
+            }
             match after {
-                0 => store.forget_sealed(company, Millis(now.0 + 1)),
-                _ => store.forget_sealed_daily(company, Millis(now.0 - after), now),
+                // Not kept at all: no clock is asked.
+                Some(0) => store.forget_sealed(company, Millis(i64::MAX)),
+                Some(after) if is_agreed => store.forget_sealed_daily(company, Millis(now.0 - after), now),
+                _ => Ok(Forgotten::default()),
             }
         })
         .await??;
-    if forgotten > 0 {
-        events::sealed_forgotten(&setup.name, forgotten);
+    if forgotten.gone > 0 {
+        events::sealed_forgotten(&setup.name, forgotten.gone);
+    }
+    if forgotten.kept > 0 {
+        events::sealed_unverified(&setup.name, forgotten.kept);
     }
     Ok(())
 }
 
 /// How much of the 5 days the archive has used up; warns in the log when too much.
 async fn window(desk: &Desk, company: CompanyId, setup: &Setup) -> Result<Option<Window>, Error> {
-    let covered = desk.ask(move |store| store.covered_until(company)).await??;
-    let window = covered.map(|covered| Window::at(covered, Millis::now()));
+    let now = Millis::now();
+    let covered = desk.ask(move |store| store.covered_until(company, now)).await??;
+    let window = covered.map(|covered| Window::at(covered, now));
     if let Some(window) = window.filter(|window| window.in_danger(setup.warn_after_hours)) {
         events::window_in_danger(&setup.name, window.left_ms, &window.left_in_words());
     }

@@ -66,10 +66,10 @@ fn signs(reader: &Reader, company: String, files: Option<Files>, now: Millis) ->
         signs.service = Sign::of(of(&SERVICE));
     }
     signs.pulling = Sign::of(failing.map(|(since, cause)| Failing { since, cause }));
-    if let Some(covered_until) = reader.covered_until(id)? {
+    if let Some(covered) = reader.covered_until(id, now)? {
         signs.window = Sign::Seen(WindowSign {
-            left_ms: Window::at(covered_until, now).left_ms,
-            covered_until,
+            left_ms: Window::at(covered, now).left_ms,
+            covered_until: covered.until,
         });
     }
     let versions = reader.versions_without_key(id)?;

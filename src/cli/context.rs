@@ -11,7 +11,8 @@ use crate::{
     archive::{Desk, Pulling, Setup},
     callback::{Codec, Door},
     config::{self, Company, Config, ConfigError, KeepSealed, LogFormat, SecretSource},
-    directory,
+    directory, events,
+    ids::wall,
     message::Language,
     secret::Secret,
     source,
@@ -23,6 +24,9 @@ use crate::{
 const DATABASE: &str = "archive.db";
 /// Name of the file in which processes share tokens, beside it.
 const TOKENS: &str = "tokens.db";
+
+/// A variable for tests: the file that holds by how many milliseconds the clock is moved.
+const TEST_CLOCK: &str = "SHIGUAN_TEST_CLOCK";
 
 /// How much of the log a command keeps to itself unless more is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -76,6 +80,7 @@ impl Context {
         }
         let environment = environment();
         let config = Config::load(&global.config, &environment, &flags)?;
+        test_clock(&config, &environment)?;
         let zone = config.archive.timezone.clone();
         let language = match (global.language, config.archive.language) {
             (Some(tongue), _) => tongue.into(),
@@ -100,7 +105,9 @@ impl Context {
             (1, _) => "debug",
             _ => "trace",
         };
-        let filter = EnvFilter::try_new(level).map_err(Failure::usage)?;
+        // Whatever is kept quiet, a moved clock is told.
+        let filter =
+            EnvFilter::try_new(format!("{level},shiguan::test_clock=warn")).map_err(Failure::usage)?;
         let builder = tracing_subscriber::fmt()
             .with_env_filter(filter)
             .with_ansi(std::io::stderr().is_terminal())
@@ -110,7 +117,11 @@ impl Context {
             LogFormat::Json => builder.json().flatten_event(true).try_init(),
             LogFormat::Text => builder.with_target(false).try_init(),
         }
-        .map_err(Failure::run)
+        .map_err(Failure::run)?;
+        if let Some(ms) = wall::shift_ms() {
+            events::clock_shifted(ms);
+        }
+        Ok(())
     }
 
     pub(super) fn runtime(&self) -> Result<tokio::runtime::Runtime, Failure> {
@@ -213,6 +224,7 @@ impl Context {
                 KeepSealed::Always => None,
                 KeepSealed::Days(days) => Some(i64::from(days) * 24 * 60 * 60 * 1000),
             },
+            made_up: company.mock_corpus.is_some(),
         })
     }
 
@@ -394,6 +406,27 @@ pub(super) fn mock_library() -> Result<PathBuf, Failure> {
 }
 
 /// The process environment, read here and handed on as a value.
+/// Moves this process's clock as a test asks for. Only for archives of made-up conversations: nobody can mislead an
+/// archive of WeCom's with it.
+fn test_clock(config: &Config, environment: &BTreeMap<String, String>) -> Result<(), Failure> {
+    let Some(file) = environment.get(TEST_CLOCK).filter(|file| !file.is_empty()) else {
+        return Ok(());
+    };
+    if let Some(real) = config
+        .companies
+        .iter()
+        .find(|company| company.mock_corpus.is_none())
+    {
+        return Err(Failure::usage(format!(
+            "{TEST_CLOCK} moves the clock of the program, which is for tests of made-up conversations only; company \
+             `{}` is none",
+            real.name
+        ))
+        .hint(format!("unset {TEST_CLOCK}")));
+    }
+    wall::shift_by(std::path::Path::new(file)).map_err(|why| Failure::usage(format!("{TEST_CLOCK}: {why}")))
+}
+
 fn environment() -> BTreeMap<String, String> {
     std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))

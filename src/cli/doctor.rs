@@ -16,8 +16,9 @@ use super::{
     render,
 };
 use crate::{
-    config::Company,
-    ids::Millis,
+    clock::Verdict,
+    config::{Company, Schedule},
+    ids::{Millis, wall},
     record::Reason,
     source,
     store::{Reader, contract::Coverage},
@@ -363,10 +364,26 @@ fn company_findings(context: &Context, company: &Company) -> Result<Vec<Finding>
     } else {
         Finding::good(label("keys"), format!("versions {}", versions.join(", ")))
     });
+    findings.extend(schedule(company));
     if context.database().exists() {
         findings.extend(keys_against_store(context, company, &ring)?);
     }
     Ok(findings)
+}
+
+/// A schedule with pauses that leave less than a day of WeCom's five; longer ones are refused by the configuration.
+fn schedule(company: &Company) -> Option<Finding> {
+    const FOUR_DAYS_MS: i64 = 4 * 24 * 60 * 60 * 1000;
+    let Schedule::Cron(line) = &company.pull.schedule else {
+        return None;
+    };
+    line.pause_of(FOUR_DAYS_MS)?;
+    Some(Finding::warning(
+        &format!("schedule ({})", company.name),
+        format!("pull.cron = \"{line}\" pauses for four days or longer"),
+        "WeCom keeps records for five days: one failed pull after such a pause loses some",
+        "pull at least once a day",
+    ))
 }
 
 /// Each version seen in the archive: is its key there, and is it the right one?
@@ -397,8 +414,13 @@ fn keys_against_store(
             )
         });
     }
-    if let Some(covered) = reader.covered_until(id)? {
-        let window = crate::archive::Window::at(covered, Millis::now());
+    let now = Millis::now();
+    findings.push(clock_beside(
+        &crate::archive::clock_verdict(&reader, id, now)?,
+        &company.name,
+    ));
+    if let Some(covered) = reader.covered_until(id, now)? {
+        let window = crate::archive::Window::at(covered, now);
         let value = format!("WeCom's five days: {}", window.left_in_words());
         findings.push(if window.in_danger(company.pull.window_warning_hours) {
             Finding::warning(
@@ -420,7 +442,14 @@ fn clock() -> Finding {
     const FLOOR: i64 = 1_735_689_600_000;
     let now = Millis::now();
     let value = render::time(Some(now), &jiff::tz::TimeZone::UTC) + " UTC";
-    if now.0 < FLOOR {
+    if let Some(ms) = wall::shift_ms() {
+        Finding::warning(
+            "clock",
+            value,
+            format!("SHIGUAN_TEST_CLOCK moves the clock of this program by {ms} ms"),
+            "unset SHIGUAN_TEST_CLOCK; it is for tests",
+        )
+    } else if now.0 < FLOOR {
         Finding::bad(
             "clock",
             value,
@@ -429,5 +458,21 @@ fn clock() -> Finding {
         )
     } else {
         Finding::good("clock", value)
+    }
+}
+
+/// The clock against what the archive knows of the time.
+fn clock_beside(verdict: &Verdict, name: &str) -> Finding {
+    let check = format!("clock ({name})");
+    match verdict {
+        Verdict::Agreed => Finding::good(check, "confirmed by others"),
+        Verdict::Unwitnessed => Finding::good(check, "nothing there to compare it with"),
+        Verdict::Doubtful { by, why } => Finding::bad(
+            &check,
+            format!("contradicted by {by}"),
+            format!("{why}; until that is cleared nothing is deleted and no file is given up by time"),
+            "compare the time of this machine with another one and set it (NTP); if it is right, the next pull that \
+             brings new records confirms it",
+        ),
     }
 }

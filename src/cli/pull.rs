@@ -253,6 +253,6 @@ fn company_json(report: &Report) -> Value {
         "waiting_new": reasons_json(&report.books.waiting),
         "stopped": report.stopped,
         "failure": report.failure.as_ref().map(ToString::to_string),
-        "hours_left_in_window": report.window.map(|window| (window.left_ms as f64 / 3_600_000.0 * 10.0).round() / 10.0),
+        "hours_left_in_window": report.window.map(|window| (window.hours_left() * 10.0).round() / 10.0),
     })
 }

@@ -282,6 +282,7 @@ impl<'a> View<'a> {
             "msgid": hit.msgid,
             "time": render::time_json(opened.time, zone),
             "msgtime": opened.time.map(|time| time.0),
+            "msgtime_as_sent": message.time_as_sent,
             "type": opened.msgtype,
             "action": opened.action,
             "from": message.from,
@@ -305,7 +306,7 @@ impl<'a> View<'a> {
             "recalls": opened.recalls,
             "media": message.media.len(),
             "msgid_differs": opened.msgid_differs,
-            "flaws": flaws(&message),
+            "flaws": flaws(&message, opened.flaws),
         })
     }
 
@@ -350,14 +351,19 @@ fn texts(message: &Message) -> Vec<Value> {
         .collect()
 }
 
-/// Names of what was not as documented.
-pub(super) fn flaws(message: &Message) -> Vec<&'static str> {
+/// Names of what was not as documented. A time later than the landing is known to the store alone.
+pub(super) fn flaws(message: &Message, stored: message::Flaws) -> Vec<&'static str> {
     let flaws = message.flaws;
     [
         (flaws.not_json, "not_json"),
         (flaws.lenient, "lenient"),
         (flaws.unknown_type, "unknown_type"),
         (flaws.nested, "nested"),
+        (flaws.time_inferred, "time_inferred"),
+        (
+            flaws.time_implausible || stored.time_implausible,
+            "time_implausible",
+        ),
     ]
     .into_iter()
     .filter_map(|(set, name)| set.then_some(name))
@@ -377,6 +383,7 @@ pub(super) fn coverage_json(coverage: &Coverage) -> Value {
         "unseen_ranges": coverage.aside.unseen,
         "lost_ranges": coverage.aside.lost,
         "doubtful_seqs": coverage.aside.doubtful_seqs,
+        "time_implausible": coverage.untimely,
     })
 }
 

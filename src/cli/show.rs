@@ -192,7 +192,15 @@ fn details(view: &View<'_>, stored: &Stored, message: &Message) -> Result<Lines,
             format!("seq {}: {} × other bytes", stored.seq, stored.variants),
         ));
     }
-    let flaws = super::search::flaws(message);
+    if let Some(sent) = &message.time_as_sent {
+        lines.push(("原始时间", "msgtime as sent", sent.clone()));
+    }
+    let stored_flaws = stored
+        .opened
+        .as_ref()
+        .map(|opened| opened.flaws)
+        .unwrap_or_default();
+    let flaws = super::search::flaws(message, stored_flaws);
     if !flaws.is_empty() {
         lines.push(("注意", "note", flaws.join(", ")));
     }

@@ -141,6 +141,13 @@ impl Words {
                 format!("; {unreadable} opened to bytes that are no JSON and have no searchable text"),
             );
         }
+        if coverage.untimely > 0 {
+            let untimely = render::number(coverage.untimely);
+            text += &self.say(
+                format!("；{untimely} 条消息的时间不可信，按日期查不到或查到的日期不对"),
+                format!("; {untimely} messages with an implausible time, which dates do not find on their true day"),
+            );
+        }
         text + &self.aside(&coverage.aside)
     }
 

@@ -43,6 +43,20 @@ impl Cron {
         }
     }
 
+    /// The first pause between two of its times that is at least so long, if there is one: begin and end. Looks at four
+    /// years, a leap year among them; pauses of less than three days are not found.
+    pub fn pause_of(&self, at_least_ms: i64) -> Option<(Millis, Millis)> {
+        /// 2024-01-01. No clock is asked: a configuration that is right today is right tomorrow.
+        const FROM: i64 = 1_704_067_200_000;
+        const DAY_MS: i64 = 24 * 60 * 60 * 1000;
+        // Each such pause contains one of these moments.
+        (0..4 * 366 / 3).find_map(|step| {
+            let end = self.next_after(Millis(FROM + step * 3 * DAY_MS))?;
+            let before = Millis(end.0 - at_least_ms);
+            (self.next_after(before)? == end).then_some((before, end))
+        })
+    }
+
     /// The first moment after `now`.
     pub fn next_after(&self, now: Millis) -> Option<Millis> {
         let now = MakeTimestamp::from_millisecond(now.0).ok()?;

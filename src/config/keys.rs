@@ -282,7 +282,7 @@ pub const KEYS: &[Key] = &[
          longest.").whole(60, "seconds").per_company(),
     key(Pull, "cron", Kind::Cron,
         "Pull at these times instead of by interval: minute, hour, day of month, month, day of week, in \
-         `archive.timezone`.").like("*/5 * * * *").per_company(),
+         `archive.timezone`. A line that pauses for five days is refused: WeCom keeps records no longer.").like("*/5 * * * *").per_company(),
     key(Pull, "jitter_seconds", from(0, 3600),
         "Each pull starts up to this much later, by chance, so that several archives do not call at once.")
         .whole(5, "seconds").per_company(),
@@ -297,8 +297,8 @@ pub const KEYS: &[Key] = &[
          record by number, and the cursor follows only if it is there. Raise it when the log often says that seqs were \
          confirmed: each question is a call.").whole(1000, "seqs").per_company(),
     key(Pull, "window_warning_hours", from(1, 119),
-        "Warn when the newest stored record is older than this. After 120 hours WeCom has deleted what came \
-         after it.").whole(72, "hours").per_company(),
+        "Warn when no pull has reached the end of the stream for so long. After 120 hours WeCom begins to delete what \
+         came since.").whole(72, "hours").per_company(),
 
     key(Sdk, "library", Kind::Path,
         "The vendor's library, libWeWorkFinanceSdk_C.so.").like("lib/libWeWorkFinanceSdk_C.so").per_company(),
@@ -329,7 +329,9 @@ pub const KEYS: &[Key] = &[
          The opened bytes and the hash of the original stay in any case; what is not open keeps its original.")
         .text("days"),
     key(Store, "keep_sealed_days", from(1, 36_500),
-        "Days after opening for which sealed originals are kept with keep_sealed = \"days\".").whole(30, "days"),
+        "Days after opening for which sealed originals are kept with keep_sealed = \"days\". They go only while this \
+         machine's clock is confirmed by others, and only behind a plaintext that was read back and is the record's \
+         message.").whole(30, "days"),
     key(Store, "disk_headroom_mib", from(0, 1_048_576),
         "`shiguan doctor` warns when less than this is free where the archive is.").whole(1024, "MiB"),
 

@@ -22,7 +22,7 @@ the file: a key ending in `_file` names an owner-only file, a key ending in `_en
 
 A variable is `SHIGUAN_` and the path in capitals, its parts joined by two underscores and each `-` written `_`:
 `pull.limit` is `SHIGUAN_PULL__LIMIT`, `company.acme.proxy` is `SHIGUAN_COMPANY__ACME__PROXY`. The variables
-`SHIGUAN_CONFIG`, `SHIGUAN_LOG`, `SHIGUAN_MOCK_CORPUS` and `SHIGUAN_OFFICIAL_SDK` are no keys.
+`SHIGUAN_CONFIG`, `SHIGUAN_LOG`, `SHIGUAN_MOCK_CORPUS`, `SHIGUAN_OFFICIAL_SDK` and `SHIGUAN_TEST_CLOCK` are no keys.
 ";
 
 /// The page.

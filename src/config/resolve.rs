@@ -28,6 +28,9 @@ use super::{
     },
 };
 
+/// How long WeCom keeps a record (finance-sdk §5.4).
+const WINDOW_MS: i64 = 5 * 24 * 60 * 60 * 1000;
+
 /// Builds the sections, or tells every mistake.
 pub(super) fn resolve(mut layers: Layers, file: &Path) -> Result<Config, ConfigError> {
     let mut problems = std::mem::take(&mut layers.problems);
@@ -345,7 +348,13 @@ impl Resolver<'_> {
         match strength(cron).cmp(&strength(interval)) {
             Ordering::Greater => {
                 self.overruled(&path("interval_seconds"), &cron.source);
-                Cron::parse(&line, zone).map_or(every, Schedule::Cron)
+                match Cron::parse(&line, zone) {
+                    Ok(cron_line) => {
+                        self.refuse_long_pauses(&cron_line, cron, &spelt(cron, company, "cron"));
+                        Schedule::Cron(cron_line)
+                    }
+                    Err(_) => every,
+                }
             }
             Ordering::Less => {
                 self.overruled(&path("cron"), &interval.source);
@@ -360,6 +369,20 @@ impl Resolver<'_> {
                 self.tell(cron.source.clone(), text);
                 every
             }
+        }
+    }
+
+    /// What WeCom deletes between two pulls is lost, so no pause may be as long as it keeps records.
+    fn refuse_long_pauses(&mut self, cron: &Cron, chosen: &Chosen, name: &str) {
+        if let Some((_, end)) = cron.pause_of(WINDOW_MS) {
+            let day = jiff::Timestamp::from_millisecond(end.0)
+                .map(|end| end.to_zoned(jiff::tz::TimeZone::UTC).date().to_string())
+                .unwrap_or_default();
+            let text = format!(
+                "`{name}` pauses for five days or longer (before {day}, for one): WeCom keeps records for five days, so \
+                 what was sent early in the pause would be lost; pull at least every other day"
+            );
+            self.tell(chosen.source.clone(), text);
         }
     }
 

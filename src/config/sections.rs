@@ -83,7 +83,7 @@ pub struct Pull {
     pub retry_backoff_max_ms: u64,
     /// How far a seq may lie above the one before it without being asked about.
     pub max_seq_jump: u64,
-    /// Age in hours of the newest record at which to warn.
+    /// Hours since a pull last reached the end of the stream at which to warn.
     pub window_warning_hours: u32,
 }
 

@@ -13,11 +13,12 @@ use super::{
 const PREFIX: &str = "SHIGUAN_";
 
 /// Variables of the program that are no configuration keys.
-const RESERVED: [&str; 4] = [
+const RESERVED: [&str; 5] = [
     "SHIGUAN_CONFIG",
     "SHIGUAN_LOG",
     "SHIGUAN_MOCK_CORPUS",
     "SHIGUAN_OFFICIAL_SDK",
+    "SHIGUAN_TEST_CLOCK",
 ];
 
 /// The variable of a path: `pull.limit` is `SHIGUAN_PULL__LIMIT`. A `-` becomes `_`, which shells allow.

@@ -12,11 +12,12 @@ use rustls::pki_types::{CertificateDer, pem::PemObject};
 use serde_json::Value;
 
 use super::{
+    date,
     error::Error,
     masks,
     row::{Body, Method, Row},
 };
-use crate::secret::Secret;
+use crate::{ids::Millis, secret::Secret};
 
 /// The platform's host.
 pub const HOST: &str = "https://qyapi.weixin.qq.com";
@@ -207,6 +208,9 @@ impl Http {
         }
         .map_err(unreachable)?;
         let status = response.status();
+        if status.is_success() {
+            date::note(response.headers(), Millis::now());
+        }
         if row.body == Body::Binary && status.is_success() && !is_text(&response) {
             return Ok(Answered::Bytes(response));
         }

@@ -23,6 +23,7 @@ mod client;
 mod clock;
 pub mod codes;
 mod credentials;
+mod date;
 mod declare;
 mod download;
 mod error;
@@ -44,6 +45,7 @@ pub use self::{
     client::Client,
     clock::{Clock, Sleep, WallClock},
     codes::{Actor, Class},
+    date::server_clock,
     download::Download,
     error::{Error, Refusal},
     hook::Hook,

@@ -7,8 +7,11 @@ use std::{fmt::Display, time::Duration};
 
 use tracing::{debug, error, info, warn};
 
-use crate::ids::Seq;
-use crate::store::contract::{Books, PullCall, Settled};
+use crate::{
+    clock::By,
+    ids::Seq,
+    store::contract::{Books, PullCall, Settled},
+};
 
 /// A pass over the files ended: so many came to an end, so many are tried again later, so many are not kept by now.
 pub fn media_fetched(
@@ -155,6 +158,40 @@ pub fn sealed_forgotten(company: &str, count: u64) {
         company,
         count,
         "sealed originals of opened records were let go; their hashes stay"
+    );
+}
+
+/// Originals whose time is over stay, because what they were opened to cannot be verified.
+pub fn sealed_unverified(company: &str, count: u64) {
+    warn!(
+        name: "store.unverified",
+        event = "store.unverified",
+        company,
+        count,
+        "sealed originals are kept beyond their time: their plaintexts are missing, damaged or not their messages"
+    );
+}
+
+/// The clock of this machine is contradicted, so `kept` is not done by it.
+pub fn clock_doubtful(company: &str, by: By, why: &str, kept: &str) {
+    warn!(
+        name: "clock.doubtful",
+        event = "clock.doubtful",
+        company,
+        by = %by,
+        why,
+        "the clock of this machine is doubtful: {kept}; check the time and NTP"
+    );
+}
+
+/// A test moved the clock of this process.
+pub fn clock_shifted(ms: i64) {
+    warn!(
+        name: "clock.shifted",
+        target: "shiguan::test_clock",
+        event = "clock.shifted",
+        ms,
+        "SHIGUAN_TEST_CLOCK moves the clock of this process; only a test may do that"
     );
 }
 

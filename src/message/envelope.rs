@@ -1,7 +1,6 @@
 //! The frame every message shares (messages §1), read in one pass over the outermost object.
 
-use super::json::View;
-use crate::ids::Millis;
+use super::{json::View, time::Time};
 
 /// Names of the frame's fields; everything else at the top is payload.
 const FIELDS: [&str; 7] = [
@@ -17,8 +16,7 @@ pub(super) struct Envelope<'t> {
     pub(super) to: Vec<String>,
     pub(super) roomid: &'t str,
     pub(super) msgtype: &'t str,
-    /// `None` for 0 and less: the official image sample has 0, which is no date (messages §7).
-    pub(super) time: Option<Millis>,
+    pub(super) time: Time,
     /// A switch of companies (messages §4.22), which has `user` and `time` in place of the rest.
     pub(super) switch: bool,
 }
@@ -26,7 +24,7 @@ pub(super) struct Envelope<'t> {
 impl<'t> Envelope<'t> {
     pub(super) fn of(root: View<'t>) -> Self {
         let mut envelope = Self::default();
-        let (mut user, mut time) = ("", None);
+        let (mut user, mut time) = ("", Time::default());
         for (key, value) in root.fields() {
             let text = || value.as_text().unwrap_or_default();
             match key {
@@ -36,9 +34,9 @@ impl<'t> Envelope<'t> {
                 "tolist" => envelope.to = receivers(value),
                 "roomid" => envelope.roomid = text(),
                 "msgtype" => envelope.msgtype = text(),
-                "msgtime" => envelope.time = millis(value),
+                "msgtime" => envelope.time = Time::of(value),
                 "user" => user = text(),
-                "time" => time = millis(value),
+                "time" => time = Time::of(value),
                 _ => {}
             }
         }
@@ -46,7 +44,9 @@ impl<'t> Envelope<'t> {
         envelope.switch = msgtype == "switch" || action == "switch" && msgtype.is_empty();
         if envelope.switch {
             envelope.from = if user.is_empty() { envelope.from } else { user };
-            envelope.time = time.or(envelope.time);
+            if time.is_given() {
+                envelope.time = time;
+            }
             envelope.msgtype = "switch";
         }
         envelope
@@ -74,8 +74,4 @@ fn receivers(value: View<'_>) -> Vec<String> {
             .map(str::to_owned)
             .collect(),
     }
-}
-
-fn millis(value: View<'_>) -> Option<Millis> {
-    value.as_int().filter(|&ms| ms > 0).map(Millis)
 }

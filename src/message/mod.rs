@@ -20,6 +20,7 @@ mod people;
 mod phrase;
 mod place;
 mod quote;
+mod time;
 
 use std::borrow::Cow;
 
@@ -51,6 +52,11 @@ pub struct Flaws {
     pub unknown_type: bool,
     /// A nested document did not parse and was kept as a string, or nesting was deeper than the bound.
     pub nested: bool,
+    /// The time is not in whole milliseconds; that it is in seconds was inferred from its size.
+    pub time_inferred: bool,
+    /// There is a time, and it cannot be so: no number, or of no unit that puts it near the days of WeCom. The message
+    /// then counts as without a time. The store sets it also for a time later than the landing, which stays as it came.
+    pub time_implausible: bool,
 }
 
 /// An external contact's answer to being archived, as an `agree` or `disagree` message reports it.
@@ -60,7 +66,7 @@ pub struct Consent {
     pub userid: String,
     /// True for `agree`.
     pub agreed: bool,
-    /// `agree_time` or `disagree_time`; `None` when absent or 0.
+    /// `agree_time` or `disagree_time`, whatever its unit was; `None` when absent, 0 or implausible.
     pub at: Option<Millis>,
 }
 
@@ -77,8 +83,10 @@ pub struct Message {
     pub from: String,
     /// `tolist`, in order.
     pub to: Vec<String>,
-    /// `msgtime` (or `time` of a switch); `None` when absent or 0.
+    /// `msgtime` (or `time` of a switch), in milliseconds whatever its unit was; `None` when absent, 0 or implausible.
     pub time: Option<Millis>,
+    /// `msgtime` as it came, where `time` is not just that: its unit was inferred, or it is implausible.
+    pub time_as_sent: Option<String>,
     /// The conversation; `None` for switch records and bytes that are no message.
     pub chat: Option<Chat>,
     /// Internal, external or upstream/downstream.
@@ -111,6 +119,7 @@ impl Default for Message {
             from: String::new(),
             to: Vec::new(),
             time: None,
+            time_as_sent: None,
             chat: None,
             scope: Scope::default(),
             direction: Direction::default(),
@@ -153,6 +162,8 @@ fn derive(tape: &Tape<'_>, lossy: bool) -> Message {
         lenient: lossy || tape.lenient || nest.lenient,
         unknown_type: Kind::from_word(envelope.msgtype).is_none(),
         nested: nest.unread,
+        time_inferred: envelope.time.is_inferred,
+        time_implausible: envelope.time.is_implausible,
     };
     let Envelope {
         msgid, from, ref to, ..
@@ -170,7 +181,8 @@ fn derive(tape: &Tape<'_>, lossy: bool) -> Message {
         action: envelope.action.to_owned(),
         msgtype: envelope.msgtype.to_owned(),
         from: from.to_owned(),
-        time: envelope.time,
+        time: envelope.time.at,
+        time_as_sent: envelope.time.as_sent,
         chat,
         scope,
         direction,
@@ -213,7 +225,7 @@ fn consent(payload: &Payload) -> Option<Consent> {
     Some(Consent {
         userid: userid.clone(),
         agreed,
-        at: at.filter(|&ms| ms > 0).map(Millis),
+        at: at.and_then(time::moment),
     })
 }
 

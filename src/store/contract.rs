@@ -671,6 +671,9 @@ pub struct Coverage {
     pub unreadable: u64,
     /// Strays, gaps and seqs in doubt.
     pub aside: Aside,
+    /// Opened, with a time that cannot be so (no number, of no plausible size, or later than its landing): dates do not
+    /// find it on its true day.
+    pub untimely: u64,
 }
 
 /// One page of an answer, its exact size, and what it covered: all three of one moment.
@@ -731,6 +734,39 @@ pub struct Newest {
     pub landed_at: Millis,
     /// Time of the opened message with the greatest seq that has one; `None` when nothing is open.
     pub msgtime: Option<Millis>,
+}
+
+/// How far the archive is known to reach.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Covered {
+    /// Nothing sent up to here is missing, as far as our own books know; never later than now.
+    pub until: Millis,
+    /// False when the clock that dated the last pull contradicts the present one, or a later entry of the books: then
+    /// `until` is only the earliest of the dates.
+    pub is_certain: bool,
+}
+
+/// What the archive remembers of a company's time, to compare the clock with.
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(default)]
+pub struct ClockMemory {
+    /// When the clock last agreed with others, by itself; 0: never.
+    pub agreed_at: i64,
+    /// Which boot of the machine that was.
+    pub boot: String,
+    /// Milliseconds since that boot then.
+    pub uptime_ms: i64,
+    /// Records come from WeCom, which serves none that are older than its window.
+    pub fresh: bool,
+}
+
+/// What became of sealed originals whose time was over.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Forgotten {
+    /// Those that are gone.
+    pub gone: u64,
+    /// Those that were kept, because the plaintext is missing, damaged or not the record's message.
+    pub kept: u64,
 }
 
 /// What `stats` counts by.

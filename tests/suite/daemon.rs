@@ -52,11 +52,22 @@ impl Drop for Daemon {
 impl Daemon {
     /// Starts at the most talkative level. `set` are `--set` values.
     pub(crate) fn start(archive: &Archive, log: PathBuf, set: &[String]) -> Self {
+        Self::start_in(archive, log, set, &[])
+    }
+
+    /// The same with these environment variables.
+    pub(crate) fn start_in(
+        archive: &Archive,
+        log: PathBuf,
+        set: &[String],
+        environment: &[(&str, &Path)],
+    ) -> Self {
         let mut command = archive.command(["-vv", "run", "--set", "log.format=json"]);
         for value in set {
             command.args(["--set", value]);
         }
         let child = command
+            .envs(environment.iter().copied())
             .stdout(Stdio::null())
             .stderr(fs::File::create(&log).expect("a log"))
             .spawn()

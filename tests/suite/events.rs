@@ -17,6 +17,19 @@ fn archive(scratch: &Path) -> Archive {
     Program::new(env!("CARGO_BIN_EXE_shiguan")).archive(&scratch.join("archive"), &corpus)
 }
 
+/// Messages that were just sent: they confirm the clock, without which nothing is let go by time.
+fn fresh_archive(scratch: &Path) -> Archive {
+    let folder = scratch.join("messages");
+    std::fs::create_dir(&folder).expect("a folder");
+    for n in 1..=3 {
+        let message = json!({"msgid": format!("m{n}"), "action": "send", "from": "a", "tolist": ["b"],
+                             "msgtime": (seconds() - n) * 1000, "msgtype": "text", "text": {"content": "x"}});
+        std::fs::write(folder.join(format!("{n}.json")), message.to_string()).expect("a message");
+    }
+    let corpus = Corpus::seal(&folder, scratch);
+    Program::new(env!("CARGO_BIN_EXE_shiguan")).archive(&scratch.join("archive"), &corpus)
+}
+
 fn start(archive: &Archive, scratch: &Path, log: &str) -> Daemon {
     let mut set = Daemon::callbacks(scratch);
     set.push("pull.interval_seconds=3600".into());
@@ -216,8 +229,9 @@ fn a_kill_at_any_instant_leaves_each_event_with_its_marks() {
 #[test]
 fn old_events_go_as_configured() {
     let scratch = tempfile::tempdir().expect("a scratch folder");
-    let archive = archive(scratch.path());
+    let archive = fresh_archive(scratch.path());
     let daemon = start(&archive, scratch.path(), "log");
+    daemon.wait_for("run.ended", 1);
     let caller = daemon.caller(&archive);
     assert_eq!(caller.tell(&event("one", ""), seconds(), "a").status, 200);
     daemon.wait_for("callback.event", 1);

@@ -594,6 +594,7 @@ fn every_fault_has_its_test(fault: &Fault) -> &'static str {
         Fault::GarbageAnswer { .. } => "a_success_with_garbage_is_no_message",
         Fault::TornAnswer { .. } => "a_success_with_half_a_message_is_no_message",
         Fault::OtherAnswer => "a_success_with_the_message_of_another_record_is_no_message",
+        Fault::Msgtime { .. } => "clock.rs: an_absurd_msgtime_costs_nothing_but_its_own_place",
         Fault::DigestMismatch | Fault::NeverFinish | Fault::EmptyChunk | Fault::StuckCursor => "source.rs",
     }
 }

@@ -232,6 +232,7 @@ fn setup(corpus: &Corpus) -> Setup {
         },
         warn_after_hours: 96,
         forget_sealed_after_ms: None,
+        made_up: true,
     }
 }
 

@@ -6,6 +6,7 @@ mod api;
 mod bench;
 mod callback;
 mod canary;
+mod clock;
 mod commands;
 mod config;
 mod consent;

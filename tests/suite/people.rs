@@ -72,7 +72,7 @@ impl House {
     }
 
     /// The values of the configuration that lead to the server and the corpus of the hour.
-    fn with(&self, args: &[&str]) -> Vec<OsString> {
+    pub(super) fn with(&self, args: &[&str]) -> Vec<OsString> {
         let file = |name: &str| self.scratch.path().join(name).with_extension("secret");
         let mut all: Vec<OsString> = args.iter().map(OsString::from).collect();
         for (key, value) in [

@@ -12,6 +12,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("secret", &[]),
     ("record", &["ids"]),
     ("words", &[]),
+    ("clock", &["ids"]),
     ("message", &["ids", "secret"]),
     ("unseal", &["ids", "secret", "record"]),
     ("source", &["ids", "secret", "record"]),
@@ -24,7 +25,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     (
         "store",
         &[
-            "ids", "words", "record", "message", "secret", "people", "consent", "alert",
+            "ids", "words", "record", "message", "secret", "people", "consent", "alert", "clock",
         ],
     ),
     (
@@ -45,12 +46,13 @@ const ARROWS: &[(&str, &[&str])] = &[
             "callback",
             "alert",
             "media",
+            "clock",
         ],
     ),
     ("callback", &["ids", "secret", "events"]),
     ("alert", &["ids", "message"]),
     ("search", &["ids", "words", "message", "store", "consent"]),
-    ("events", &["ids", "record", "store"]),
+    ("events", &["ids", "record", "store", "clock"]),
     (
         "cli",
         &[
@@ -73,6 +75,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "completeness",
             "alert",
             "media",
+            "clock",
         ],
     ),
 ];
@@ -225,6 +228,42 @@ fn effects_stay_at_their_address() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// A clock is believed only by those who can be tested with a wrong one: everybody asks `Millis::now`.
+#[test]
+fn the_wall_clock_has_one_door() {
+    let door = root().join("src/ids/wall.rs");
+    let mut wrong = Vec::new();
+    let mut at_the_door = 0;
+    for folder in ["src", "sdk-ffi/src"] {
+        for path in rust_files(&root().join(folder)) {
+            if path.iter().any(|part| part == "tests") {
+                continue;
+            }
+            let text = fs::read_to_string(&path).expect("a source file");
+            let code = text.split("#[cfg(test)]").next().unwrap_or_default();
+            for word in [
+                "Timestamp::now",
+                "Zoned::now",
+                "SystemTime",
+                "UNIX_EPOCH",
+                "CURRENT_TIMESTAMP",
+                "'now'",
+                "clock_gettime",
+            ] {
+                if code.contains(word) {
+                    if path == door {
+                        at_the_door += 1;
+                    } else {
+                        wrong.push(format!("{}: {word} instead of Millis::now", path.display()));
+                    }
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert_eq!(at_the_door, 1, "the door reads the clock once");
 }
 
 #[test]

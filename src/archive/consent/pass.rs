@@ -54,6 +54,7 @@ pub async fn consent_pass(
             }
         }
     }
+    super::super::keep_server_clock(desk).await?;
     pass.left = desk
         .ask(move |store| store.consent_asking(company, Millis::now()))
         .await??;

@@ -10,7 +10,7 @@ use std::{
 
 use tokio::task::spawn_blocking;
 
-use super::{Error, Pass, fault};
+use super::{super::clock_verdict, Error, Pass, fault};
 use crate::{
     ids::Millis,
     media::{
@@ -168,7 +168,8 @@ impl Pass {
                     .ended(task, MediaState::Refused, format!("{detail}, {attempts} times"))
                     .await;
             }
-            Fault::Passing(_) if given_up && late => {
+            // For good, so not on the word of one clock.
+            Fault::Passing(_) if given_up && late && self.clock_agrees().await? => {
                 return self
                     .ended(
                         task,
@@ -198,6 +199,15 @@ impl Pass {
         };
         let beginning = (have == 0).then(|| self.turn.beginning(task.id.0));
         self.later(task, later, beginning).await
+    }
+
+    async fn clock_agrees(&self) -> Result<bool, Error> {
+        let company = self.company;
+        let verdict = self
+            .desk
+            .ask(move |store| clock_verdict(store, company, Millis::now()))
+            .await??;
+        Ok(verdict.is_agreed())
     }
 
     async fn later(&self, task: &MediaTask, later: Later, beginning: Option<PathBuf>) -> Result<(), Error> {

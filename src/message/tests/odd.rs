@@ -327,6 +327,7 @@ fn a_switch_has_a_user_and_no_chat_but_a_typed_message_stays_one() {
 
 #[test]
 fn consent_is_read_from_both_answers_and_either_time() {
+    const THEN: i64 = 1_603_875_626_000;
     let told = |msgtype: &str, payload| message(msgtype, msgtype, payload).consent.unwrap();
     let consent = |agreed, at: Option<i64>| Consent {
         userid: "wm1".into(),
@@ -334,21 +335,29 @@ fn consent_is_read_from_both_answers_and_either_time() {
         at: at.map(Millis),
     };
     assert_eq!(
-        told("agree", json!({"userid": "wm1", "agree_time": "5"})),
-        consent(true, Some(5))
+        told("agree", json!({"userid": "wm1", "agree_time": "1603875626000"})),
+        consent(true, Some(THEN))
     );
     assert_eq!(
-        told("disagree", json!({"userid": "wm1", "disagree_time": 6})),
-        consent(false, Some(6))
+        told("disagree", json!({"userid": "wm1", "disagree_time": THEN})),
+        consent(false, Some(THEN))
     );
     assert_eq!(
-        told("disagree", json!({"userid": "wm1", "agree_time": 7})),
-        consent(false, Some(7))
+        told("disagree", json!({"userid": "wm1", "agree_time": THEN + 7})),
+        consent(false, Some(THEN + 7))
     );
+    // Seconds are told by their size; what is no time of ours is none.
     assert_eq!(
-        told("agree", json!({"userid": "wm1", "agree_time": 0})),
-        consent(true, None)
+        told("agree", json!({"userid": "wm1", "agree_time": THEN / 1000})),
+        consent(true, Some(THEN))
     );
+    for absurd in [0, 5, -THEN, i64::MAX] {
+        assert_eq!(
+            told("agree", json!({"userid": "wm1", "agree_time": absurd})),
+            consent(true, None),
+            "{absurd}"
+        );
+    }
     assert_eq!(message("text", "text", json!({"content": "同意"})).consent, None);
 }
 

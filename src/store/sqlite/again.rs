@@ -63,6 +63,7 @@ pub(super) fn all(tx: &Transaction<'_>, unpacker: &Unpacker, progress: &mut dyn 
                 company: CompanyId(row.company),
                 seq: row.seq,
                 outer_msgid: &row.msgid,
+                landed_at: row.landed_at,
             };
             let mut derived = Derived::new(&message::read(&row.body), row.msgid_differs);
             docs.push(derive::write(tx, &mut interner, &told, &mut derived)?);
@@ -85,12 +86,13 @@ struct Kept {
     seq: i64,
     msgid: String,
     msgid_differs: bool,
+    landed_at: i64,
     body: Vec<u8>,
 }
 
 fn next_batch(tx: &Transaction<'_>, unpacker: &Unpacker, after: i64) -> Result<Vec<Kept>> {
     let mut statement = tx.prepare_cached(
-        "SELECT r.id, r.company, r.seq, r.msgid, m.flags & ?3, p.body, p.dictionary
+        "SELECT r.id, r.company, r.seq, r.msgid, m.flags & ?3, p.body, p.dictionary, r.landed_at
          FROM plaintext p JOIN record r ON r.id = p.record JOIN message m ON m.record = p.record
          WHERE p.record > ?1 ORDER BY p.record LIMIT ?2",
     )?;
@@ -103,6 +105,7 @@ fn next_batch(tx: &Transaction<'_>, unpacker: &Unpacker, after: i64) -> Result<V
             seq: row.get(2)?,
             msgid: row.get(3)?,
             msgid_differs: row.get::<_, i64>(4)? != 0,
+            landed_at: row.get(7)?,
             body: unpacker.body(tx, row, 6, 5)?,
         });
     }

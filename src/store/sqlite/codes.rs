@@ -18,6 +18,8 @@ pub(super) const SENDER_RECEIVES: i64 = 8;
 pub(super) const MSGID_DIFFERS: i64 = 16;
 
 pub(super) const NOT_JSON: i64 = 1;
+pub(super) const TIME_INFERRED: i64 = 16;
+pub(super) const TIME_IMPLAUSIBLE: i64 = 32;
 
 /// Types that carry a file in the sense of `has:file`.
 const FILE_KINDS: [&str; 3] = ["file", "qydiskfile", "voip_doc_share"];
@@ -103,6 +105,8 @@ pub(super) fn flaws_in(flaws: Flaws) -> i64 {
         + i64::from(flaws.lenient) * 2
         + i64::from(flaws.unknown_type) * 4
         + i64::from(flaws.nested) * 8
+        + i64::from(flaws.time_inferred) * TIME_INFERRED
+        + i64::from(flaws.time_implausible) * TIME_IMPLAUSIBLE
 }
 
 pub(super) fn flaws_out(column: i64) -> Flaws {
@@ -111,6 +115,8 @@ pub(super) fn flaws_out(column: i64) -> Flaws {
         lenient: column & 2 != 0,
         unknown_type: column & 4 != 0,
         nested: column & 8 != 0,
+        time_inferred: column & TIME_INFERRED != 0,
+        time_implausible: column & TIME_IMPLAUSIBLE != 0,
     }
 }
 

@@ -7,7 +7,7 @@
 use rusqlite::{Transaction, params};
 
 use super::{
-    codes::{MSGID_DIFFERS, SENDER_RECEIVES, carries, direction_in, flaws_in, scope_in},
+    codes::{MSGID_DIFFERS, SENDER_RECEIVES, TIME_IMPLAUSIBLE, carries, direction_in, flaws_in, scope_in},
     index::{Doc, Entry, Kind, Trait, hash, term, text, trait_term},
     intern::{Interner, audience_hash, chat_columns},
 };
@@ -18,6 +18,9 @@ use crate::{
     words,
 };
 
+/// A message that was sent so long after its landing was not: the clocks of two machines differ by less.
+const LATER_MS: i64 = 24 * 60 * 60 * 1000;
+
 /// What is known about the record before its message is read.
 pub(super) struct Told<'a> {
     pub record: RecordId,
@@ -25,6 +28,8 @@ pub(super) struct Told<'a> {
     /// As in the column.
     pub seq: i64,
     pub outer_msgid: &'a str,
+    /// When it was landed; a message is not sent later.
+    pub landed_at: i64,
 }
 
 /// What follows from a message alone.
@@ -114,6 +119,7 @@ pub(super) fn write(
     let audience = interner.audience(&derived.audience, &derived.people)?;
     let msgtype = interner.word(&derived.msgtype)?;
     let inner_msgid = (derived.msgid != told.outer_msgid).then_some(&derived.msgid);
+    let is_later = derived.time > told.landed_at.saturating_add(LATER_MS);
     tx.prepare_cached(
         "INSERT INTO message (record, company, seq, time, sender, chat, audience, type, action, scope, direction,
            flags, flaws, msgid) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -131,7 +137,7 @@ pub(super) fn write(
         derived.scope,
         derived.direction,
         derived.flags,
-        derived.flaws,
+        derived.flaws | if is_later { TIME_IMPLAUSIBLE } else { 0 },
         inner_msgid
     ])?;
     if let Some(target) = &derived.recalls {

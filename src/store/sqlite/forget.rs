@@ -1,28 +1,32 @@
 //! Letting sealed originals go some time after they were opened. Their hashes stay for ever (promise 1 speaks of
 //! what is needed to open a record; an opened one has its bytes).
+//!
+//! An original is the only copy that can be opened again, so it goes only behind a plaintext that was read back and is
+//! the record's message.
 
-use rusqlite::{OptionalExtension, params};
+use rusqlite::{OptionalExtension, Transaction, params};
 
-use super::{Store, codes::OPENED};
+use super::{Store, codes::OPENED, pack::Unpacker};
 use crate::{
     ids::{CompanyId, Millis},
-    store::Result,
+    message,
+    store::{Result, StoreError, contract::Forgotten},
 };
 
-/// Rows let go in one transaction, so that other writers need not wait long.
-const BATCH: usize = 5_000;
+/// Rows looked at in one transaction, so that other writers need not wait long.
+const BATCH: usize = 1_000;
 
 /// Looking for old originals reads the list of those still there, so once a day is enough.
 const DAY_MS: i64 = 24 * 60 * 60 * 1000;
 
 impl Store {
-    /// [`Store::forget_sealed`], unless it was done within the last day. Returns how many were let go.
+    /// [`Store::forget_sealed`], unless it was done within the last day. The caller has made sure that `now` is right.
     pub fn forget_sealed_daily(
         &mut self,
         company: CompanyId,
         older_than: Millis,
         now: Millis,
-    ) -> Result<u64> {
+    ) -> Result<Forgotten> {
         let fact = format!("sealed_forgotten:{}", company.0);
         let last: Option<String> = self
             .reader
@@ -30,8 +34,8 @@ impl Store {
             .query_row("SELECT value FROM fact WHERE name = ?", [&fact], |row| row.get(0))
             .optional()?;
         let last = last.and_then(|text| text.parse::<i64>().ok());
-        if last.is_some_and(|last| (0..DAY_MS).contains(&(now.0 - last))) {
-            return Ok(0);
+        if last.is_some_and(|last| (0..DAY_MS).contains(&now.0.saturating_sub(last))) {
+            return Ok(Forgotten::default());
         }
         let forgotten = self.forget_sealed(company, older_than)?;
         self.reader.conn.execute(
@@ -41,16 +45,19 @@ impl Store {
         Ok(forgotten)
     }
 
-    /// Removes the sealed originals of the company's records that were opened before `older_than`; returns how many.
-    /// Records that are not open keep theirs whatever their age, and so do other copies of an opened record.
-    pub fn forget_sealed(&mut self, company: CompanyId, older_than: Millis) -> Result<u64> {
-        let (mut forgotten, mut after) = (0, 0);
+    /// Removes the sealed originals of the company's records that were sent, landed and opened before `older_than`:
+    /// three times that three clocks said, so that one wrong clock does not make a record old. Originals whose
+    /// plaintext is not verified stay and are counted. Records that are not open keep theirs whatever their age, and so
+    /// do other copies of an opened record.
+    pub fn forget_sealed(&mut self, company: CompanyId, older_than: Millis) -> Result<Forgotten> {
+        let (mut forgotten, mut after) = (Forgotten::default(), 0);
         loop {
             let tx = self.begin()?;
             let old = tx
                 .prepare_cached(
-                    "SELECT s.record FROM sealed s JOIN record r ON r.id = s.record
-                     WHERE s.record > ?1 AND r.company = ?2 AND r.state = ?3 AND r.settled_at < ?4
+                    "SELECT s.record FROM sealed s JOIN record r ON r.id = s.record JOIN message m ON m.record = s.record
+                     WHERE s.record > ?1 AND r.company = ?2 AND r.state = ?3
+                       AND r.settled_at < ?4 AND r.landed_at < ?4 AND m.time < ?4
                      ORDER BY s.record LIMIT ?5",
                 )?
                 .query_map(
@@ -63,11 +70,33 @@ impl Store {
             };
             after = *last;
             for record in &old {
-                tx.prepare_cached("DELETE FROM sealed WHERE record = ?")?
-                    .execute([record])?;
+                if verified(&tx, &self.reader.unpacker, *record)? {
+                    tx.prepare_cached("DELETE FROM sealed WHERE record = ?")?
+                        .execute([record])?;
+                    forgotten.gone += 1;
+                } else {
+                    forgotten.kept += 1;
+                }
             }
             tx.commit()?;
-            forgotten += old.len() as u64;
         }
     }
+}
+
+/// Is the record's plaintext there, whole, and the message of this record? Only then is its sealed original superfluous.
+fn verified(tx: &Transaction<'_>, unpacker: &Unpacker, record: i64) -> Result<bool> {
+    let mut statement = tx.prepare_cached(
+        "SELECT p.dictionary, p.body, r.msgid FROM record r JOIN plaintext p ON p.record = r.id WHERE r.id = ?",
+    )?;
+    let mut rows = statement.query([record])?;
+    let Some(row) = rows.next()? else { return Ok(false) };
+    let msgid: String = row.get(2)?;
+    let body = match unpacker.body(tx, row, 0, 1) {
+        Ok(body) => body,
+        // A body that does not unpack is what the original is kept for.
+        Err(StoreError::Damaged(_)) => return Ok(false),
+        Err(error) => return Err(error),
+    };
+    let message = message::read(&body);
+    Ok(!message.flaws.not_json && !msgid.is_empty() && message.msgid == msgid)
 }

@@ -1,11 +1,12 @@
 //! The SQLite engine: one file, one writing connection, any number of readers.
 //!
 //! One file per concern, named as in every engine of the store: `open`, `migrate`, `lease`, `land`, `settle`,
-//! `again`, `media`, `books`, `waiting`, `read`, `search`, `stats`, `hash`, `forget`, `disk`, `heard`, `incidents`,
-//! `signs`, `gaps`; `codes`, `intern`, `derive`, `pack`, `index` and `row` are what they share.
+//! `again`, `media`, `books`, `clock`, `waiting`, `read`, `search`, `stats`, `hash`, `forget`, `disk`, `heard`,
+//! `incidents`, `signs`, `gaps`; `codes`, `intern`, `derive`, `pack`, `index` and `row` are what they share.
 
 mod again;
 mod books;
+mod clock;
 mod codes;
 mod consent;
 mod derive;
@@ -65,5 +66,13 @@ impl Deref for Store {
 
     fn deref(&self) -> &Reader {
         &self.reader
+    }
+}
+
+#[cfg(test)]
+impl Store {
+    /// For tests that spoil what is kept.
+    pub(in crate::store) fn conn_for_tests(&self) -> &Connection {
+        &self.reader.conn
     }
 }

@@ -133,6 +133,7 @@ impl Store {
                         company,
                         seq: row.seq,
                         outer_msgid: &row.msgid,
+                        landed_at: row.landed_at,
                     };
                     tx.prepare_cached(
                         "INSERT INTO plaintext (record, dictionary, body, salt, sha256) VALUES (?, ?, ?, ?, ?)",
@@ -207,16 +208,20 @@ struct SealedRow {
     seq: i64,
     msgid: String,
     version: KeyVersion,
+    landed_at: i64,
 }
 
 fn sealed_row(tx: &Transaction<'_>, company: CompanyId, id: RecordId) -> Result<Option<SealedRow>> {
     let row = tx
-        .prepare_cached("SELECT seq, msgid, version FROM record WHERE id = ? AND company = ? AND state = ?")?
+        .prepare_cached(
+            "SELECT seq, msgid, version, landed_at FROM record WHERE id = ? AND company = ? AND state = ?",
+        )?
         .query_row([id.0, company.0, SEALED], |row| {
             Ok(SealedRow {
                 seq: row.get(0)?,
                 msgid: row.get(1)?,
                 version: KeyVersion(row.get(2)?),
+                landed_at: row.get(3)?,
             })
         })
         .optional()?;

@@ -32,7 +32,9 @@ impl Reader {
                 Ok((Millis(row.get(0)?), row.get::<_, Option<String>>(1)?))
             })?
             .collect::<Result<Vec<_>, _>>()?;
-        let Some((since, _)) = failed.first() else {
+        // Each of these times was said by the clock of its day, and one may have been ahead: the earliest of them is
+        // the first one, or else sooner than it was.
+        let Some(since) = failed.iter().map(|(began, _)| began).min() else {
             return Ok(None);
         };
         let cause = failed.iter().rev().find_map(|(_, outcome)| outcome.clone());

@@ -10,7 +10,7 @@ use rusqlite::{Connection, Row};
 
 use super::{
     Reader,
-    codes::{NOT_JSON, state_out},
+    codes::{NOT_JSON, TIME_IMPLAUSIBLE, state_out},
     gaps,
     index::{Asker, Kind, Trait, term, trait_term},
     row::chat_key,
@@ -174,5 +174,11 @@ pub(super) fn coverage(conn: &Connection) -> Result<Coverage> {
         .filter(|(reason, _)| *reason == Reason::Unreadable);
     coverage.unreadable = unreadable as u64 + waits.map(|(_, count)| count).sum::<u64>();
     coverage.aside = gaps::aside(conn, None)?;
+    let untimely: i64 = conn
+        .prepare_cached(&format!(
+            "SELECT count(*) FROM message WHERE flaws & {TIME_IMPLAUSIBLE}"
+        ))?
+        .query_row([], |row| row.get(0))?;
+    coverage.untimely = untimely as u64;
     Ok(coverage)
 }

@@ -44,6 +44,9 @@ fn learnt(subject: Subject, state: State, since: i64) -> Learnt {
     }
 }
 
+/// Messages are sent from here on: a time of no plausible size would be none.
+const BASE: i64 = 1_600_000_000_000;
+
 /// A message as its JSON says, opened.
 fn outcome(id: RecordId, body: &serde_json::Value) -> Outcome {
     let plaintext = body.to_string().into_bytes();
@@ -67,7 +70,7 @@ fn says(
     payload: serde_json::Value,
 ) -> serde_json::Value {
     json!({"msgid": format!("m{n}_external"), "action": "send", "from": from, "tolist": to, "roomid": room,
-           "msgtime": 1_000 * n, "msgtype": msgtype, msgtype: payload})
+           "msgtime": BASE + 1_000 * n as i64, "msgtype": msgtype, msgtype: payload})
 }
 
 fn land(scratch: &mut Scratch, first: u64, count: u64) -> Vec<RecordId> {
@@ -114,7 +117,7 @@ fn what_opens_is_looked_at_once_however_late_it_opens_and_in_steps_of_any_size()
             ANNA,
             &["ken"],
             "",
-            json!({"userid": ANNA, "agree_time": 1_500}),
+            json!({"userid": ANNA, "agree_time": BASE + 1_500}),
         ),
         says(
             3,
@@ -179,14 +182,14 @@ fn what_opens_is_looked_at_once_however_late_it_opens_and_in_steps_of_any_size()
         assert_eq!(known.len(), 1);
         assert_eq!(
             (&known[0].subject, known[0].change.since),
-            (&with("ken", ANNA), Millis(1_500))
+            (&with("ken", ANNA), Millis(BASE + 1_500))
         );
         assert_eq!(known[0].change.record, Some(ids[1]));
         // Without a date of its own a refusal counts from its message on.
         let refused = scratch.store.consent_of(ROOM).expect("read");
         assert_eq!(
             (&refused[0].subject, refused[0].change.since),
-            (&within(ROOM, BERT), Millis(4_000))
+            (&within(ROOM, BERT), Millis(BASE + 4_000))
         );
         // All of it once more, from the beginning: nothing is learnt twice.
         let before = scratch.store.consent_all().expect("read");

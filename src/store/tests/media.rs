@@ -10,7 +10,7 @@ use crate::{
     secret::Secret,
     store::contract::{
         Again, Content, Fetched, FileId, Filter, Later, MediaAsk, MediaList, MediaState, Order, Outcome,
-        Verdict,
+        PullCall, Verdict,
     },
 };
 
@@ -115,8 +115,22 @@ fn files_are_found_once_also_those_of_records_that_open_late() {
 #[test]
 fn the_earliest_deadline_comes_first_and_a_handle_once() {
     let mut scratch = Scratch::new();
-    let ids = land(&mut scratch, 1..=4);
-    let times = [400, 100, 300, 200];
+    let times = [400, 100, 300, 200].map(|ms| 1_700_000_000_000 + ms);
+    // Landed after they were sent: none was sent later than that.
+    let call = PullCall {
+        at: Millis(1_700_000_001_000),
+        ..scratch.call()
+    };
+    let (lease, records) = (scratch.lease.clone(), (1..=4).map(|seq| sealed(seq, "body")));
+    let landed = scratch
+        .store
+        .land(&lease, &call, &records.collect::<Vec<_>>(), &[]);
+    let ids: Vec<RecordId> = landed
+        .expect("landed")
+        .fresh
+        .into_iter()
+        .map(|(id, _)| id)
+        .collect();
     let handles = ["a", "b", "a", "c"];
     let outcomes: Vec<Outcome> = (0..4)
         .map(|n| verdict(ids[n], body(n as u64 + 1, times[n], &[handles[n]])))

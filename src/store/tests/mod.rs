@@ -15,6 +15,7 @@ mod people;
 mod read;
 mod search;
 mod settle;
+mod standing;
 
 use tempfile::TempDir;
 

@@ -136,38 +136,39 @@ fn what_was_prepared_elsewhere_settles_as_if_here() {
     assert_eq!(hashes[0], hashes[1]);
 }
 
+/// Opened to these bytes, whatever they are.
+fn opened_to(id: i64, plaintext: &[u8]) -> Outcome {
+    Outcome {
+        id: RecordId(id),
+        verdict: Verdict::Opened {
+            plaintext: plaintext.to_vec(),
+            message: Box::new(message::read(plaintext)),
+            msgid_differs: false,
+        },
+    }
+}
+
 #[test]
 fn sealed_originals_go_after_opening_and_their_hashes_stay() {
     let mut scratch = Scratch::new();
     scratch.land(&[sealed(1, "YQ=="), sealed(2, "b"), sealed(3, "c"), sealed(4, "d")]);
     scratch.land(&[sealed(1, "another copy")]);
     scratch.settle(&[
-        opened(RecordId(1), text("m1", "a", "b", 5, "words")),
-        opened(RecordId(2), text("m2", "a", "b", 5, "words")),
+        opened_to(1, br#"{"msgid":"m1","msgtype":"text"}"#),
+        opened_to(2, br#"{"msgid":"m2","msgtype":"text"}"#),
         waiting(RecordId(3), Reason::NoKey),
     ]);
     let before = scratch.hash();
     let company = scratch.company;
-    assert_eq!(
-        scratch.store.forget_sealed(company, Millis(8)).expect("asked"),
-        0,
-        "opened at 8"
-    );
-    assert_eq!(
-        scratch
-            .store
-            .forget_sealed(CompanyId(99), Millis(9))
-            .expect("asked"),
-        0
-    );
-    assert_eq!(
-        scratch
-            .store
-            .forget_sealed(company, Millis(9))
-            .expect("forgotten"),
-        2
-    );
-    assert_eq!(scratch.store.forget_sealed(company, Millis(9)).expect("asked"), 0);
+    let mut forget = |company, older_than| {
+        let forgotten = scratch.store.forget_sealed(company, Millis(older_than));
+        let forgotten = forgotten.expect("asked");
+        (forgotten.gone, forgotten.kept)
+    };
+    assert_eq!(forget(company, 8), (0, 0), "opened at 8");
+    assert_eq!(forget(CompanyId(99), 9), (0, 0));
+    assert_eq!(forget(company, 9), (2, 0));
+    assert_eq!(forget(company, 9), (0, 0));
     assert_eq!(scratch.hash(), before, "and the archive is sound");
     let left = scratch
         .store
@@ -352,4 +353,32 @@ fn a_key_for_another_copy_of_the_record_releases_it_too() {
         .backlog(scratch.company, RecordId(0), 9)
         .expect("a backlog");
     assert_eq!(pending[0].sealed.body, "first");
+}
+
+#[test]
+fn an_original_stays_while_its_plaintext_is_not_its_message() {
+    let mut scratch = Scratch::new();
+    let records: Vec<_> = (1..=6).map(|seq| sealed(seq, "body")).collect();
+    scratch.land(&records);
+    scratch.settle(&[
+        opened_to(1, b""),
+        opened_to(2, b"garbage"),
+        opened_to(3, br#"{"msgid":"of another record"}"#),
+        opened_to(4, br#"{"msgid":"m4"}"#),
+        opened_to(5, br#"{"msgid":"m5"}"#),
+        // A message from after the asked time is not old, whatever our clock said when it came.
+        opened_to(6, br#"{"msgid":"m6","msgtime":1756886400000}"#),
+    ]);
+    // What was good when it was written does not unpack any more.
+    scratch
+        .store
+        .conn_for_tests()
+        .execute(
+            "UPDATE plaintext SET dictionary = 0, body = x'00' WHERE record = 5",
+            [],
+        )
+        .expect("spoilt");
+    let forgotten = scratch.store.forget_sealed(scratch.company, Millis(9));
+    let forgotten = forgotten.expect("asked");
+    assert_eq!((forgotten.gone, forgotten.kept), (1, 4));
 }

@@ -340,6 +340,37 @@ fn of_cron_and_interval_the_stronger_claim_wins() {
 }
 
 #[test]
+fn a_cron_line_that_pauses_for_wecom_s_window_is_refused() {
+    let told = |line: &str| {
+        let loaded = load(&format!("[pull]\ncron = \"{line}\"\n{COMPANY}"), &[], &[]);
+        loaded.err().map(|error| error.to_string())
+    };
+    for line in [
+        "0 3 * * 1",
+        "0 3 1 * *",
+        "0 0 */5 * *",
+        "* * 1-25 * *",
+        "0 0 29 2 *",
+        "0 3 1,6,11,16,21,26 * *",
+    ] {
+        let text = told(line).unwrap_or_else(|| panic!("{line} is taken"));
+        assert!(
+            text.contains("`pull.cron`") && text.contains("five days"),
+            "{line}: {text}"
+        );
+    }
+    for line in [
+        "*/5 * * * *",
+        "0 3 * * *",
+        "0 3 * * 1,4",
+        "0 9 * * 1-5",
+        "0 3 1,4,8,12,16,20,24,28 * *",
+    ] {
+        assert_eq!(told(line), None, "{line}");
+    }
+}
+
+#[test]
 fn cron_lines_follow_the_archive_s_zone() {
     let next = |zone: &str, line: &str, after: &str| {
         let text = format!("[archive]\ntimezone = \"{zone}\"\n[pull]\ncron = \"{line}\"\n");
@@ -364,8 +395,8 @@ fn cron_lines_follow_the_archive_s_zone() {
         "2025-06-01T00:10:00Z"
     );
     assert_eq!(
-        next("UTC", "0 0 29 2 *", "2025-06-01T00:00:00Z"),
-        "2028-02-29T00:00:00Z"
+        next("UTC", "0 0 * * 1,5", "2028-02-28T12:00:00Z"),
+        "2028-03-03T00:00:00Z"
     );
 }
 

@@ -131,7 +131,7 @@ impl Engine {
         let call = self.count(Call::Decrypt);
         let seq = envelope::seq_of(body);
         let mut course = Course::new(0);
-        let mut answer = None;
+        let (mut answer, mut msgtime) = (None, None);
         for (place, rule) in self.rules.rules(Call::Decrypt) {
             if course.is_settled() || !self.rules.holds(place, call, seq, Draw::Seq) {
                 continue;
@@ -139,6 +139,9 @@ impl Engine {
             match self.rules.fire(place) {
                 Ok(true) => {
                     course.take(&rule.fault);
+                    if let Fault::Msgtime { value } = &rule.fault {
+                        msgtime = Some(value);
+                    }
                     if rule.fault.reach() == Reach::Answer {
                         answer.get_or_insert(&rule.fault);
                     }
@@ -149,6 +152,9 @@ impl Engine {
         }
         course.turn(|| {
             let mut turn = decrypt(key, body);
+            if let Some(value) = msgtime {
+                say_time(&mut turn.reply.content, value);
+            }
             if let (code::OK, Some(fault)) = (turn.reply.code, answer) {
                 misstate(&mut turn.reply.content, fault);
             }
@@ -177,6 +183,15 @@ fn misstate(content: &mut Vec<u8>, fault: &Fault) {
             *content = other.to_vec();
         }
         _ => {}
+    }
+}
+
+/// Puts this JSON in place of a message's `msgtime`; what is no message stays as it is.
+fn say_time(plaintext: &mut Vec<u8>, value: &str) {
+    let message: Result<serde_json::Map<String, serde_json::Value>, _> = serde_json::from_slice(plaintext);
+    if let (Ok(mut message), Ok(value)) = (message, serde_json::from_str(value)) {
+        message.insert("msgtime".to_owned(), value);
+        *plaintext = serde_json::Value::Object(message).to_string().into_bytes();
     }
 }
 

@@ -21,9 +21,15 @@ impl Rule {
             Reach::Page | Reach::Record | Reach::Stream => self.on == Call::Chatdata,
             Reach::Answer => self.on == Call::Decrypt,
             Reach::Media => self.on == Call::Media,
+            Reach::Plaintext => self.on == Call::Decrypt,
         };
         if !fits {
             return Err(format!("{:?} cannot happen on {:?}", self.fault, self.on));
+        }
+        if let Fault::Msgtime { value } = &self.fault
+            && serde_json::from_str::<serde_json::Value>(value).is_err()
+        {
+            return Err(format!("the msgtime `{value}` is no JSON"));
         }
         if let Some(share) = self.when.probability
             && !(0.0..=1.0).contains(&share)
@@ -60,6 +66,8 @@ pub(crate) enum Reach {
     Answer,
     /// A chunk of a file.
     Media,
+    /// What a record says once it is decrypted.
+    Plaintext,
 }
 
 impl Fault {
@@ -94,6 +102,7 @@ impl Fault {
             | Self::TornItem
             | Self::BrokenText => Reach::Record,
             Self::GarbageAnswer { .. } | Self::TornAnswer { .. } | Self::OtherAnswer => Reach::Answer,
+            Self::Msgtime { .. } => Reach::Plaintext,
             Self::DigestMismatch | Self::NeverFinish | Self::EmptyChunk | Self::StuckCursor => Reach::Media,
         }
     }

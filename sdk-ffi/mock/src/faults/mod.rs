@@ -231,6 +231,11 @@ pub enum Fault {
     },
     /// `decrypt`: return 0 and a message with another msgid.
     OtherAnswer,
+    /// `decrypt`: the message says another time of itself: seconds, a far future, nonsense. It opens all the same.
+    Msgtime {
+        /// JSON in place of the value of `msgtime`, e.g. `4070908800000` or `"soon"`.
+        value: String,
+    },
     /// `media`: the bytes are not those whose digest was announced.
     DigestMismatch,
     /// `media`: `is_finish` is never set; beyond the end come more bytes.

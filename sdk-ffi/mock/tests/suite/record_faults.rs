@@ -88,3 +88,20 @@ fn a_swapped_key_opens_and_is_refused_with_10008() {
         "the first has a neighbour too"
     );
 }
+
+#[test]
+fn a_message_says_another_time_and_nothing_else_changes() {
+    let (_folder, engine) = engine([Rule::decrypt(Fault::Msgtime {
+        value: "\"soon\"".to_owned(),
+    })
+    .at_seq(7)]);
+    let page = page(&engine, 0, 20);
+    let of = |place: usize| -> serde_json::Value {
+        let reply = decrypt(&engine, &page[place]).reply;
+        assert_eq!(reply.code, code::OK);
+        serde_json::from_slice(&reply.content).unwrap()
+    };
+    assert_eq!(of(6)["msgtime"], "soon");
+    assert_eq!(of(6)["msgid"], page[6].msgid);
+    assert_ne!(of(7)["msgtime"], "soon");
+}

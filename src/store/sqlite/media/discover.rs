@@ -110,7 +110,8 @@ impl Store {
         let Some(row) = rows.next()? else { return Ok(0) };
         let body = self.reader.unpacker.body(tx, row, 0, 1)?;
         let (company, time, landed): (i64, i64, i64) = (row.get(2)?, row.get(3)?, row.get(4)?);
-        let since = if time == 0 { landed } else { time };
+        // A message is not sent after it was landed, whatever it says.
+        let since = if time == 0 { landed } else { time.min(landed) };
         let mut found = 0;
         for (ord, file) in message::read(&body).media.iter().enumerate() {
             let handle = Sha256::digest(file.sdkfileid.expose().as_bytes());
