@@ -36,6 +36,7 @@ use std::{ops::Deref, path::PathBuf};
 
 use rusqlite::Connection;
 
+pub use lease::Watcher;
 pub use pack::Packer;
 pub use settle::{Prepared, prepare};
 
