@@ -25,3 +25,4 @@ mod pipes;
 mod reading;
 mod rooms;
 mod search;
+mod trouble;
