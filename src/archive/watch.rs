@@ -177,11 +177,12 @@ pub async fn claim(desk: &Desk, target: &str, pace: Pace, now: Millis) -> Result
 
 /// The target was told.
 pub async fn told(desk: &Desk, target: &str, notices: Vec<Notice>, now: Millis) -> Result<(), Error> {
-    events::alert_told(target, notices.len());
-    let target = target.to_owned();
-    Ok(desk
-        .ask(move |store| store.target_told(&target, &notices, now))
-        .await??)
+    let (name, count) = (target.to_owned(), notices.len());
+    desk.ask(move |store| store.target_told(&name, &notices, now))
+        .await??;
+    // Only now: whoever reads it in the log may rely on its being kept.
+    events::alert_told(target, count);
+    Ok(())
 }
 
 /// The target could not be told; it will be tried again, what is due stays due.
