@@ -22,6 +22,19 @@ pub struct Incident {
     pub ended: Option<Millis>,
     /// The latest facts.
     pub alert: Alert,
+    /// Who took note of it, where that is what ends it.
+    pub acknowledged: Option<Acknowledgement>,
+}
+
+/// A person took note of an incident that does not end by itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Acknowledgement {
+    /// The person, as typed.
+    pub by: String,
+    /// When.
+    pub at: Millis,
+    /// What they had to say; may be empty.
+    pub note: String,
 }
 
 impl Incident {
@@ -45,9 +58,10 @@ pub struct Look {
 
 /// What the looks change: new incidents, those seen again, those that are over. An incident is over when its condition
 /// was not seen for `calm_ms`, so that one that comes and goes is one incident; and when its company is not one of
-/// `companies` any more.
+/// `companies` any more. An incident of a kind that needs an acknowledgement is never over here, and one that was
+/// acknowledged is not raised again: `known` holds the open incidents and the acknowledged ones.
 pub fn tend(
-    open: &[Incident],
+    known: &[Incident],
     looks: &[Look],
     companies: &[String],
     now: Millis,
@@ -56,11 +70,11 @@ pub fn tend(
     let mut changed = Vec::new();
     for look in looks {
         for (kind, alerts) in &look.verdicts {
-            let known: Vec<&Incident> = open
+            let open: Vec<&Incident> = known
                 .iter()
                 .filter(|one| one.ended.is_none() && one.company == look.company && one.kind == *kind)
                 .collect();
-            for incident in &known {
+            for incident in &open {
                 let seen = alerts.iter().find(|alert| alert.subject() == incident.subject);
                 match seen {
                     Some(alert) => changed.push(Incident {
@@ -68,6 +82,7 @@ pub fn tend(
                         alert: alert.clone(),
                         ..(*incident).clone()
                     }),
+                    None if kind.needs_acknowledgement() => {}
                     None if now.0 - incident.seen.0 >= calm_ms => changed.push(Incident {
                         ended: Some(now.max(incident.seen)),
                         ..(*incident).clone()
@@ -77,7 +92,13 @@ pub fn tend(
             }
             for alert in alerts {
                 let subject = alert.subject();
-                if known.iter().any(|one| one.subject == subject) {
+                let acknowledged = known.iter().any(|one| {
+                    one.acknowledged.is_some()
+                        && one.company == look.company
+                        && one.kind == *kind
+                        && one.subject == subject
+                });
+                if acknowledged || open.iter().any(|one| one.subject == subject) {
                     continue;
                 }
                 changed.push(Incident {
@@ -89,13 +110,17 @@ pub fn tend(
                     seen: now,
                     ended: None,
                     alert: alert.clone(),
+                    acknowledged: None,
                 });
             }
         }
     }
-    let gone = open
-        .iter()
-        .filter(|one| one.ended.is_none() && !one.company.is_empty() && !companies.contains(&one.company));
+    let gone = known.iter().filter(|one| {
+        one.ended.is_none()
+            && !one.company.is_empty()
+            && !companies.contains(&one.company)
+            && !one.kind.needs_acknowledgement()
+    });
     changed.extend(gone.map(|incident| Incident {
         ended: Some(now.max(incident.seen)),
         ..incident.clone()

@@ -48,6 +48,54 @@ kinds! {
     AddressNotTrusted = "address_not_trusted",
     /// The archive service is expired or switched off: nothing is recorded.
     ServiceExpired = "service_expired",
+    /// Nothing was pulled for longer than WeCom keeps records: some may be lost.
+    WindowMissed = "window_missed",
+    /// Records that `DecryptData` claimed to have opened and gave no message for.
+    RecordUnreadable = "record_unreadable",
+    /// Items of answers without a usable seq that nobody has looked at.
+    StrayItems = "stray_items",
+    /// `GetChatData` cannot deliver some records: holes in the stream.
+    Unpullable = "unpullable",
+    /// The cursor waits, because a seq is implausible.
+    CursorHeld = "cursor_held",
+    /// The clock of this machine and another witness of the time disagree.
+    ClockDoubtful = "clock_doubtful",
+    /// The lease of a company is held by something that does not end.
+    LeaseStuck = "lease_stuck",
+    /// A company of the configuration cannot be set up.
+    CompanyUnusable = "company_unusable",
+    /// The archive cannot be written.
+    StoreUnwritable = "store_unwritable",
+}
+
+impl Kind {
+    /// True when only a person ends an incident of this kind: what happened cannot be undone, so no later look may
+    /// call it over.
+    pub fn needs_acknowledgement(self) -> bool {
+        matches!(self, Self::WindowMissed)
+    }
+}
+
+/// Why the cursor waits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Held {
+    /// A seq so far ahead that the records between would be skipped if it were believed.
+    Ahead,
+    /// The stream now ends, or continues, below the cursor: WeCom may have begun to count anew.
+    Below,
+}
+
+/// Who says that the clock is wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Witness {
+    /// The `Date` of an answer of WeCom.
+    Platform,
+    /// The times of the newest records.
+    Records,
+    /// The last run of this archive.
+    LastRun,
 }
 
 /// One of them, with its facts. None of the texts is or holds a message or a secret.
@@ -58,16 +106,102 @@ kinds! {
     reason = "the fields say what they are; each variant is described at its Kind"
 )]
 pub enum Alert {
-    PullFailing { since: Millis, cause: String },
-    WindowInDanger { left_ms: i64, covered_until: Millis },
-    UnknownKeyVersion { version: u32, records: u64 },
-    RecordsWaiting { records: u64, threshold: u64 },
-    PoisonRecord { records: u64 },
-    MediaExpiring { files: u64, soonest: Option<Millis> },
-    ConsentRefused { pairs: u64 },
-    DiskBelowHeadroom { free_mib: u64, wanted_mib: u64 },
-    AddressNotTrusted { code: i64, address: Option<String> },
-    ServiceExpired { code: i64 },
+    PullFailing {
+        since: Millis,
+        cause: String,
+    },
+    WindowInDanger {
+        left_ms: i64,
+        covered_until: Millis,
+    },
+    UnknownKeyVersion {
+        version: u32,
+        records: u64,
+    },
+    RecordsWaiting {
+        records: u64,
+        threshold: u64,
+    },
+    PoisonRecord {
+        records: u64,
+    },
+    MediaExpiring {
+        files: u64,
+        soonest: Option<Millis>,
+    },
+    ConsentRefused {
+        pairs: u64,
+    },
+    DiskBelowHeadroom {
+        free_mib: u64,
+        wanted_mib: u64,
+    },
+    AddressNotTrusted {
+        code: i64,
+        address: Option<String>,
+    },
+    ServiceExpired {
+        code: i64,
+    },
+    WindowMissed {
+        from: Millis,
+        to: Millis,
+        hours_beyond: i64,
+    },
+    RecordUnreadable {
+        records: u64,
+    },
+    StrayItems {
+        items: u64,
+    },
+    Unpullable {
+        records: u64,
+        first: u64,
+        last: u64,
+    },
+    CursorHeld {
+        seq: u64,
+        cursor: u64,
+        held: Held,
+    },
+    ClockDoubtful {
+        ours: Millis,
+        witness: Witness,
+        theirs: Millis,
+        difference_ms: i64,
+    },
+    LeaseStuck {
+        holder: String,
+        since: Millis,
+        until: Millis,
+    },
+    CompanyUnusable {
+        part: Part,
+        cause: String,
+    },
+    StoreUnwritable {
+        cause: String,
+    },
+}
+
+/// The part of a company's configuration that cannot be used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Part {
+    /// What pulling needs: library, keys, secret.
+    Pull,
+    /// What callbacks need: token and EncodingAESKey, and the listener.
+    Callback,
+}
+
+impl Part {
+    /// The word in subjects and in JSON.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Pull => "pull",
+            Self::Callback => "callback",
+        }
+    }
 }
 
 impl Alert {
@@ -84,6 +218,15 @@ impl Alert {
             Self::DiskBelowHeadroom { .. } => Kind::DiskBelowHeadroom,
             Self::AddressNotTrusted { .. } => Kind::AddressNotTrusted,
             Self::ServiceExpired { .. } => Kind::ServiceExpired,
+            Self::WindowMissed { .. } => Kind::WindowMissed,
+            Self::RecordUnreadable { .. } => Kind::RecordUnreadable,
+            Self::StrayItems { .. } => Kind::StrayItems,
+            Self::Unpullable { .. } => Kind::Unpullable,
+            Self::CursorHeld { .. } => Kind::CursorHeld,
+            Self::ClockDoubtful { .. } => Kind::ClockDoubtful,
+            Self::LeaseStuck { .. } => Kind::LeaseStuck,
+            Self::CompanyUnusable { .. } => Kind::CompanyUnusable,
+            Self::StoreUnwritable { .. } => Kind::StoreUnwritable,
         }
     }
 
@@ -91,6 +234,9 @@ impl Alert {
     pub fn subject(&self) -> String {
         match self {
             Self::UnknownKeyVersion { version, .. } => version.to_string(),
+            // Each missed window is an incident of its own: acknowledging one acknowledges no other.
+            Self::WindowMissed { from, .. } => from.0.to_string(),
+            Self::CompanyUnusable { part, .. } => part.as_str().to_owned(),
             _ => String::new(),
         }
     }

@@ -19,6 +19,7 @@
 
 mod incident;
 mod kind;
+mod memory;
 mod signs;
 mod target;
 mod words;
@@ -27,9 +28,13 @@ mod words;
 mod tests;
 
 pub use self::{
-    incident::{Incident, Look, tend},
-    kind::{Alert, Kind},
-    signs::{Disk, Expiring, Failing, Refused, Rules, Sign, Signs, WindowSign, judge},
+    incident::{Acknowledgement, Incident, Look, tend},
+    kind::{Alert, Held, Kind, Part, Witness},
+    memory::Memory,
+    signs::{
+        ClockDoubt, Disk, Expiring, Failing, HeldCursor, Holes, MissedWindow, Refused, Rules, Sign, Signs,
+        StuckLease, WindowSign, judge,
+    },
     target::{Notice, Pace, TargetState, Telling, What, due},
     words::{Composed, Speech, compose, test_message},
 };

@@ -1,6 +1,10 @@
 //! What was seen at one look, and from when on it is worth telling.
 
-use super::{Alert, Kind, incident::Look};
+use super::{
+    Alert, Kind,
+    incident::Look,
+    kind::{Held, Part, Witness},
+};
 use crate::ids::Millis;
 
 /// Key versions told apart; a company has one a year, so more would mean that somebody makes them up.
@@ -53,6 +57,77 @@ pub struct Signs {
     pub address: Sign<Refused>,
     /// A refusal because of the service itself, by its code.
     pub service: Sign<i64>,
+    /// Five-day windows that were missed, oldest first. Those that were acknowledged may be among them.
+    pub missed: Sign<Vec<MissedWindow>>,
+    /// Records that wait as `unreadable`.
+    pub unreadable: Sign<u64>,
+    /// Items without a usable seq that nobody has looked at.
+    pub strays: Sign<u64>,
+    /// Holes in the stream.
+    pub holes: Sign<Holes>,
+    /// A cursor that waits.
+    pub cursor: Sign<HeldCursor>,
+    /// A clock that another witness of the time contradicts.
+    pub clock: Sign<ClockDoubt>,
+    /// Somebody else's lease that was in the way.
+    pub lease: Sign<StuckLease>,
+    /// Parts of the company's configuration that cannot be used, with the cause; without anything secret.
+    pub setup: Sign<Vec<(Part, String)>>,
+    /// Why the archive cannot be written.
+    pub store: Sign<String>,
+}
+
+/// A time during which nothing was pulled until WeCom had begun to delete.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MissedWindow {
+    /// Everything said until then was pulled in time.
+    pub from: Millis,
+    /// What was said since then was still at WeCom when pulling went on.
+    pub to: Millis,
+}
+
+/// Records that `GetChatData` cannot deliver.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Holes {
+    /// How many records are missing, as far as it is known.
+    pub records: u64,
+    /// The first range of them, both ends inclusive.
+    pub first_range: (u64, u64),
+}
+
+/// A cursor that waits because a seq is implausible.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HeldCursor {
+    /// The seq that was seen.
+    pub seq: u64,
+    /// Where the cursor stays.
+    pub cursor: u64,
+    /// What is wrong with the seq.
+    pub held: Held,
+}
+
+/// Two sayings about the time that cannot both be right.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ClockDoubt {
+    /// The time of this machine.
+    pub ours: Millis,
+    /// Who says otherwise.
+    pub witness: Witness,
+    /// The time by that witness, at the same moment.
+    pub theirs: Millis,
+}
+
+/// A lease that others hold.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StuckLease {
+    /// Host, process and start time of the holder.
+    pub holder: String,
+    /// When it was first in the way.
+    pub since: Millis,
+    /// When it ends unless renewed, by the clock of its holder.
+    pub until: Millis,
+    /// It claims to last longer than any lease does.
+    pub implausible: bool,
 }
 
 /// Pulls that fail.
@@ -114,6 +189,8 @@ pub struct Rules {
     pub window_left_ms: i64,
     /// So many records may wait.
     pub waiting_above: u64,
+    /// For so long another process may hold a company's lease without a break.
+    pub lease_held_ms: i64,
 }
 
 /// Which of the signs are alerts now. Kinds that nobody looked at are not in the answer.
@@ -173,6 +250,65 @@ pub fn judge(signs: &Signs, rules: &Rules, now: Millis) -> Look {
     });
     look.add(Kind::ServiceExpired, &signs.service, |&code| {
         Some(Alert::ServiceExpired { code })
+    });
+    look.add(Kind::WindowMissed, &signs.missed, |missed| {
+        missed
+            .iter()
+            .map(|window| Alert::WindowMissed {
+                from: window.from,
+                to: window.to,
+                hours_beyond: (window.to.0 - window.from.0).max(0) / 3_600_000,
+            })
+            .collect::<Vec<_>>()
+    });
+    look.add(Kind::RecordUnreadable, &signs.unreadable, |&records| {
+        (records > 0).then_some(Alert::RecordUnreadable { records })
+    });
+    look.add(Kind::StrayItems, &signs.strays, |&items| {
+        (items > 0).then_some(Alert::StrayItems { items })
+    });
+    look.add(Kind::Unpullable, &signs.holes, |holes| {
+        (holes.records > 0).then_some(Alert::Unpullable {
+            records: holes.records,
+            first: holes.first_range.0,
+            last: holes.first_range.1,
+        })
+    });
+    look.add(Kind::CursorHeld, &signs.cursor, |held| {
+        Some(Alert::CursorHeld {
+            seq: held.seq,
+            cursor: held.cursor,
+            held: held.held,
+        })
+    });
+    look.add(Kind::ClockDoubtful, &signs.clock, |doubt| {
+        Some(Alert::ClockDoubtful {
+            ours: doubt.ours,
+            witness: doubt.witness,
+            theirs: doubt.theirs,
+            difference_ms: doubt.ours.0.saturating_sub(doubt.theirs.0),
+        })
+    });
+    look.add(Kind::LeaseStuck, &signs.lease, |lease| {
+        (lease.implausible || now.0.saturating_sub(lease.since.0) >= rules.lease_held_ms).then(|| {
+            Alert::LeaseStuck {
+                holder: tame(&lease.holder),
+                since: lease.since,
+                until: lease.until,
+            }
+        })
+    });
+    look.add(Kind::CompanyUnusable, &signs.setup, |parts| {
+        parts
+            .iter()
+            .map(|(part, cause)| Alert::CompanyUnusable {
+                part: *part,
+                cause: tame(cause),
+            })
+            .collect::<Vec<_>>()
+    });
+    look.add(Kind::StoreUnwritable, &signs.store, |cause| {
+        Some(Alert::StoreUnwritable { cause: tame(cause) })
     });
     look
 }

@@ -84,6 +84,21 @@ pub struct Pace {
     pub remind_after_ms: i64,
     /// Messages within an hour.
     pub most_per_hour: usize,
+    /// When set, the first reminder comes after so long already, the next after twice that, and so on up to
+    /// `remind_after_ms`.
+    pub first_reminder_ms: Option<i64>,
+}
+
+impl Pace {
+    /// How long after the last notice the next reminder comes.
+    fn pause(&self, telling: &Telling) -> i64 {
+        match self.first_reminder_ms {
+            Some(first) => first
+                .saturating_mul(1 << telling.reminders.min(20))
+                .min(self.remind_after_ms),
+            None => self.remind_after_ms,
+        }
+    }
 }
 
 /// How a target does. Kept as JSON; what a later version adds is ignored by an earlier one.
@@ -160,7 +175,7 @@ pub fn due(
                 // It came and went while the target could not be told; the list of incidents has it.
                 (None, Some(_)) => return None,
                 (Some(telling), Some(_)) if telling.cleared.is_none() => What::AllClear,
-                (Some(telling), None) if now.0 - telling.last.0 >= pace.remind_after_ms => What::Reminder,
+                (Some(telling), None) if now.0 - telling.last.0 >= pace.pause(telling) => What::Reminder,
                 (Some(_), _) => return None,
             };
             incident.id?;

@@ -15,12 +15,14 @@ const CALM: i64 = 5 * MINUTE;
 const PACE: Pace = Pace {
     remind_after_ms: 60 * MINUTE,
     most_per_hour: 3,
+    first_reminder_ms: None,
 };
 
 const RULES: Rules = Rules {
     pull_failing_ms: 30 * MINUTE,
     window_left_ms: 48 * 60 * MINUTE,
     waiting_above: 10,
+    lease_held_ms: 30 * MINUTE,
 };
 
 fn speech(language: Language) -> Speech {
@@ -112,6 +114,14 @@ fn each_sign_is_judged_by_its_rule() {
             covered_until: Millis(0),
         })
     };
+    let lease = |minutes: i64, implausible: bool| {
+        Sign::Seen(StuckLease {
+            holder: "host/boot/4026531836/1/77".into(),
+            since: Millis(now.0 - minutes * MINUTE),
+            until: Millis(i64::MAX),
+            implausible,
+        })
+    };
     let quiet = Signs {
         pulling: failing(29),
         window: window(49),
@@ -129,6 +139,18 @@ fn each_sign_is_judged_by_its_rule() {
         }),
         address: Sign::Fine,
         service: Sign::Fine,
+        missed: Sign::Seen(Vec::new()),
+        unreadable: Sign::Seen(0),
+        strays: Sign::Seen(0),
+        holes: Sign::Seen(Holes {
+            records: 0,
+            first_range: (0, 0),
+        }),
+        cursor: Sign::Fine,
+        clock: Sign::Fine,
+        lease: lease(29, false),
+        setup: Sign::Seen(Vec::new()),
+        store: Sign::Fine,
         company: String::new(),
     };
     assert_eq!(judged(quiet.clone()), []);
@@ -162,8 +184,39 @@ fn each_sign_is_judged_by_its_rule() {
             address: None,
         }),
         service: Sign::Seen(301_052),
+        missed: Sign::Seen(vec![MissedWindow {
+            from: Millis(0),
+            to: Millis(60 * MINUTE),
+        }]),
+        unreadable: Sign::Seen(1),
+        strays: Sign::Seen(1),
+        holes: Sign::Seen(Holes {
+            records: 1,
+            first_range: (501, 501),
+        }),
+        cursor: Sign::Seen(HeldCursor {
+            seq: 1_000_000_000_000_000,
+            cursor: 500,
+            held: Held::Ahead,
+        }),
+        clock: Sign::Seen(ClockDoubt {
+            ours: Millis(i64::MAX),
+            witness: Witness::Platform,
+            theirs: Millis(-1),
+        }),
+        lease: lease(30, false),
+        setup: Sign::Seen(vec![(Part::Pull, "no folder".into())]),
+        store: Sign::Seen("the disk is full".into()),
         company: String::new(),
     };
+    assert_eq!(
+        judged(Signs {
+            lease: lease(0, true),
+            ..Signs::default()
+        }),
+        [Kind::LeaseStuck],
+        "no lease lasts for years"
+    );
     assert_eq!(judged(loud.clone()), Kind::ALL);
 
     // Each has its words in both languages, and none runs together with another.
@@ -185,6 +238,107 @@ fn each_sign_is_judged_by_its_rule() {
     for kind in Kind::ALL {
         assert_eq!(Kind::from_word(kind.as_str()), Some(*kind));
     }
+}
+
+#[test]
+fn a_missed_window_ends_by_acknowledgement_alone_and_is_not_raised_again() {
+    let missed = |from: i64| MissedWindow {
+        from: Millis(from),
+        to: Millis(from + 60 * MINUTE),
+    };
+    let look = |seen: Sign<Vec<MissedWindow>>| {
+        let signs = Signs {
+            company: "acme".into(),
+            missed: seen,
+            ..Signs::default()
+        };
+        judge(&signs, &RULES, Millis(0))
+    };
+    let mut shelf = Shelf::default();
+    shelf.look(&[look(Sign::Seen(vec![missed(1)]))], Millis(0));
+    // Whatever later looks say, and also when the company is not looked at any more.
+    let year = Millis(365 * 24 * 60 * MINUTE);
+    shelf.look(&[look(Sign::Seen(Vec::new()))], year);
+    shelf.look(&[look(Sign::Fine)], year);
+    assert_eq!(tend(&shelf.incidents, &[], &["other".to_owned()], year, CALM), []);
+    assert_eq!(shelf.incidents[0].ended, None);
+
+    shelf.incidents[0].ended = Some(year);
+    shelf.incidents[0].acknowledged = Some(Acknowledgement {
+        by: "zhangsan".into(),
+        at: year,
+        note: String::new(),
+    });
+    let known = shelf.incidents.clone();
+    let both = look(Sign::Seen(vec![missed(1), missed(2)]));
+    let changed = tend(&known, &[both], &["acme".to_owned()], year, CALM);
+    let subjects: Vec<&str> = changed.iter().map(|one| one.subject.as_str()).collect();
+    assert_eq!(subjects, ["2"], "another window is another incident");
+
+    let notice = Notice {
+        what: What::AllClear,
+        incident: known[0].clone(),
+        number: 0,
+    };
+    let told = compose(&[notice], &speech(Language::Chinese), year);
+    assert!(told.text.contains("已由 zhangsan 确认"), "{}", told.text);
+    assert_eq!(told.json["notices"][0]["acknowledged"]["by"], "zhangsan");
+}
+
+#[test]
+fn memory_tells_once_and_reminds_with_growing_pauses() {
+    let mut memory = Memory::default();
+    let signs = Signs {
+        store: Sign::Seen("the disk is full".into()),
+        ..Signs::default()
+    };
+    let mut heard = Vec::new();
+    for minute in 0..=300 {
+        let now = Millis(minute * MINUTE);
+        memory.look(&[judge(&signs, &RULES, now)], &[], now, CALM);
+        let notices = memory.due("duty", &PACE, now);
+        if !notices.is_empty() {
+            memory.told("duty", &notices, now);
+            heard.push((minute, notices[0].what));
+        }
+    }
+    let reminder = |minute| (minute, What::Reminder);
+    assert_eq!(
+        heard,
+        [
+            (0, What::Raised),
+            reminder(10),
+            reminder(30),
+            // Three within the hour are enough, and an hour is the longest pause that is configured.
+            reminder(70),
+            reminder(130),
+            reminder(190),
+            reminder(250),
+        ]
+    );
+}
+
+#[test]
+fn memory_goes_on_from_what_was_told_and_forgets_no_all_clear() {
+    let mut shelf = Shelf::default();
+    shelf.look(&[poison(Sign::Seen(1))], Millis(0));
+    shelf.incidents[0].id = Some(7);
+    let told = Telling::after(None, What::Raised, Millis(0));
+    let tellings = BTreeMap::from([("duty".to_owned(), BTreeMap::from([(7, told)]))]);
+    let mut memory = Memory::new(shelf.incidents, tellings, BTreeMap::new());
+    let companies = ["acme".to_owned()];
+    memory.look(&[poison(Sign::Seen(2))], &companies, Millis(1), CALM);
+    assert_eq!(memory.due("duty", &PACE, Millis(1)), [], "it was told before");
+    assert_eq!(whats(&memory.due("group", &PACE, Millis(1))), [What::Raised]);
+    memory.look(&[poison(Sign::Fine)], &companies, Millis(1 + CALM), CALM);
+    let due = memory.due("duty", &PACE, Millis(1 + CALM));
+    assert_eq!(whats(&due), [What::AllClear]);
+    // A target that is down is tried later, and what is due stays due.
+    memory.failed("duty", Millis(1 + CALM), false, "down".into());
+    assert_eq!(memory.due("duty", &PACE, Millis(2 + CALM)), []);
+    assert_eq!(memory.due("duty", &PACE, Millis(2 * CALM)), due);
+    memory.told("duty", &due, Millis(2 * CALM));
+    assert_eq!(memory.due("duty", &PACE, Millis(100 * CALM)), []);
 }
 
 #[test]
@@ -335,6 +489,7 @@ fn a_flood_is_few_messages_and_loses_nothing() {
                 seen: now,
                 ended: None,
                 alert: Alert::PoisonRecord { records: 1 },
+                acknowledged: None,
             });
         }
         let notices = shelf.tell(true, now);
@@ -425,6 +580,7 @@ proptest! {
             seen: Millis(0),
             ended: None,
             alert: Alert::PullFailing { since: Millis(0), cause },
+acknowledged: None,
         };
         let notice = Notice { what: What::Raised, incident, number: 0 };
         for language in [Language::Chinese, Language::English] {

@@ -3,7 +3,7 @@
 use jiff::{Timestamp, tz::TimeZone};
 use serde_json::{Value, json};
 
-use super::{Alert, Expiring, Incident, Kind, Notice, What};
+use super::{Alert, Expiring, Held, Incident, Kind, Notice, Part, What, Witness};
 use crate::{ids::Millis, message::Language};
 
 /// Bytes of a text message (wecom-api §3.1: longer ones are cut, in the middle of a character if need be).
@@ -43,6 +43,9 @@ pub fn compose(notices: &[Notice], speech: &Speech, now: Millis) -> Composed {
                 "subject": incident.subject,
                 "since": speech.stamp(incident.since()),
                 "ended": incident.ended.map(|at| speech.stamp(at)),
+                "acknowledged": incident.acknowledged.as_ref().map(|one| json!({
+                    "by": one.by, "at": speech.stamp(one.at), "note": one.note,
+                })),
                 "facts": serde_json::to_value(&incident.alert).ok().and_then(|facts| match facts {
                     Value::Object(fields) => fields.into_iter().next().map(|(_, facts)| facts),
                     _ => None,
@@ -153,6 +156,13 @@ impl Speech {
         let at = self.time(since);
         if notice.what == What::AllClear {
             let lasted = self.span(incident.ended.unwrap_or(now).0 - since.0);
+            if let Some(acknowledged) = &incident.acknowledged {
+                let by = &acknowledged.by;
+                return self.say(
+                    format!("【史官确认】{whose}：{title}，已由 {by} 确认\n起始：{at}，历时 {lasted}"),
+                    format!("[Shiguan acknowledged] {whose}: {title}: noted by {by}\nsince {at}, it lasted {lasted}"),
+                );
+            }
             return self.say(
                 format!("【史官恢复】{whose}：{title}，已恢复正常\n起始：{at}，历时 {lasted}"),
                 format!("[Shiguan all-clear] {whose}: {title}: over\nsince {at}, it lasted {lasted}"),
@@ -185,6 +195,15 @@ impl Speech {
             Kind::DiskBelowHeadroom => self.say("磁盘空间不足", "the disk is nearly full"),
             Kind::AddressNotTrusted => self.say("本机 IP 不在可信名单", "this address is not trusted"),
             Kind::ServiceExpired => self.say("会话内容存档服务已停止", "the archive service has ended"),
+            Kind::WindowMissed => self.say("已错过五天窗口，可能丢失记录", "WeCom's five days were missed"),
+            Kind::RecordUnreadable => self.say("有记录解密后没有内容", "records opened to no message"),
+            Kind::StrayItems => self.say("有数据项缺少可用的 seq", "items came without a usable seq"),
+            Kind::Unpullable => self.say("有记录无法拉取", "records cannot be pulled"),
+            Kind::CursorHeld => self.say("拉取位置暂停前移", "the cursor waits"),
+            Kind::ClockDoubtful => self.say("本机时钟可疑", "the clock is in doubt"),
+            Kind::LeaseStuck => self.say("拉取权被长期占用", "the lease of the puller is stuck"),
+            Kind::CompanyUnusable => self.say("企业配置无法使用", "a company's configuration cannot be used"),
+            Kind::StoreUnwritable => self.say("档案库无法写入", "the archive cannot be written"),
         }
     }
 
@@ -253,6 +272,94 @@ impl Speech {
                 format!("企业微信返回 {code}，在此期间的会话不会被记录"),
                 format!("WeCom answered {code}; nothing is recorded meanwhile"),
             ),
+            Alert::WindowMissed {
+                from,
+                to,
+                hours_beyond,
+            } => {
+                let (from, to) = (self.time(*from), self.time(*to));
+                self.say(
+                    format!("{from} 至 {to}（{hours_beyond} 小时）之间的记录在拉取之前可能已被企业微信删除"),
+                    format!(
+                        "WeCom may have deleted records of {from} to {to} ({hours_beyond} h) before they were pulled"
+                    ),
+                )
+            }
+            Alert::RecordUnreadable { records } => self.say(
+                format!("SDK 对 {records} 条记录返回成功，但没有给出消息；原文已保留"),
+                format!("the SDK returned success for {records} records and gave no message; the originals are kept"),
+            ),
+            Alert::StrayItems { items } => self.say(
+                format!("{items} 项已原样保存，尚无人查看"),
+                format!("{items} items are kept as they came; nobody has looked at them"),
+            ),
+            Alert::Unpullable {
+                records,
+                first,
+                last,
+            } => self.say(
+                format!("{records} 条记录 GetChatData 无法给出，首段 seq {first}-{last}；其余记录不受影响"),
+                format!(
+                    "GetChatData cannot deliver {records} records, first seq {first} to {last}; the others are not affected"
+                ),
+            ),
+            Alert::CursorHeld {
+                seq,
+                cursor,
+                held: Held::Ahead,
+            } => self.say(
+                format!("收到异常大的 seq {seq}，拉取位置停在 {cursor}，待后续数据确认"),
+                format!("seq {seq} is implausibly far ahead; the cursor stays at {cursor} until later pages confirm it"),
+            ),
+            Alert::CursorHeld {
+                seq,
+                cursor,
+                held: Held::Below,
+            } => self.say(
+                format!("数据流的 seq {seq} 低于拉取位置 {cursor}，企业微信可能已重新编号"),
+                format!("the stream is at seq {seq}, below the cursor {cursor}; WeCom may count anew"),
+            ),
+            Alert::ClockDoubtful {
+                ours,
+                witness,
+                theirs,
+                difference_ms,
+            } => {
+                let (ours, theirs) = (self.time(*ours), self.time(*theirs));
+                let difference = self.span(difference_ms.saturating_abs());
+                let witness = match witness {
+                    Witness::Platform => self.say("企业微信", "WeCom"),
+                    Witness::Records => self.say("最新的记录", "the newest records"),
+                    Witness::LastRun => self.say("上一次运行", "the last run"),
+                };
+                self.say(
+                    format!("本机 {ours}，{witness} {theirs}，相差 {difference}；在一致之前不删除任何数据"),
+                    format!(
+                        "this machine says {ours}, {witness} {theirs}: {difference} apart; nothing is deleted until they agree"
+                    ),
+                )
+            }
+            Alert::LeaseStuck { holder, since, until } => {
+                let (since, until) = (self.time(*since), self.time(*until));
+                self.say(
+                    format!("自 {since} 起被 {holder} 占用（声明至 {until}），本进程无法拉取该企业"),
+                    format!("held by {holder} since {since} (it says until {until}); this process cannot pull the company"),
+                )
+            }
+            Alert::CompanyUnusable { part, cause } => {
+                let part = match part {
+                    Part::Pull => self.say("拉取", "pulling"),
+                    Part::Callback => self.say("回调", "callbacks"),
+                };
+                self.say(
+                    format!("{part}：{cause}；其他企业不受影响"),
+                    format!("{part}: {cause}; other companies are not affected"),
+                )
+            }
+            Alert::StoreUnwritable { cause } => self.say(
+                format!("{cause}；本告警来自内存"),
+                format!("{cause}; this is told from memory"),
+            ),
         }
     }
 
@@ -305,6 +412,48 @@ impl Speech {
             Alert::ServiceExpired { .. } => self.say(
                 "立即续费会话内容存档",
                 "renew the licence of 会话内容存档 at once",
+            ),
+            Alert::WindowMissed { .. } => self.say(
+                "用 shiguan completeness 核对缺失，然后确认：shiguan alert ack 编号 --by 姓名",
+                "see what is missing with shiguan completeness, then shiguan alert ack ID --by NAME",
+            ),
+            Alert::RecordUnreadable { .. } => self.say(
+                "运行 shiguan waiting --reason unreadable；更换 SDK 版本后会自动重试",
+                "shiguan waiting --reason unreadable; another SDK build tries them again",
+            ),
+            Alert::StrayItems { .. } => self.say(
+                "运行 shiguan waiting 查看，并保留供腾讯排查",
+                "shiguan waiting lists them; keep them for WeCom's support",
+            ),
+            Alert::Unpullable { .. } => self.say(
+                "五天内会自动重试；更换 SDK 版本，或向腾讯反馈该 seq",
+                "they are tried again for five days; try another SDK build, or report the seq to WeCom",
+            ),
+            Alert::CursorHeld { .. } => self.say(
+                "记录仍会入库；运行 shiguan runs 查看，必要时联系腾讯确认 seq",
+                "records are archived all the same; see shiguan runs, and ask WeCom about the seq",
+            ),
+            Alert::ClockDoubtful { .. } => self.say(
+                "用 NTP 校准本机时钟，然后运行 shiguan doctor",
+                "set the clock by NTP, then run shiguan doctor",
+            ),
+            Alert::LeaseStuck { .. } => self.say(
+                "停止占用的进程；若它已不存在，下次拉取会自动接管",
+                "stop that process; if it is gone, the next pulls take the lease over by themselves",
+            ),
+            Alert::CompanyUnusable {
+                part: Part::Callback, ..
+            } => self.say(
+                "运行 shiguan doctor 查看原因并修正，然后重启 shiguan run；定时拉取不受影响",
+                "shiguan doctor tells the cause; set it right and restart shiguan run; pulling goes on by its interval",
+            ),
+            Alert::CompanyUnusable { .. } => self.say(
+                "运行 shiguan doctor 查看原因并修正，无需重启",
+                "shiguan doctor tells the cause; set it right, no restart is needed",
+            ),
+            Alert::StoreUnwritable { .. } => self.say(
+                "检查磁盘空间与 archive.folder 的权限；恢复后会自动继续拉取",
+                "check disk space and the permissions of archive.folder; pulling goes on by itself",
             ),
         }
     }

@@ -1,17 +1,22 @@
 //! Keeps the company's lease alive while a run works, and knows whether an old holder still lives.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use tokio::{sync::Notify, task::JoinHandle, time};
 
 use super::{Desk, Error};
 use crate::{
     ids::{CompanyId, Millis},
-    store::{StoreError, contract::Lease},
+    store::{StoreError, Watcher, contract::Lease},
 };
 
 /// How long a lease lasts without renewal: longer than any commit, short enough for a host that died.
-const TTL_MS: i64 = 60_000;
+pub(super) const TTL_MS: i64 = 60_000;
+/// How long a lease is watched here that has run out by its own word; longer than the store asks for.
+const PATIENCE: Duration = Duration::from_millis(TTL_MS as u64 / 2 + 5_000);
 
 /// A lease that renews itself until released.
 pub(super) struct Keeper {
@@ -24,20 +29,36 @@ pub(super) struct Keeper {
 impl Keeper {
     /// Takes the company's lease, or says who has it.
     pub(super) async fn acquire(desk: &Desk, company: CompanyId, name: &str) -> Result<Self, Error> {
-        let holder = this_process();
-        let taken = desk
-            .ask(move |store| store.acquire_lease(company, &holder, Millis::now(), TTL_MS, &still_alive))
-            .await?;
-        let lease = match taken {
-            Ok(lease) => lease,
-            Err(StoreError::HeldBy { holder, until }) => {
-                return Err(Error::Busy {
-                    company: name.to_owned(),
-                    holder,
-                    until,
-                });
+        let began = Instant::now();
+        let lease = loop {
+            let taken = desk
+                .ask(move |store| {
+                    let (holder, place) = (this_process(), place());
+                    let watcher = Watcher {
+                        place: &place,
+                        at_ms: monotonic_ms(),
+                        maybe_alive: &maybe_alive,
+                    };
+                    store.take_lease(company, &holder, Millis::now(), TTL_MS, &watcher)
+                })
+                .await?;
+            match taken {
+                Ok(lease) => break lease,
+                // Most likely its host is gone, but clocks may lie: a holder that lives renews it while we look.
+                Err(StoreError::HeldBy { until, .. })
+                    if until <= Millis::now() && began.elapsed() < PATIENCE =>
+                {
+                    time::sleep(Duration::from_secs(1)).await;
+                }
+                Err(StoreError::HeldBy { holder, until }) => {
+                    return Err(Error::Busy {
+                        company: name.to_owned(),
+                        holder,
+                        until,
+                    });
+                }
+                Err(error) => return Err(error.into()),
             }
-            Err(error) => return Err(error.into()),
         };
         let lost = Arc::new(Notify::new());
         let renewal = tokio::spawn(renew(desk.clone(), lease.clone(), Arc::clone(&lost)));
@@ -82,24 +103,40 @@ async fn renew(desk: Desk, lease: Lease, lost: Arc<Notify>) {
         let renewed = desk
             .ask(move |store| store.renew_lease(&mine, Millis::now(), TTL_MS))
             .await;
-        if !matches!(renewed, Ok(Ok(()))) {
-            lost.notify_one();
-            return;
+        match renewed {
+            Ok(Ok(())) => {}
+            // A store that is busy or full for a moment says nothing about the lease; the fence guards every write.
+            Ok(Err(error)) if !matches!(error, StoreError::LeaseLost { .. }) => {}
+            _ => {
+                lost.notify_one();
+                return;
+            }
         }
     }
 }
 
-/// `host/boot/pid/start`: enough to tell a living holder from a dead one on the same machine.
+/// `host/boot/namespace/pid/start`: enough to tell a living holder from a dead one on the same machine. Process numbers
+/// mean something inside one namespace only: the containers of one machine all have a process 1.
 fn this_process() -> String {
     let pid = std::process::id();
-    format!("{}/{}/{pid}/{}", host(), boot(), started(pid).unwrap_or_default())
+    format!(
+        "{}/{}/{}/{pid}/{}",
+        host(),
+        boot(),
+        namespace("pid"),
+        started(pid).unwrap_or_default()
+    )
 }
 
-/// False only when the holder is surely gone: same machine, and no such process or another boot.
-fn still_alive(holder: &str) -> bool {
+/// False only when the holder is surely gone: same machine, and no such process or another boot. A process of another
+/// namespace cannot be looked up.
+fn maybe_alive(holder: &str) -> bool {
     let parts: Vec<&str> = holder.split('/').collect();
-    let [their_host, their_boot, pid, start] = parts[..] else {
-        return true;
+    let (their_host, their_boot, their_namespace, pid, start) = match parts[..] {
+        [host, boot, namespace, pid, start] => (host, boot, Some(namespace), pid, start),
+        // As versions before wrote it.
+        [host, boot, pid, start] => (host, boot, None, pid, start),
+        _ => return true,
     };
     if their_host != host() {
         return true;
@@ -107,8 +144,31 @@ fn still_alive(holder: &str) -> bool {
     if their_boot != boot() {
         return false;
     }
+    if their_namespace.is_some_and(|theirs| theirs != namespace("pid")) {
+        return true;
+    }
     let Ok(pid) = pid.parse::<u32>() else { return true };
     started(pid).is_some_and(|now| start.is_empty() || now == start)
+}
+
+/// Which clock [`monotonic_ms`] reads: it begins anew with each boot, and a time namespace may shift it.
+fn place() -> String {
+    format!("{}/{}/{}", host(), boot(), namespace("time"))
+}
+
+/// Milliseconds since the machine started: a clock that nobody sets. It goes on while the machine sleeps, so a holder that
+/// slept as well may be taken over before it renews; the fence keeps it from writing then.
+fn monotonic_ms() -> i64 {
+    i64::from(rustix::system::sysinfo().uptime).saturating_mul(1000)
+}
+
+/// The number of one of this process's namespaces; empty where there are none.
+fn namespace(kind: &str) -> String {
+    let link = std::fs::read_link(format!("/proc/self/ns/{kind}")).unwrap_or_default();
+    link.to_string_lossy()
+        .chars()
+        .filter(char::is_ascii_digit)
+        .collect()
 }
 
 fn host() -> String {
@@ -141,17 +201,37 @@ mod tests {
     #[test]
     fn this_process_is_alive_and_its_neighbours_in_time_are_not() {
         let me = this_process();
-        assert!(still_alive(&me));
+        assert!(maybe_alive(&me));
         assert!(
-            !still_alive(&format!("{me}0")),
-            "same pid, other start: the number was used again"
+            !maybe_alive(&format!("{me}0")),
+            "same pid, other start: the number was used again, by a container that was made anew for example"
         );
         let other_boot = me.replacen(&boot(), "another-boot", 1);
-        assert!(!still_alive(&other_boot));
+        assert!(!maybe_alive(&other_boot));
         let elsewhere = me.replacen(&host(), "another-host", 1);
         assert!(
-            still_alive(&elsewhere),
-            "another machine cannot be asked, so the lease must run out"
+            maybe_alive(&elsewhere),
+            "another machine cannot be asked, so the lease must be watched"
         );
+    }
+
+    #[test]
+    fn a_process_of_another_namespace_is_not_looked_up_in_ours() {
+        let me = this_process();
+        let ours = format!("/{}/", namespace("pid"));
+        // Its number and start time are nobody's here; in its own container it may live.
+        let other = me
+            .replacen(&ours, "/7/", 1)
+            .replace(&std::process::id().to_string(), "4194304");
+        assert!(maybe_alive(&other));
+    }
+
+    #[test]
+    fn a_holder_written_by_an_earlier_version_is_understood() {
+        let pid = std::process::id();
+        let start = started(pid).expect("it lives");
+        let old = |start: &str| format!("{}/{}/{pid}/{start}", host(), boot());
+        assert!(maybe_alive(&old(&start)));
+        assert!(!maybe_alive(&old("1")));
     }
 }

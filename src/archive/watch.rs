@@ -2,11 +2,11 @@
 //!
 //! Sending is somebody else's: a target is claimed, told, and settled, and nothing here waits for a network.
 
-use super::{Desk, Error, Window};
+use super::{Desk, Error, Window, lease};
 use crate::{
     alert::{
-        Expiring, Failing, Incident, Look, Notice, Pace, Refused, Sign, Signs, TargetState, WindowSign, due,
-        tend,
+        Expiring, Failing, Incident, Look, Memory, MissedWindow, Notice, Pace, Refused, Sign, Signs,
+        StuckLease, TargetState, WindowSign, due, tend,
     },
     events,
     ids::Millis,
@@ -20,6 +20,8 @@ const ADDRESS: [i64; 3] = [60_020, 301_042, 10_009];
 const SERVICE: [i64; 2] = [301_052, 301_053];
 /// For so long no other process tells a target that one has taken; longer than any sending takes.
 const HOLD_MS: i64 = 180_000;
+/// Missed windows that are looked at.
+const WINDOWS: usize = 20;
 
 /// Is a code of the platform about the address that calls?
 pub fn is_about_address(code: i64) -> bool {
@@ -97,6 +99,21 @@ fn signs(reader: &Reader, company: String, files: Option<Files>, now: Millis) ->
         });
     }
     signs.consent = Sign::Seen(reader.consent_refused(id, now)?);
+    let missed = reader.missed_windows(id, WINDOWS)?;
+    signs.missed = Sign::Seen(
+        missed
+            .into_iter()
+            .map(|(from, to)| MissedWindow { from, to })
+            .collect(),
+    );
+    signs.lease = Sign::of(reader.lease_in_the_way(id)?.map(|lease| StuckLease {
+        implausible: lease.until.0.saturating_sub(now.0) > 2 * lease::TTL_MS,
+        holder: lease.holder,
+        since: lease.since,
+        until: lease.until,
+    }));
+    // Nobody looks yet: signs.unreadable (records that wait as `unreadable`), signs.strays, signs.holes, signs.cursor,
+    // signs.clock. Each is one line here as soon as the books tell.
     Ok(signs)
 }
 
@@ -118,8 +135,24 @@ pub async fn keep(
     calm_ms: i64,
 ) -> Result<(), Error> {
     let changed = desk
-        .ask(move |store| store.tend_incidents(|open| tend(open, &looks, &companies, now, calm_ms)))
+        .ask(move |store| store.tend_incidents(now, |known| tend(known, &looks, &companies, now, calm_ms)))
         .await??;
+    tell_log(&changed);
+    Ok(())
+}
+
+/// What the store knows of incidents and of what these targets were told, for going on without it.
+pub async fn to_memory(desk: &Desk, targets: Vec<String>) -> Result<Memory, Error> {
+    Ok(desk.ask(move |store| store.to_memory(&targets)).await??)
+}
+
+/// Gives back what was found and told meanwhile.
+pub async fn take_memory(desk: &Desk, memory: Memory) -> Result<(), Error> {
+    Ok(desk.ask(move |store| store.take_memory(&memory)).await??)
+}
+
+/// Tells the log of incidents that began or ended.
+pub fn tell_log(changed: &[Incident]) {
     for incident in changed {
         let (company, kind, subject) = (&incident.company, incident.kind.as_str(), &incident.subject);
         match incident.ended {
@@ -128,7 +161,6 @@ pub async fn keep(
             None => {}
         }
     }
-    Ok(())
 }
 
 /// What a target is to be told now; from here on it is this process's to tell.
@@ -145,11 +177,12 @@ pub async fn claim(desk: &Desk, target: &str, pace: Pace, now: Millis) -> Result
 
 /// The target was told.
 pub async fn told(desk: &Desk, target: &str, notices: Vec<Notice>, now: Millis) -> Result<(), Error> {
-    events::alert_told(target, notices.len());
-    let target = target.to_owned();
-    Ok(desk
-        .ask(move |store| store.target_told(&target, &notices, now))
-        .await??)
+    let (name, count) = (target.to_owned(), notices.len());
+    desk.ask(move |store| store.target_told(&name, &notices, now))
+        .await??;
+    // Only now: whoever reads it in the log may rely on its being kept.
+    events::alert_told(target, count);
+    Ok(())
 }
 
 /// The target could not be told; it will be tried again, what is due stays due.

@@ -16,7 +16,7 @@ use crate::{
     message::Language,
     secret::Secret,
     source,
-    store::{Reader, Store, TokenFile},
+    store::{Reader, Store, StoreError, TokenFile},
     unseal::{Implementation, KeyRing},
 };
 
@@ -137,9 +137,13 @@ impl Context {
 
     /// The writing half, on a thread of its own; makes the archive when there is none.
     pub(super) fn desk(&self) -> Result<Desk, Failure> {
-        let folder = &self.config.archive.folder;
-        super::init::make_private(folder)?;
-        Ok(Desk::open(Store::open(&self.database())?)?)
+        Ok(Desk::open(self.store()??)?)
+    }
+
+    /// The archive itself, for writing; the outer failure is about its folder.
+    pub(super) fn store(&self) -> Result<Result<Store, StoreError>, Failure> {
+        super::init::make_private(&self.config.archive.folder)?;
+        Ok(Store::open(&self.database()))
     }
 
     /// The reading half; an archive must be there.
@@ -185,11 +189,20 @@ impl Context {
         Ok(chosen)
     }
 
+    /// The setups of all companies, or the failure of the first that has none.
     pub(super) fn setups(&self, only: Option<&str>) -> Result<Vec<Setup>, Failure> {
-        self.companies(only)?
-            .into_iter()
-            .map(|company| self.setup(company))
-            .collect()
+        self.attempts(only)?.into_iter().map(|(_, setup)| setup).collect()
+    }
+
+    /// Each company with its setup, or why it has none: a missing key folder of one is no reason to leave the others.
+    pub(super) fn attempts(
+        &self,
+        only: Option<&str>,
+    ) -> Result<Vec<(&str, Result<Setup, Failure>)>, Failure> {
+        let companies = self.companies(only)?.into_iter();
+        Ok(companies
+            .map(|company| (company.name.as_str(), self.setup(company)))
+            .collect())
     }
 
     fn setup(&self, company: &Company) -> Result<Setup, Failure> {

@@ -17,6 +17,7 @@ mod people;
 use super::{
     Global,
     context::{Context, Quiet},
+    each::Missed,
     init, media,
     outcome::{Exit, Failure},
     progress, render, signals,
@@ -199,7 +200,10 @@ fn files(context: &Context) -> Result<(), Failure> {
             }
             enough.send_replace(true);
         });
-        media::everything(context, &desk, None, stop).await
+        let mut missed = Missed::default();
+        let done = media::everything(context, &desk, None, &mut missed, stop).await?;
+        missed.end(Exit::Well)?;
+        Ok::<_, Failure>(done)
     })?;
     desk.close();
     for (_, done) in done {

@@ -112,6 +112,7 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
         .enable_all()
         .build()?;
     let mut findings = Vec::new();
+    let mut unacknowledged = false;
     match &args.sdk {
         Some(path) if !global.config.exists() => findings.extend(library::look(&runtime, path)?),
         asked => {
@@ -121,6 +122,9 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
                 global.config.display().to_string(),
             ));
             findings.extend(archive(&context)?);
+            let incidents = incidents(&context);
+            unacknowledged = !incidents.is_empty();
+            findings.extend(incidents);
             for company in context.companies(None)? {
                 let library = match asked {
                     Some(path) => Ok(path.clone()),
@@ -135,7 +139,16 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
                         "set sdk.library to the path of libWeWorkFinanceSdk_C.so",
                     )),
                 }
-                findings.extend(company_findings(&context, company)?);
+                // One company that cannot be looked at is a finding, and no reason to look at no other.
+                match company_findings(&context, company) {
+                    Ok(found) => findings.extend(found),
+                    Err(failure) => findings.push(Finding::bad(
+                        &format!("company ({})", company.name),
+                        "could not be looked at",
+                        failure.to_string(),
+                        "set this right first",
+                    )),
+                }
             }
             findings.extend(vault::look(&context, &runtime));
             findings.extend(outside::look(&context)?);
@@ -147,7 +160,25 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
     if bad {
         return Err(Failure::told());
     }
-    Ok(Exit::Well)
+    Ok(if unacknowledged { Exit::Waiting } else { Exit::Well })
+}
+
+/// What happened, cannot be undone, and was not acknowledged.
+fn incidents(context: &Context) -> Vec<Finding> {
+    // A database that does not read is another finding.
+    let Ok(open) = super::alert::unacknowledged(context) else {
+        return Vec::new();
+    };
+    open.into_iter()
+        .map(|(id, company, text)| {
+            Finding::warning(
+                &format!("incident {id} ({company})"),
+                text,
+                "it happened, and nobody has taken note of it",
+                format!("look into it, then: shiguan alert ack {id} --by NAME"),
+            )
+        })
+        .collect()
 }
 
 fn print(findings: &[Finding], bad: bool, as_json: bool) {

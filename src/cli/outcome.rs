@@ -83,6 +83,29 @@ impl Failure {
         self
     }
 
+    /// The same as a failure of the run: exit code 1.
+    pub(super) fn of_the_run(self) -> Self {
+        match self.kind {
+            Kind::Usage => Self {
+                kind: Kind::Run,
+                ..self
+            },
+            _ => self,
+        }
+    }
+
+    /// With the company it is about in front.
+    pub(super) fn about(self, company: &str) -> Self {
+        let start = format!("{company}: ");
+        if self.message.starts_with(&start) {
+            return self;
+        }
+        Self {
+            message: start + &self.message,
+            ..self
+        }
+    }
+
     /// Prints it once and names the exit code.
     pub fn tell(self) -> ExitCode {
         let code = match self.kind {

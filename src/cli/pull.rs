@@ -3,18 +3,21 @@
 use std::{io::IsTerminal, sync::Arc};
 
 use serde_json::{Map, Value, json};
+use tokio::sync::watch;
 
 use super::{
     Global,
     alert::{Duty, Extra},
     consent,
     context::{Context, Quiet},
+    each::Missed,
     outcome::{Exit, Failure},
     progress, render, signals,
 };
 use crate::{
-    archive::{self, Desk, Job, Progress, Report},
-    ids::Seq,
+    alert::Part,
+    archive::{self, Desk, Error, Job, Progress, Report, Setup},
+    ids::{Millis, Seq},
     record::Reason,
     store::contract::GapKind,
 };
@@ -43,65 +46,81 @@ pub struct Args {
 pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
     let screen = progress::wanted(args.json);
     let context = Arc::new(Context::begin(global, Quiet::under_bar(screen))?);
-    let mut setups = context.setups(args.company.as_deref())?;
-    setups.iter_mut().for_each(|setup| setup.pulling.gaps = args.gaps);
-    if let Some(from) = args.from_seq {
-        for setup in &setups {
-            may_skip(&context, &setup.name, Seq(from), args.yes)?;
-        }
-    }
-    let desk = context.desk()?;
     let job = Job::Pull {
         from: args.from_seq.map(Seq),
     };
+    let (extra, mut missed) = (Extra::default(), Missed::default());
+    let (mut names, mut setups) = (Vec::new(), Vec::new());
+    for (company, setup) in context.attempts(args.company.as_deref())? {
+        names.push(company.to_owned());
+        let failure = setup.as_ref().err().map(ToString::to_string);
+        extra.set_up(company, Part::Pull, failure);
+        match setup {
+            Ok(mut setup) => {
+                setup.pulling.gaps = args.gaps;
+                if let Some(from) = args.from_seq {
+                    may_skip(&context, &setup.name, Seq(from), args.yes)?;
+                }
+                setups.push(setup);
+            }
+            failed => drop(missed.note(company, failed)),
+        }
+    }
+    // An archive is made for records, not for what is wrong with the configuration.
+    let wanted = !setups.is_empty() || context.database().exists();
+    let desk = wanted.then(|| context.desk()).transpose();
+    let writable = match &desk {
+        Ok(Some(desk)) => Ok(desk.clone()),
+        Ok(None) => Err(None),
+        Err(failure) => Err(Some(failure.to_string())),
+    };
+    let duty = Arc::new(Duty::new(Arc::clone(&context), writable, names, extra.clone()));
     let reports = context.runtime()?.block_on(async {
         let stop = signals::stop()?;
+        // Before as well: whatever becomes of this pull, what is wrong now is told.
+        let telling = duty.look_and_tell().await;
         let mut reports = Vec::with_capacity(setups.len());
-        let mut broken = None;
-        for setup in &setups {
-            let counters = Arc::new(Progress::default());
-            let bar = screen.then(|| progress::Bar::start(&setup.name, Arc::clone(&counters), None));
-            let job = match args.gaps {
-                true => Job::Pull {
-                    from: lowest_gap(&desk, &setup.name).await?,
-                },
-                false => job.clone(),
-            };
-            let report = archive::execute(&desk, setup, &job, &counters, stop.clone()).await;
-            drop(bar);
-            let report = match report {
-                Ok(report) => report,
-                Err(error) => {
-                    broken = Some(error);
+        if let Ok(Some(desk)) = &desk {
+            for setup in &setups {
+                let job = match args.gaps {
+                    true => Job::Pull {
+                        from: lowest_gap(desk, &setup.name).await?,
+                    },
+                    false => job.clone(),
+                };
+                let report = pull(&context, desk, setup, &job, screen, &stop).await;
+                // Another process that pulls is no failure.
+                let failure = report
+                    .as_ref()
+                    .err()
+                    .filter(|error| !matches!(error, Error::Busy { .. }));
+                extra.began(&setup.name, Millis::now(), failure.map(ToString::to_string));
+                let Some(report) = missed.note(&setup.name, report.map_err(Failure::from)) else {
+                    continue;
+                };
+                let ended = report.failure.is_some() || report.stopped;
+                reports.push(report);
+                if ended && *stop.borrow() {
                     break;
                 }
-            };
-            consent::task::after_pull(&desk, &setup.name, &setup.corpid).await;
-            if context.fetches_files() {
-                // So that `media:` and the alerts know of them; fetching is for `run` and `media get`.
-                if let Err(error) = archive::discover(&desk, &stop).await {
-                    tracing::warn!(event = "media.skipped", company = setup.name, cause = %error, "files not looked for this time");
-                }
-            }
-            let ended = report.failure.is_some() || report.stopped;
-            reports.push(report);
-            if ended && *stop.borrow() {
-                break;
             }
         }
         // Whoever pulls by cron is told like whoever runs: of what the books say now, failed pulls above all.
-        let names = setups.iter().map(|setup| setup.name.clone()).collect();
+        let mut stopped = stop.clone();
+        tokio::select! {
+            _ended = telling => {}
+            _ = stopped.wait_for(|stop| *stop) => {}
+        }
         if !*stop.borrow() {
-            let duty = Duty::new(Arc::clone(&context), desk.clone(), names, Extra::default());
             duty.once().await;
         }
-        match broken {
-            Some(error) => Err(Failure::from(error)),
-            None => Ok(reports),
-        }
+        Ok::<_, Failure>(reports)
     })?;
-    desk.close();
-    conclude(reports, args.json)
+    drop(duty);
+    if let Some(desk) = desk? {
+        desk.close();
+    }
+    conclude(reports, missed, args.json)
 }
 
 /// Beginning above the cursor skips records, which nobody should do without knowing.
@@ -156,28 +175,50 @@ async fn lowest_gap(desk: &Desk, company: &str) -> Result<Option<Seq>, Failure> 
     Ok(lowest.map(Seq))
 }
 
-/// Prints the books of the runs and turns them into an exit code: from the books, not from "no exception".
-pub(super) fn conclude(reports: Vec<Report>, json: bool) -> Result<Exit, Failure> {
-    if json {
-        outln!("{}", books_json(&reports));
+/// One company's pull, and what is looked through at its end.
+async fn pull(
+    context: &Context,
+    desk: &Desk,
+    setup: &Setup,
+    job: &Job,
+    screen: bool,
+    stop: &watch::Receiver<bool>,
+) -> Result<Report, Error> {
+    let counters = Arc::new(Progress::default());
+    let bar = screen.then(|| progress::Bar::start(&setup.name, Arc::clone(&counters), None));
+    let report = archive::execute(desk, setup, job, &counters, stop.clone()).await;
+    drop(bar);
+    let report = report?;
+    consent::task::after_pull(desk, &setup.name, &setup.corpid).await;
+    if context.fetches_files() {
+        // So that `media:` and the alerts know of them; fetching is for `run` and `media get`.
+        if let Err(error) = archive::discover(desk, stop).await {
+            tracing::warn!(event = "media.skipped", company = setup.name, cause = %error, "files not looked for this time");
+        }
+    }
+    Ok(report)
+}
+
+/// Prints the books of the runs and turns them into an exit code: from the books, not from "no exception". Companies
+/// that were missed have no books, only a cause.
+pub(super) fn conclude(reports: Vec<Report>, mut missed: Missed, json: bool) -> Result<Exit, Failure> {
+    // Nothing was begun, and the error says it all.
+    let nothing = missed.all() && missed.count() == 1;
+    if json && !nothing {
+        outln!("{}", books_json(&reports, &missed));
     } else {
         for report in &reports {
             out!("{}", render::books(report));
         }
     }
     let incomplete = reports.iter().any(Report::is_incomplete);
-    let mut failures = reports
-        .into_iter()
-        .filter_map(|report| Some((report.company, report.failure?)));
-    if let Some((company, failure)) = failures.next() {
-        let hint = failure.hint();
-        let told = Failure::run(format!("{company}: {failure}"));
-        return Err(match hint {
-            Some(hint) => told.hint(hint),
-            None => told,
-        });
+    for report in reports {
+        if let Some(failure) = report.failure {
+            let failure = Failure::from(failure).about(&report.company);
+            missed.note::<()>(&report.company, Err(failure));
+        }
     }
-    Ok(if incomplete { Exit::Waiting } else { Exit::Well })
+    missed.end(if incomplete { Exit::Waiting } else { Exit::Well })
 }
 
 /// All reasons with their counts, so that a reader need not know which ones happened.
@@ -203,7 +244,7 @@ pub(super) fn reasons_json(waiting: &[(Reason, u64)]) -> Value {
     )
 }
 
-fn books_json(reports: &[Report]) -> Value {
+fn books_json(reports: &[Report], missed: &Missed) -> Value {
     let sum = |pick: fn(&Report) -> u64| reports.iter().map(pick).sum::<u64>();
     let mut waiting: Vec<(Reason, u64)> = Vec::new();
     for &(reason, count) in reports.iter().flat_map(|report| &report.waiting_now) {
@@ -217,6 +258,11 @@ fn books_json(reports: &[Report]) -> Value {
     let companies: Map<String, Value> = reports
         .iter()
         .map(|report| (report.company.clone(), company_json(report)))
+        .chain(
+            missed
+                .causes()
+                .map(|(company, cause)| (company.to_owned(), json!({"failure": cause}))),
+        )
         .collect();
     json!({
         "received": sum(|report| report.books.received),

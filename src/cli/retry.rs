@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::{
     Global, consent,
     context::{Context, Quiet},
+    each::Missed,
     outcome::{Exit, Failure},
     progress, pull, signals,
 };
@@ -50,7 +51,17 @@ pub(super) fn reopen(
     releases: Vec<Release>,
     json: bool,
 ) -> Result<Exit, Failure> {
-    let setups = context.setups(company)?;
+    let mut missed = Missed::default();
+    let mut setups = Vec::new();
+    for (company, setup) in context.attempts(company)? {
+        match setup {
+            Ok(setup) => setups.push(setup),
+            failed => drop(missed.note(company, failed)),
+        }
+    }
+    if setups.is_empty() {
+        return missed.end(Exit::Well);
+    }
     let desk = context.desk()?;
     let job = Job::Open(releases);
     let reports = context.runtime()?.block_on(async {
@@ -62,13 +73,19 @@ pub(super) fn reopen(
                 .then(|| progress::Bar::start(&setup.name, Arc::clone(&counters), None));
             let report = archive::execute(&desk, setup, &job, &counters, stop.clone()).await;
             drop(bar);
-            reports.push(report?);
+            let Some(report) = missed.note(&setup.name, report.map_err(Failure::from)) else {
+                continue;
+            };
+            reports.push(report);
             consent::task::after_pull(&desk, &setup.name, &setup.corpid).await;
+            if *stop.borrow() {
+                break;
+            }
         }
         Ok::<_, Failure>(reports)
     })?;
     desk.close();
-    pull::conclude(reports, json)
+    pull::conclude(reports, missed, json)
 }
 
 pub(super) fn reason(word: &str) -> Result<Reason, String> {

@@ -1,10 +1,11 @@
 //! `shiguan run`: stay and pull until told to stop; answer WeCom's callbacks meanwhile, when that is configured.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, pin::Pin, sync::Arc, time::Duration};
 
 use rand::Rng;
 use tokio::{
     sync::{Notify, mpsc, watch},
+    task::JoinSet,
     time,
 };
 
@@ -13,16 +14,21 @@ use super::{
     alert::{Duty, Extra},
     consent,
     context::{Context, Quiet},
-    directory as asking, media,
+    directory as asking,
+    each::Missed,
+    media,
     outcome::{Exit, Failure},
+    part::{PAUSES, keep_going},
     signals,
 };
 use crate::{
+    alert::Part,
     archive::{self, Desk, Error, Hearing, Job, Progress, Report},
     callback::{self, Listener, Pending},
     config::{Pull, Schedule},
     directory, events,
     ids::Millis,
+    store::StoreError,
 };
 
 /// Events between the listener and the archive; what comes faster is answered 503. Each holds a connection open.
@@ -41,84 +47,245 @@ pub struct Args {
 
 pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
     let context = Arc::new(Context::begin(global, Quiet::No)?);
-    // Refuse a wrong configuration now, not at the first pull in the night.
-    let setups = context.setups(args.company.as_deref())?;
-    let wakes: Wakes = setups
-        .into_iter()
-        .map(|setup| (setup.name, Arc::default()))
-        .collect();
-    let listener = listener(&context, &wakes)?;
-    let desk = context.desk()?;
+    let mut wakes = Wakes::new();
+    let mut missed = Missed::default();
+    let mut unusable = Vec::new();
+    for (company, setup) in context.attempts(args.company.as_deref())? {
+        wakes.insert(company.to_owned(), Arc::default());
+        let failure = setup.as_ref().err().map(ToString::to_string);
+        drop(missed.note(company, setup));
+        unusable.push((company.to_owned(), failure));
+    }
+    if missed.all() {
+        // Refuse a wrong configuration now, not at the first pull in the night.
+        return missed.end(Exit::Well);
+    }
     let clients = clients(&context, &wakes);
     let extra = Extra::new(clients.clone());
-    let ended = context.runtime()?.block_on(async {
+    for (company, failure) in unusable {
+        if let Some(cause) = &failure {
+            events::company_unusable(&company, Part::Pull.as_str(), cause);
+        }
+        extra.set_up(&company, Part::Pull, failure);
+    }
+    let listener = listener(&context, &wakes, &extra)?;
+    let desk = context.runtime()?.block_on(async {
         let stop = signals::stop()?;
-        let mut tasks = tokio::task::JoinSet::new();
-        for (_, client) in clients {
-            tasks.spawn(stay_fresh(client, stop.clone()));
-        }
         let companies = wakes.keys().cloned().collect();
-        Duty::new(Arc::clone(&context), desk.clone(), companies, extra.clone()).keep(&mut tasks, &stop);
-        let mut askers = BTreeMap::new();
-        for (company, wake) in wakes {
-            if context.fetches_files() {
-                tasks.spawn(media::stay(
-                    Arc::clone(&context),
-                    company.clone(),
-                    desk.clone(),
-                    stop.clone(),
-                ));
+        let Some((duty, desk)) = archive_in_time(&context, companies, &extra, &stop).await? else {
+            return Ok(None);
+        };
+        let tasks = begin(&context, clients, wakes, duty, &desk, &extra, listener, &stop);
+        stay_until_stopped(tasks).await;
+        Ok::<_, Failure>(Some(desk))
+    })?;
+    if let Some(desk) = desk {
+        desk.close();
+    }
+    Ok(Exit::Well)
+}
+
+/// Pauses between attempts to begin: with the archive, or with a company that could not begin.
+const SOON: (Duration, Duration) = (Duration::from_secs(5), Duration::from_secs(300));
+
+/// The `nth` pause, from 0.
+fn soon(nth: u32) -> Duration {
+    SOON.0.saturating_mul(2_u32.saturating_pow(nth)).min(SOON.1)
+}
+
+/// Opens the archive for writing. While a full disk or another process is in the way, that is told from memory and tried
+/// again until a stop; anything else is told and ends it.
+async fn archive_in_time(
+    context: &Arc<Context>,
+    companies: Vec<String>,
+    extra: &Extra,
+    stop: &watch::Receiver<bool>,
+) -> Result<Option<(Duty, Desk)>, Failure> {
+    let mut without: Option<Arc<Duty>> = None;
+    for nth in 0.. {
+        let failure = match context.store()? {
+            Ok(store) => {
+                let desk = Desk::open(store)?;
+                let duty = match without {
+                    Some(duty) => duty.resumed(desk.clone()),
+                    None => Duty::new(Arc::clone(context), Ok(desk.clone()), companies, extra.clone()),
+                };
+                return Ok(Some((duty, desk)));
             }
-            let (names, consents) = (Arc::<Notify>::default(), Arc::<Notify>::default());
-            if context
-                .config
-                .company(&company)
-                .is_some_and(|company| asking::wanted(company) || consent::task::is_enabled(company))
-            {
-                askers.insert(company.clone(), [Arc::clone(&names), Arc::clone(&consents)]);
-            }
-            tasks.spawn(consent::task::stay(
-                Arc::clone(&context),
-                company.clone(),
-                desk.clone(),
-                consents,
-                stop.clone(),
-            ));
-            tasks.spawn(asking::stay(
-                Arc::clone(&context),
-                company.clone(),
-                desk.clone(),
-                names,
-                stop.clone(),
-            ));
-            tasks.spawn(stay(
-                Arc::clone(&context),
-                company,
-                desk.clone(),
-                wake,
+            Err(failure) => failure,
+        };
+        let duty = without.get_or_insert_with(|| {
+            let cause = Some(failure.to_string());
+            Arc::new(Duty::new(
+                Arc::clone(context),
+                Err(cause),
+                companies.clone(),
                 extra.clone(),
-                stop.clone(),
+            ))
+        });
+        duty.once().await;
+        if !matches!(
+            failure,
+            StoreError::Full | StoreError::Busy | StoreError::Engine(_)
+        ) {
+            return Err(failure.into());
+        }
+        events::archive_closed(&failure, soon(nth));
+        let mut stopped = stop.clone();
+        tokio::select! {
+            () = time::sleep(soon(nth)) => {}
+            _ = stopped.wait_for(|stop| *stop) => return Ok(None),
+        }
+    }
+    Ok(None)
+}
+
+/// How a part begins, and begins anew.
+type Begin = Box<dyn Fn() -> Pin<Box<dyn Future<Output = Result<(), Failure>> + Send>> + Send>;
+
+/// Begins every part.
+#[allow(
+    clippy::too_many_arguments,
+    reason = "one call site; a struct would only rename the arguments"
+)]
+fn begin(
+    context: &Arc<Context>,
+    clients: Vec<(String, directory::Client)>,
+    wakes: Wakes,
+    duty: Duty,
+    desk: &Desk,
+    extra: &Extra,
+    listener: Option<(Listener, mpsc::Receiver<Pending>)>,
+    stop: &watch::Receiver<bool>,
+) -> JoinSet<Result<(), Failure>> {
+    let mut tasks = JoinSet::new();
+    for (company, client) in clients {
+        let ending = stop.clone();
+        tasks.spawn(keep_going("tokens", company, PAUSES, stop.clone(), move || {
+            stay_fresh(client.clone(), ending.clone())
+        }));
+    }
+    duty.keep(&mut tasks, stop);
+    let mut askers = BTreeMap::new();
+    let called = |name: &&String| {
+        let company = context.config.company(name);
+        company.is_some_and(|company| company.callback.is_some())
+    };
+    let callers: Vec<String> = wakes.keys().filter(called).cloned().collect();
+    for (company, wake) in wakes {
+        let part = |what, begin: Begin| keep_going(what, company.clone(), PAUSES, stop.clone(), begin);
+        let shared = || (Arc::clone(context), company.clone(), desk.clone(), stop.clone());
+        if context.fetches_files() {
+            let shared = shared();
+            tasks.spawn(part(
+                "media",
+                Box::new(move || {
+                    let (context, company, desk, stop) = shared.clone();
+                    Box::pin(media::stay(context, company, desk, stop))
+                }),
             ));
         }
-        if let Some((listener, events)) = listener {
-            let listening = stop.clone();
-            tasks.spawn_blocking(move || listen(listener, listening));
-            let companies = context.config.companies.iter();
-            let companies = companies.map(|company| (company.name.clone(), company.corpid.clone()));
-            let hearing = Hearing::new(desk.clone(), companies, context.config.callback.keep_days);
-            tasks.spawn(follow(desk.clone(), hearing.bell(), askers, stop.clone()));
-            tasks.spawn(async {
-                callback::drain(events, hearing).await;
-                Ok(())
-            });
+        let (names, consents) = (Arc::<Notify>::default(), Arc::<Notify>::default());
+        if context
+            .config
+            .company(&company)
+            .is_some_and(|company| asking::wanted(company) || consent::task::is_enabled(company))
+        {
+            askers.insert(company.clone(), [Arc::clone(&names), Arc::clone(&consents)]);
         }
-        while let Some(ended) = tasks.join_next().await {
-            ended.map_err(|error| Failure::run(format!("a part of it ended unexpectedly: {error}")))??;
-        }
-        Ok(Exit::Well)
-    });
-    desk.close();
-    ended
+        let asked = shared();
+        tasks.spawn(part(
+            "consent",
+            Box::new(move || {
+                let (context, company, desk, stop) = asked.clone();
+                Box::pin(consent::task::stay(
+                    context,
+                    company,
+                    desk,
+                    Arc::clone(&consents),
+                    stop,
+                ))
+            }),
+        ));
+        let asked = shared();
+        tasks.spawn(part(
+            "directory",
+            Box::new(move || {
+                let (context, company, desk, stop) = asked.clone();
+                Box::pin(asking::stay(context, company, desk, Arc::clone(&names), stop))
+            }),
+        ));
+        let (pulled, extra) = (shared(), extra.clone());
+        tasks.spawn(part(
+            "pull",
+            Box::new(move || {
+                let (context, company, desk, stop) = pulled.clone();
+                Box::pin(stay(
+                    context,
+                    company,
+                    desk,
+                    Arc::clone(&wake),
+                    extra.clone(),
+                    stop,
+                ))
+            }),
+        ));
+    }
+    if let Some((listener, events)) = listener {
+        let listening = stop.clone();
+        let deaf = extra.clone();
+        tasks.spawn(async move {
+            let cause = match tokio::task::spawn_blocking(move || listen(listener, listening)).await {
+                Ok(Ok(())) => return Ok(()),
+                Ok(Err(failure)) => failure.to_string(),
+                Err(error) => error.to_string(),
+            };
+            for company in callers {
+                events::company_unusable(&company, Part::Callback.as_str(), &cause);
+                deaf.set_up(&company, Part::Callback, Some(cause.clone()));
+            }
+            Ok(())
+        });
+        let companies = context.config.companies.iter();
+        let companies = companies.map(|company| (company.name.clone(), company.corpid.clone()));
+        let hearing = Hearing::new(desk.clone(), companies, context.config.callback.keep_days);
+        let (bell, following, ending) = (hearing.bell(), desk.clone(), stop.clone());
+        tasks.spawn(keep_going(
+            "events",
+            String::new(),
+            PAUSES,
+            stop.clone(),
+            move || {
+                follow(
+                    following.clone(),
+                    Arc::clone(&bell),
+                    askers.clone(),
+                    ending.clone(),
+                )
+            },
+        ));
+        tasks.spawn(async {
+            callback::drain(events, hearing).await;
+            Ok(())
+        });
+    }
+    tasks
+}
+
+/// Until every part has ended, which they do after a stop. A part that cannot go on costs the others nothing.
+async fn stay_until_stopped(mut tasks: JoinSet<Result<(), Failure>>) {
+    while let Some(ended) = tasks.join_next().await {
+        let cause = match ended {
+            Ok(Ok(())) => continue,
+            Ok(Err(failure)) => failure.to_string(),
+            Err(error) => error.to_string(),
+        };
+        tracing::error!(
+            event = "run.part",
+            cause,
+            "a part ended for good; restart to have it back"
+        );
+    }
 }
 
 /// A client of the server API for each company that uses it. With a made-up corpus the archive's own secret is none.
@@ -153,14 +320,24 @@ async fn stay_fresh(client: directory::Client, mut stop: watch::Receiver<bool>) 
 fn listener(
     context: &Context,
     wakes: &Wakes,
+    extra: &Extra,
 ) -> Result<Option<(Listener, mpsc::Receiver<Pending>)>, Failure> {
     let Some(address) = context.config.callback.listen else {
         return Ok(None);
     };
     let mut doors = Vec::new();
     for (name, wake) in wakes {
-        if let Some(company) = context.config.company(name) {
-            doors.extend(context.door(company, Arc::clone(wake))?);
+        let Some(company) = context.config.company(name) else {
+            continue;
+        };
+        match context.door(company, Arc::clone(wake)) {
+            Ok(door) => doors.extend(door),
+            Err(failure) if wakes.len() == 1 => return Err(failure),
+            // The others are called, and this one is pulled on its interval.
+            Err(failure) => {
+                events::company_unusable(name, Part::Callback.as_str(), &failure);
+                extra.set_up(name, Part::Callback, Some(failure.to_string()));
+            }
         }
     }
     if doors.is_empty() {
@@ -181,7 +358,7 @@ fn listener(
 }
 
 /// Once a group's event is there, it takes some seconds until the group can be read in its new state.
-const SOON: Duration = Duration::from_secs(2);
+const SHORTLY: Duration = Duration::from_secs(2);
 /// Marks that another process left.
 const SELDOM: Duration = Duration::from_secs(60);
 
@@ -207,7 +384,7 @@ async fn follow(
                         askers.iter().for_each(|asker| asker.notify_one());
                     }
                     if left {
-                        pause = SOON;
+                        pause = SHORTLY;
                     }
                 }
                 Err(error) => {
@@ -245,9 +422,11 @@ async fn stay(
     mut stop: watch::Receiver<bool>,
 ) -> Result<(), Failure> {
     let pull = context.companies(Some(&company))?[0].pull.clone();
+    let mut in_vain = 0;
     while !*stop.borrow() {
         let at = Millis::now();
-        match once(&context, &company, &desk, &stop).await {
+        let begun = once(&context, &company, &desk, &extra, &stop).await;
+        match &begun {
             Ok(_) => extra.began(&company, at, None),
             Err(error) => {
                 tracing::error!(event = "run.skipped", company, cause = %error, "no run this time");
@@ -259,7 +438,15 @@ async fn stay(
         if *stop.borrow() {
             break;
         }
-        let wait = wait(&pull, Millis::now(), rand::rng().random_range(0.0..1.0));
+        let mut wait = wait(&pull, Millis::now(), rand::rng().random_range(0.0..1.0));
+        match begun {
+            Ok(_) => in_vain = 0,
+            // A key folder that appears, or a lease that nobody renews, need not wait for the next pull's time.
+            Err(_) => {
+                wait = wait.min(soon(in_vain));
+                in_vain += 1;
+            }
+        }
         tracing::debug!(
             event = "run.wait",
             company,
@@ -292,13 +479,16 @@ async fn once(
     context: &Context,
     company: &str,
     desk: &Desk,
+    extra: &Extra,
     stop: &watch::Receiver<bool>,
 ) -> Result<Report, Error> {
-    let mut setups = context
-        .setups(Some(company))
-        .map_err(|failure| Error::Worker(failure.to_string()))?;
-    let Some(setup) = setups.pop() else {
-        return Err(Error::Worker(format!("company {company} is not configured")));
+    let mut setups = context.setups(Some(company));
+    let failure = setups.as_ref().err().map(ToString::to_string);
+    extra.set_up(company, Part::Pull, failure.clone());
+    let setup = setups.as_mut().ok().and_then(Vec::pop);
+    let Some(setup) = setup else {
+        let cause = failure.unwrap_or_else(|| format!("company {company} is not configured"));
+        return Err(Error::Worker(cause));
     };
     archive::execute(
         desk,

@@ -174,8 +174,8 @@ impl Section {
                  check`. Each key may be set for one company in `[company.NAME.consent]`."
             }
             Self::Alert => {
-                "When people are told that something needs them. `shiguan run` looks by itself, `shiguan pull` when it \
-                 ends; told is whoever stands in `[alert.to.NAME]`."
+                "When people are told that something needs them. `shiguan run` looks by itself, `shiguan pull` before and \
+                 after; told is whoever stands in `[alert.to.NAME]`."
             }
             Self::Target => {
                 "One table per target; NAME is yours to choose (a-z, 0-9, `-` and `_`). `shiguan alert test` sends each a \

@@ -349,6 +349,30 @@ pub fn alert_not_looked(cause: &dyn Display) {
     warn!(name: "alert.blind", event = "alert.blind", cause = %cause, "could not look for trouble this time");
 }
 
+/// A part of a company's configuration cannot be used; other companies go on, and it is tried again.
+pub fn company_unusable(company: &str, part: &str, cause: &dyn Display) {
+    error!(
+        name: "company.unusable",
+        event = "company.unusable",
+        company,
+        part,
+        cause = %cause,
+        "cannot be used as configured; the others go on"
+    );
+}
+
+/// A part of `shiguan run` ended before a stop; it begins anew after the pause.
+pub fn part_failed(part: &str, company: &str, pause: Duration, cause: &dyn Display) {
+    let pause_ms = pause.as_millis() as u64;
+    error!(name: "run.part", event = "run.part", part, company, pause_ms, cause = %cause, "a part ended, beginning anew");
+}
+
+/// The archive cannot be opened for writing now; it is tried again.
+pub fn archive_closed(cause: &dyn Display, pause: Duration) {
+    let pause_ms = pause.as_millis() as u64;
+    error!(name: "run.closed", event = "run.closed", cause = %cause, pause_ms, "the archive cannot be opened, trying again");
+}
+
 /// Connections could not be accepted for a moment.
 pub fn callback_accept_failed(cause: &std::io::Error) {
     warn!(name: "callback.accept", event = "callback.accept", cause = %cause, "cannot accept connections, trying on");

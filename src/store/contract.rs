@@ -33,6 +33,17 @@ pub struct Lease {
     pub term: i64,
 }
 
+/// Another process's lease that keeps this one from pulling.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LeaseInTheWay {
+    /// Host, process and start time of the holder.
+    pub holder: String,
+    /// When it ends unless renewed, by the clock of its holder.
+    pub until: Millis,
+    /// When it was first in the way, without having changed hands since.
+    pub since: Millis,
+}
+
 /// One call of `GetChatData`, kept for ever (promise 6).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PullCall {

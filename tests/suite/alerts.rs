@@ -34,23 +34,23 @@ const HOOK: &str = "CANARYhookZq71";
 const ROBOT: &str = "CANARYrobotZq72";
 const APP: &str = "CANARYappZq73";
 /// More free space than any disk here has.
-const FULL: &str = "store.disk_headroom_mib=1048576";
+pub(crate) const FULL: &str = "store.disk_headroom_mib=1048576";
 
 /// A request to the server of the tests.
 #[derive(Debug, Clone)]
-struct Got {
+pub(crate) struct Got {
     headers: HashMap<String, String>,
     body: String,
 }
 
 impl Got {
-    fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         serde_json::from_str(&self.body).expect("JSON")
     }
 }
 
 /// A server for webhooks: takes everything with one status.
-struct Server {
+pub(crate) struct Server {
     address: SocketAddr,
     status: Arc<AtomicU16>,
     got: Arc<Mutex<Vec<Got>>>,
@@ -75,7 +75,7 @@ impl Server {
     }
 
     /// Notices that were taken with success, in order: what and kind.
-    fn notices(&self) -> Vec<(String, String)> {
+    pub(crate) fn notices(&self) -> Vec<(String, String)> {
         let got = self.got.lock().expect("not poisoned");
         got.iter()
             .flat_map(|one| one.json()["notices"].as_array().expect("a list").clone())
@@ -86,7 +86,7 @@ impl Server {
             .collect()
     }
 
-    fn messages(&self) -> Vec<Got> {
+    pub(crate) fn messages(&self) -> Vec<Got> {
         self.got.lock().expect("not poisoned").clone()
     }
 }
@@ -144,16 +144,16 @@ fn hmac(key: &[u8], text: &[u8]) -> String {
     outer.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-struct Bench {
-    folder: tempfile::TempDir,
-    archive: Archive,
-    corpus: Corpus,
-    hook: Server,
+pub(crate) struct Bench {
+    pub(crate) folder: tempfile::TempDir,
+    pub(crate) archive: Archive,
+    pub(crate) corpus: Corpus,
+    pub(crate) hook: Server,
 }
 
 impl Bench {
     /// With one webhook that is told, and nothing that makes a test wait.
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let folder = tempfile::tempdir().expect("a scratch folder");
         let corpus = Corpus::generate(folder.path(), 5, 7);
         let archive =
@@ -179,13 +179,13 @@ impl Bench {
     }
 
     /// Adds to the end of the configuration.
-    fn configure(&self, text: &str) {
+    pub(crate) fn configure(&self, text: &str) {
         let mut config = fs::read_to_string(&self.archive.config).expect("the configuration");
         config += text;
         fs::write(&self.archive.config, config).expect("a file");
     }
 
-    fn pull(&self, set: &[&str]) -> Finished {
+    pub(crate) fn pull(&self, set: &[&str]) -> Finished {
         let mut command = self
             .archive
             .command(["-vv", "pull", "--json", "--set", "alert.calm_seconds=0"]);
@@ -207,7 +207,7 @@ impl Bench {
         finished
     }
 
-    fn daemon(&self, log: &str, set: &[&str]) -> Daemon {
+    pub(crate) fn daemon(&self, log: &str, set: &[&str]) -> Daemon {
         let mut all: Vec<String> = [
             "pull.interval_seconds=3600",
             "alert.look_every_seconds=1",
@@ -221,14 +221,14 @@ impl Bench {
         Daemon::start(&self.archive, self.folder.path().join(log), &all)
     }
 
-    fn listed(&self) -> Vec<Value> {
+    pub(crate) fn listed(&self) -> Vec<Value> {
         let finished = self.archive.run(["alert", "list", "--json"]);
         assert_eq!(finished.code, Some(0), "{}", finished.stderr);
         finished.json_lines()
     }
 }
 
-fn pair(what: &str, kind: &str) -> (String, String) {
+pub(crate) fn pair(what: &str, kind: &str) -> (String, String) {
     (what.to_owned(), kind.to_owned())
 }
 

@@ -29,6 +29,7 @@ const VERBS: &[&[&str]] = &[
     &["alert"],
     &["alert", "test"],
     &["alert", "list"],
+    &["alert", "ack"],
     &["keys"],
     &["keys", "generate"],
     &["keys", "add"],

@@ -29,3 +29,4 @@ mod reading;
 mod rooms;
 mod search;
 mod senseless;
+mod trouble;

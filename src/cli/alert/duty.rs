@@ -1,21 +1,31 @@
-//! The duty that `run` keeps all the time and `pull` at its end: look, keep incidents, tell the targets.
+//! The duty that `run` keeps all the time and `pull` before and after: look, keep incidents, tell the targets.
 //!
 //! Looking and each target are tasks of their own: a target that hangs holds up neither the others nor the pull.
 
 use std::{
     collections::BTreeMap,
     path::Path,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
-use tokio::{sync::watch, task::JoinSet, time};
+use tokio::{
+    sync::{RwLock, watch},
+    task::{JoinHandle, JoinSet},
+    time,
+};
 
 use super::sender::{self, Trouble};
 use crate::{
-    alert::{Disk, Failing, Kind, Pace, Refused, Rules, Sign, Signs, Speech, compose, judge},
+    alert::{
+        Disk, Failing, Kind, Memory, Notice, Pace, Part, Refused, Rules, Sign, Signs, Speech, compose, judge,
+    },
     archive::{Desk, Error, watch as archived},
-    cli::{context::Context, outcome::Failure},
+    cli::{
+        context::Context,
+        outcome::Failure,
+        part::{PAUSES, keep_going},
+    },
     config::Target,
     directory, events,
     ids::Millis,
@@ -30,10 +40,13 @@ const LEAVE: Duration = Duration::from_secs(5);
 /// Targets look this often for something to tell, or as often as conditions are looked at.
 const TICK: Duration = Duration::from_secs(5);
 
-/// What does not reach the books: pulls that could not begin, and clients whose tokens fail.
+/// What does not reach the books: companies that cannot be set up, pulls that could not begin, and clients whose tokens
+/// fail.
 #[derive(Clone, Default)]
 pub(in crate::cli) struct Extra {
     skipped: Arc<Mutex<BTreeMap<String, Failing>>>,
+    /// Parts of companies that were tried, with what is wrong with them.
+    setups: Arc<Mutex<BTreeMap<(String, Part), Option<String>>>>,
     clients: Vec<(String, directory::Client)>,
 }
 
@@ -58,8 +71,25 @@ impl Extra {
         }
     }
 
+    /// Notes whether a part of a company's configuration can be used, or why not; without anything secret.
+    pub(in crate::cli) fn set_up(&self, company: &str, part: Part, failure: Option<String>) {
+        let mut setups = self.setups.lock().unwrap_or_else(PoisonError::into_inner);
+        setups.insert((company.to_owned(), part), failure);
+    }
+
+    fn setup_sign(&self, company: &str) -> Sign<Vec<(Part, String)>> {
+        let setups = self.setups.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut tried = setups.iter().filter(|((name, _), _)| name == company).peekable();
+        if tried.peek().is_none() {
+            return Sign::Unknown;
+        }
+        let broken = tried.filter_map(|((_, part), failure)| Some((*part, failure.clone()?)));
+        Sign::Seen(broken.collect())
+    }
+
     /// Adds to what the books say.
     fn complete(&self, signs: &mut Signs) {
+        signs.setup = self.setup_sign(&signs.company);
         let skipped = self.skipped.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(skip) = skipped.get(&signs.company) {
             let since = match &signs.pulling {
@@ -96,16 +126,21 @@ impl Extra {
 /// Everything the duty needs.
 pub(in crate::cli) struct Duty {
     context: Arc<Context>,
-    desk: Desk,
+    /// How the archive is written, or why it cannot be; no cause where there is no archive yet.
+    desk: Result<Desk, Option<String>>,
     /// Whom this process looks at.
     companies: Vec<String>,
     extra: Extra,
+    /// While the archive takes no writes: what is found and told meanwhile.
+    memory: Mutex<Option<Memory>>,
+    /// Held while a target is told; the memory is handed back when nobody is being told out of it.
+    telling: RwLock<()>,
 }
 
 impl Duty {
     pub(in crate::cli) fn new(
         context: Arc<Context>,
-        desk: Desk,
+        desk: Result<Desk, Option<String>>,
         companies: Vec<String>,
         extra: Extra,
     ) -> Self {
@@ -114,6 +149,20 @@ impl Duty {
             desk,
             companies,
             extra,
+            memory: Mutex::default(),
+            telling: RwLock::default(),
+        }
+    }
+
+    /// The same with an archive that can be written now; what was remembered without it is handed over at the next look.
+    pub(in crate::cli) fn resumed(&self, desk: Desk) -> Self {
+        Self {
+            context: Arc::clone(&self.context),
+            desk: Ok(desk),
+            companies: self.companies.clone(),
+            extra: self.extra.clone(),
+            memory: Mutex::new(self.memory().take()),
+            telling: RwLock::default(),
         }
     }
 
@@ -126,74 +175,201 @@ impl Duty {
                 // Records go before alerts: this stops no pull, and it is tried again when there is something to tell.
                 events::alert_not_told(&target.name, &failure.to_string(), 0);
             }
-            tasks.spawn(stay_ready(
-                Arc::clone(&duty),
-                target.clone(),
-                every.min(TICK),
+            let (duty, target, ending) = (Arc::clone(&duty), target.clone(), stop.clone());
+            tasks.spawn(keep_going(
+                "alerts",
+                String::new(),
+                PAUSES,
                 stop.clone(),
+                move || stay_ready(Arc::clone(&duty), target.clone(), every.min(TICK), ending.clone()),
             ));
         }
-        tasks.spawn(stay_awake(duty, every, stop.clone()));
+        let ending = stop.clone();
+        tasks.spawn(keep_going(
+            "alerts",
+            String::new(),
+            PAUSES,
+            stop.clone(),
+            move || stay_awake(Arc::clone(&duty), every, ending.clone()),
+        ));
     }
 
     /// Looks once, and tells whoever can be told soon.
-    pub(in crate::cli) async fn once(self) {
-        let duty = Arc::new(self);
-        if let Err(error) = duty.look().await {
-            events::alert_not_looked(&error);
-            return;
-        }
-        let mut tasks = JoinSet::new();
-        for target in duty.context.config.alert.targets.clone() {
-            let duty = Arc::clone(&duty);
-            tasks.spawn(async move { duty.tell(&target, PATIENCE).await });
-        }
-        while let Some(ended) = tasks.join_next().await {
-            if let Ok(Err(error)) = ended {
+    pub(in crate::cli) async fn once(self: &Arc<Self>) {
+        let told = self.look_and_tell().await;
+        let _ended = told.await;
+    }
+
+    /// Looks once; telling goes on beside what comes next.
+    pub(in crate::cli) async fn look_and_tell(self: &Arc<Self>) -> JoinHandle<()> {
+        self.look().await;
+        let duty = Arc::clone(self);
+        tokio::spawn(async move {
+            let mut tasks = JoinSet::new();
+            for target in duty.context.config.alert.targets.clone() {
+                let duty = Arc::clone(&duty);
+                tasks.spawn(async move { duty.tell(&target, PATIENCE).await });
+            }
+            while let Some(ended) = tasks.join_next().await {
+                if let Ok(Err(error)) = ended {
+                    events::alert_not_looked(&error);
+                }
+            }
+        })
+    }
+
+    /// Looks at everything and keeps what was found: in the archive or, when that takes no writes, in memory.
+    async fn look(&self) {
+        let now = Millis::now();
+        let desk = match &self.desk {
+            Ok(desk) => desk,
+            Err(cause) => return self.look_without(None, cause.clone(), now).await,
+        };
+        match self.look_with(desk, now).await {
+            Ok(()) => {}
+            Err(error) => {
                 events::alert_not_looked(&error);
+                self.look_without(Some(desk), Some(error.to_string()), now).await;
             }
         }
     }
 
-    async fn look(&self) -> Result<(), Error> {
-        let config = &self.context.config;
-        let now = Millis::now();
-        let rules = Rules {
-            pull_failing_ms: i64::from(config.alert.pull_failing_minutes) * 60_000,
-            window_left_ms: i64::from(config.alert.window_hours_left) * 3_600_000,
-            waiting_above: config.alert.waiting_above,
+    async fn look_with(&self, desk: &Desk, now: Millis) -> Result<(), Error> {
+        if self.memory().is_some() {
+            let _nobody = self.telling.write().await;
+            let memory = self.memory().clone().unwrap_or_default();
+            archived::take_memory(desk, memory).await?;
+            // From here on the archive knows it all.
+            *self.memory() = None;
+        }
+        let rules = self.rules();
+        let whole = Signs {
+            store: Sign::Fine,
+            ..self.whole()
         };
-        let mut looks = vec![judge(
-            &Signs {
-                disk: disk(&config.archive.folder, config.store.disk_headroom_mib),
-                ..Signs::default()
-            },
-            &rules,
-            now,
-        )];
+        let mut looks = vec![judge(&whole, &rules, now)];
+        for company in &self.companies {
+            looks.push(judge(&self.signs(desk, company, now).await?, &rules, now));
+        }
+        archived::keep(desk, looks, self.names(), now, self.calm_ms()).await
+    }
+
+    /// The same in memory. What the books say counts as far as they can be read.
+    async fn look_without(&self, desk: Option<&Desk>, cause: Option<String>, now: Millis) {
+        let rules = self.rules();
+        let whole = Signs {
+            store: cause.map_or(Sign::Unknown, Sign::Seen),
+            ..self.whole()
+        };
+        let mut looks = vec![judge(&whole, &rules, now)];
+        for company in &self.companies {
+            let known = match desk {
+                Some(desk) => self.signs(desk, company, now).await.ok(),
+                None => None,
+            };
+            let signs = known.unwrap_or_else(|| {
+                let mut signs = Signs {
+                    company: company.clone(),
+                    ..Signs::default()
+                };
+                self.extra.complete(&mut signs);
+                signs
+            });
+            looks.push(judge(&signs, &rules, now));
+        }
+        self.remember(desk).await;
+        if let Some(memory) = self.memory().as_mut() {
+            archived::tell_log(&memory.look(&looks, &self.names(), now, self.calm_ms()));
+        }
+    }
+
+    /// Goes on in memory, from what the archive holds as far as it can be read.
+    async fn remember(&self, desk: Option<&Desk>) {
+        if self.memory().is_some() {
+            return;
+        }
+        let targets = &self.context.config.alert.targets;
+        let names: Vec<String> = targets.iter().map(|target| target.name.clone()).collect();
+        let known = match desk {
+            Some(desk) => archived::to_memory(desk, names).await.ok(),
+            // It could not be opened for writing; reading may do.
+            None => self
+                .context
+                .reader()
+                .ok()
+                .and_then(|reader| reader.to_memory(&names).ok()),
+        };
+        self.memory().get_or_insert_with(|| known.unwrap_or_default());
+    }
+
+    fn memory(&self) -> MutexGuard<'_, Option<Memory>> {
+        self.memory.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn rules(&self) -> Rules {
+        let alert = &self.context.config.alert;
+        Rules {
+            pull_failing_ms: i64::from(alert.pull_failing_minutes) * 60_000,
+            window_left_ms: i64::from(alert.window_hours_left) * 3_600_000,
+            waiting_above: alert.waiting_above,
+            lease_held_ms: i64::from(alert.pull_failing_minutes) * 60_000,
+        }
+    }
+
+    fn calm_ms(&self) -> i64 {
+        i64::from(self.context.config.alert.calm_seconds) * 1000
+    }
+
+    /// The companies whose incidents may stay open.
+    fn names(&self) -> Vec<String> {
+        let enabled = self
+            .context
+            .config
+            .companies
+            .iter()
+            .filter(|company| company.enabled);
+        let names = enabled.map(|company| company.name.clone());
+        names.chain(self.companies.iter().cloned()).collect()
+    }
+
+    /// Of the archive as a whole, without whether it can be written.
+    fn whole(&self) -> Signs {
+        let config = &self.context.config;
+        Signs {
+            disk: disk(&config.archive.folder, config.store.disk_headroom_mib),
+            ..Signs::default()
+        }
+    }
+
+    async fn signs(&self, desk: &Desk, company: &str, now: Millis) -> Result<Signs, Error> {
+        let config = &self.context.config;
         let files = self.context.fetches_files().then(|| archived::Files {
             deadline_ms: i64::from(config.media.deadline_days) * 24 * 3_600_000,
             left_ms: i64::from(config.alert.media_hours_left) * 3_600_000,
         });
-        for company in &self.companies {
-            let mut signs = archived::look(&self.desk, company, files, now).await?;
-            self.extra.complete(&mut signs);
-            looks.push(judge(&signs, &rules, now));
-        }
-        let enabled = config.companies.iter().filter(|company| company.enabled);
-        let names = enabled.map(|company| company.name.clone()).collect();
-        let calm_ms = i64::from(config.alert.calm_seconds) * 1000;
-        archived::keep(&self.desk, looks, names, now, calm_ms).await
+        let mut signs = archived::look(desk, company, files, now).await?;
+        self.extra.complete(&mut signs);
+        Ok(signs)
     }
 
     /// Who has not answered in time counts as not told, and is tried again later.
     async fn tell(&self, target: &Target, patience: Duration) -> Result<(), Error> {
+        let _telling = self.telling.read().await;
         let (alert, now) = (&self.context.config.alert, Millis::now());
         let pace = Pace {
             remind_after_ms: i64::from(alert.remind_after_seconds) * 1000,
             most_per_hour: alert.most_per_hour as usize,
+            first_reminder_ms: None,
         };
-        let notices = archived::claim(&self.desk, &target.name, pace, now).await?;
+        let remembered = self
+            .memory()
+            .as_ref()
+            .map(|memory| memory.due(&target.name, &pace, now));
+        let notices = match (&remembered, &self.desk) {
+            (Some(notices), _) => notices.clone(),
+            (None, Ok(desk)) => archived::claim(desk, &target.name, pace, now).await?,
+            (None, Err(_)) => return Ok(()),
+        };
         if notices.is_empty() {
             return Ok(());
         }
@@ -212,13 +388,45 @@ impl Duty {
             }
             Err(failure) => Err(failure.into()),
         };
+        self.settle(target, notices, sent, remembered.is_some()).await
+    }
+
+    /// Notes how telling went where the notices came from.
+    async fn settle(
+        &self,
+        target: &Target,
+        notices: Vec<Notice>,
+        sent: Result<(), Trouble>,
+        from_memory: bool,
+    ) -> Result<(), Error> {
+        let (name, now) = (&target.name, Millis::now());
+        if let (false, Ok(desk)) = (from_memory, &self.desk) {
+            let kept = match &sent {
+                Ok(()) => archived::told(desk, name, notices.clone(), now).await,
+                Err(Trouble { cause, fatal }) => archived::failed(desk, name, now, *fatal, cause.clone())
+                    .await
+                    .map(drop),
+            };
+            let Err(error) = kept else { return Ok(()) };
+            // It is told and cannot be noted: then at least this process remembers.
+            events::alert_not_looked(&error);
+            self.remember(Some(desk)).await;
+        }
+        let mut remembered = self.memory();
+        let Some(memory) = remembered.as_mut() else {
+            return Ok(());
+        };
         match sent {
-            Ok(()) => archived::told(&self.desk, &target.name, notices, Millis::now()).await,
+            Ok(()) => {
+                events::alert_told(name, notices.len());
+                memory.told(name, &notices, now);
+            }
             Err(Trouble { cause, fatal }) => {
-                archived::failed(&self.desk, &target.name, Millis::now(), fatal, cause).await?;
-                Ok(())
+                let state = memory.failed(name, now, fatal, cause.clone());
+                events::alert_not_told(name, &cause, (state.next_try.0 - now.0) / 1000);
             }
         }
+        Ok(())
     }
 }
 
@@ -257,9 +465,7 @@ async fn stay_awake(
 ) -> Result<(), Failure> {
     // Not at once: the first pull may mend what the last days have left.
     while pause(every, &mut stop).await {
-        if let Err(error) = duty.look().await {
-            events::alert_not_looked(&error);
-        }
+        duty.look().await;
     }
     Ok(())
 }

@@ -1,5 +1,6 @@
 //! `shiguan alert`: who is told when something needs attention, and what there was to tell.
 
+mod ack;
 mod duty;
 mod sender;
 
@@ -36,6 +37,8 @@ enum Action {
     Test(Test),
     /// List what needs attention now, and what did before
     List(List),
+    /// Take note of an incident that does not end by itself, such as a missed five-day window
+    Ack(ack::Args),
 }
 
 #[derive(Debug, clap::Args)]
@@ -63,12 +66,27 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
     match &args.action {
         Action::Test(args) => test(&context, args),
         Action::List(args) => list(&context, args),
+        Action::Ack(args) => ack::run(&context, args),
     }
 }
 
 /// What `doctor` asks: can this target be sent to, as far as can be told without sending?
 pub(super) fn check(context: &Context, target: &Target) -> Result<(), Failure> {
     sender::sender(context, target, &[]).map(drop)
+}
+
+/// What `doctor` shows: the open incidents that only a person ends, as texts with their number and company.
+pub(super) fn unacknowledged(context: &Context) -> Result<Vec<(i64, String, String)>, Failure> {
+    let listed = watch::list(&context.reader()?, 0)?;
+    let waiting = listed.into_iter().map(|(incident, _)| incident);
+    Ok(waiting
+        .filter(|incident| incident.kind.needs_acknowledgement())
+        .filter_map(|incident| {
+            let title = duty::title(context, incident.kind);
+            let seen = duty::speech(context).seen(&incident);
+            Some((incident.id?, incident.company, format!("{title}: {seen}")))
+        })
+        .collect())
 }
 
 fn test(context: &Context, args: &Test) -> Result<Exit, Failure> {
@@ -149,8 +167,8 @@ fn list(context: &Context, args: &List) -> Result<Exit, Failure> {
         return Ok(Exit::Well);
     }
     let mut table = Table::new(words.say(
-        ["状态", "起始", "结束", "企业", "事项", "情况", "已通知"],
-        ["state", "since", "ended", "company", "what", "seen", "told"],
+        ["编号", "状态", "起始", "结束", "企业", "事项", "情况", "已通知"],
+        ["id", "state", "since", "ended", "company", "what", "seen", "told"],
     ));
     for (incident, told) in &listed {
         table.row(row(context, words, incident, told.keys()));
@@ -182,14 +200,21 @@ fn row<'a>(
     words: Words,
     incident: &Incident,
     told: impl Iterator<Item = &'a String>,
-) -> [String; 7] {
+) -> [String; 8] {
     let told: Vec<&str> = told.map(String::as_str).collect();
     [
-        match incident.ended {
-            None => words.say("未恢复", "open"),
-            Some(_) => words.say("已恢复", "over"),
-        }
-        .to_owned(),
+        incident.id.map_or_else(|| "-".to_owned(), |id| id.to_string()),
+        match (incident.ended, &incident.acknowledged) {
+            (None, _) if incident.kind.needs_acknowledgement() => {
+                words.say("待确认", "to be acknowledged").to_owned()
+            }
+            (None, _) => words.say("未恢复", "open").to_owned(),
+            (Some(_), Some(one)) => {
+                let by = render::tame(&one.by);
+                words.say(format!("已由 {by} 确认"), format!("acknowledged by {by}"))
+            }
+            (Some(_), None) => words.say("已恢复", "over").to_owned(),
+        },
         render::time(Some(incident.since()), &context.zone),
         render::time(incident.ended, &context.zone),
         match incident.company.as_str() {
@@ -225,6 +250,8 @@ fn incident_json((incident, told): &Listed, context: &Context) -> Value {
         "since": at(Some(incident.since())),
         "seen": at(Some(incident.seen)),
         "ended": at(incident.ended),
+        "needs_acknowledgement": incident.ended.is_none() && incident.kind.needs_acknowledgement(),
+        "acknowledged": ack::acknowledged_json(incident, context),
         "facts": incident.alert,
         "told": told,
     })

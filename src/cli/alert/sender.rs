@@ -216,6 +216,7 @@ mod tests {
                 seen: Millis(began),
                 ended: None,
                 alert: Alert::PoisonRecord { records: 1 },
+                acknowledged: None,
             },
         };
         let id = |notice: &Notice| message_id("duty", std::slice::from_ref(notice));

@@ -18,6 +18,7 @@ use self::groups::Telling;
 use super::{
     Global,
     context::{Context, Quiet},
+    each::Missed,
     out,
     outcome::{Exit, Failure},
     render::{self, Table},
@@ -70,15 +71,22 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
     };
     let reader = context.reader()?;
     let runtime = context.runtime()?;
-    let (mut stopped, mut suspicious) = (None, false);
+    let (mut missed, mut suspicious) = (Missed::default(), false);
     for company in context.companies(args.company.as_deref())? {
         let Some(id) = reader.company_id(&company.name)? else {
             not_pulled(&context, &company.name, args.json);
             suspicious = true;
             continue;
         };
-        let client = context.directory(company)?;
-        let result = runtime.block_on(archive::completeness(&reader, &client, id, &job))?;
+        let compared = context
+            .directory(company)
+            .and_then(|client| Ok(runtime.block_on(archive::completeness(&reader, &client, id, &job))?));
+        let Some(mut result) = missed.note(&company.name, compared) else {
+            continue;
+        };
+        if let Some(error) = result.stopped.take() {
+            missed.note::<()>(&company.name, Err(error.into()));
+        }
         let report = Report {
             context: &context,
             company: &company.name,
@@ -88,13 +96,8 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
         report.print(&mut out::Stdout, args)?;
         report.summary(args.json);
         suspicious |= report.suspicious();
-        stopped = stopped.or(result.stopped);
     }
-    match stopped {
-        Some(error) => Err(error.into()),
-        None if suspicious => Ok(Exit::Waiting),
-        None => Ok(Exit::Well),
-    }
+    missed.end(if suspicious { Exit::Waiting } else { Exit::Well })
 }
 
 /// WeCom may have counted much for a company that was never pulled.

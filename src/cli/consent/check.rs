@@ -1,18 +1,24 @@
 //! `shiguan consent check`: asks until nothing is due.
 
 use serde_json::json;
+use tokio::sync::watch;
 
 use super::{
     super::{
         Global,
         context::{Context, Quiet},
+        each::Missed,
         outcome::{Exit, Failure},
         render, signals,
         words::Words,
     },
     task,
 };
-use crate::archive::{self, ConsentPass};
+use crate::{
+    archive::{self, ConsentPass, Desk},
+    config::Company,
+    directory::Client,
+};
 
 /// Arguments of `consent check`.
 #[derive(Debug, clap::Args)]
@@ -28,36 +34,52 @@ pub struct Args {
 pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
     let context = Context::begin(global, Quiet::Warnings)?;
     let companies = context.companies(args.company.as_deref())?;
-    let clients = companies
-        .iter()
-        .map(|company| context.directory(company))
-        .collect::<Result<Vec<_>, _>>()?;
+    let mut missed = Missed::default();
+    let mut clients = Vec::new();
+    for company in companies {
+        if let Some(client) = missed.note(&company.name, context.directory(company)) {
+            clients.push((company, client));
+        }
+    }
+    if clients.is_empty() {
+        return missed.end(Exit::Well);
+    }
     let desk = context.desk()?;
-    let stopped = context.runtime()?.block_on(async {
+    context.runtime()?.block_on(async {
         let stop = signals::stop()?;
-        let mut stopped = None;
-        for (company, client) in companies.iter().zip(&clients) {
-            let id = task::known(&desk, company).await?;
-            let mut sum = ConsentPass::default();
-            loop {
-                let pass = archive::consent_pass(&desk, client, id, task::options(company), &stop).await?;
-                add(&mut sum, pass);
-                if sum.stopped.is_some() || sum.left.due == 0 || *stop.borrow() {
-                    break;
+        for (company, client) in &clients {
+            let asked = ask(&desk, company, client, &stop).await;
+            if let Some(sum) = missed.note(&company.name, asked) {
+                tell(&context, &company.name, &sum, args.json);
+                if let Some(error) = sum.stopped {
+                    missed.note::<()>(&company.name, Err(error.into()));
                 }
             }
-            tell(&context, &company.name, &sum, args.json);
-            stopped = stopped.or(sum.stopped);
             if *stop.borrow() {
                 break;
             }
         }
-        Ok::<_, Failure>(stopped)
+        Ok::<_, Failure>(())
     })?;
     desk.close();
-    match stopped {
-        Some(error) => Err(error.into()),
-        None => Ok(Exit::Well),
+    missed.end(Exit::Well)
+}
+
+/// Asks about one company until nothing is due.
+async fn ask(
+    desk: &Desk,
+    company: &Company,
+    client: &Client,
+    stop: &watch::Receiver<bool>,
+) -> Result<ConsentPass, Failure> {
+    let id = task::known(desk, company).await?;
+    let mut sum = ConsentPass::default();
+    loop {
+        let pass = archive::consent_pass(desk, client, id, task::options(company), stop).await?;
+        add(&mut sum, pass);
+        if sum.stopped.is_some() || sum.left.due == 0 || *stop.borrow() {
+            return Ok(sum);
+        }
     }
 }
 

@@ -3,16 +3,18 @@
 use std::{sync::Arc, time::Duration};
 
 use serde_json::json;
+use tokio::sync::watch;
 
 use super::super::{
     Global,
     context::{Context, Quiet},
+    each::Missed,
     outcome::{Exit, Failure},
     render, signals,
     words::Words,
 };
 use crate::{
-    archive::{self, Directory, Pass},
+    archive::{self, Desk, Directory, Pass},
     config::Company,
     directory::WallClock,
     people::Round,
@@ -58,58 +60,77 @@ pub(in crate::cli) fn settings(context: &Context, company: &Company) -> Result<D
 pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
     // What went wrong is in the report.
     let context = Context::begin(global, Quiet::Errors)?;
-    let companies = context.companies(args.company.as_deref())?;
+    let mut missed = Missed::default();
     let mut settled = Vec::new();
-    for company in companies {
-        if company.secret.is_none() && company.app_secret.is_none() {
-            return Err(Failure::usage(format!(
-                "company {} has no secret that WeCom could be asked with",
-                company.name
-            ))
-            .hint("set `app_secret_file` (names, customers, groups) and `secret_file` (rooms, robots)"));
-        }
-        settled.push(settings(&context, company)?);
+    for company in context.companies(args.company.as_deref())? {
+        settled.extend(missed.note(&company.name, askable(&context, company)));
+    }
+    if settled.is_empty() {
+        return missed.end(Exit::Well);
     }
     let desk = context.desk()?;
     let words = Words(context.language);
-    let failed = context.runtime()?.block_on(async {
+    context.runtime()?.block_on(async {
         let stop = signals::stop()?;
-        let mut failed = None;
         for directory in &settled {
-            let mut whole = Pass::default();
-            let mut progress = Progress::default();
-            loop {
-                let first = whole.calls == 0;
-                let pass = archive::refresh(&desk, directory, args.all && first, &stop).await?;
-                let over = pass.left == 0 || pass.troubled() || pass.stopped;
-                let idle = pass.answered + pass.refused == 0;
-                let moves = progress.after(pass.left);
-                add(&mut whole, pass);
-                if over || idle {
-                    break;
-                }
-                if !moves {
-                    whole.failure = Some(format!(
-                        "{} ids and lists are still due after {PATIENCE} rounds that were answered: the answers are not \
-                         about what was asked",
-                        whole.left
-                    ));
-                    break;
-                }
-                tokio::time::sleep(Duration::from_millis(1)).await;
-            }
+            let Some(whole) = missed.note(&directory.name, ask(&desk, directory, args.all, &stop).await)
+            else {
+                continue;
+            };
             tell(directory, &whole, words, args.json);
-            failed = failed.or(whole.failure);
+            if let Some(why) = whole.failure {
+                let failure = Failure::run(why).hint("what was answered before is kept; run it again later");
+                missed.note::<()>(&directory.name, Err(failure));
+            }
             if whole.stopped {
                 break;
             }
         }
-        Ok::<_, Failure>(failed)
+        Ok::<_, Failure>(())
     })?;
     desk.close();
-    match failed {
-        None => Ok(Exit::Well),
-        Some(why) => Err(Failure::run(why).hint("what was answered before is kept; run it again later")),
+    missed.end(Exit::Well)
+}
+
+fn askable(context: &Context, company: &Company) -> Result<Directory, Failure> {
+    if company.secret.is_none() && company.app_secret.is_none() {
+        return Err(Failure::usage(format!(
+            "company {} has no secret that WeCom could be asked with",
+            company.name
+        ))
+        .hint("set `app_secret_file` (names, customers, groups) and `secret_file` (rooms, robots)"));
+    }
+    settings(context, company)
+}
+
+/// Asks about one company until nothing is due or nothing more can be had.
+async fn ask(
+    desk: &Desk,
+    directory: &Directory,
+    all: bool,
+    stop: &watch::Receiver<bool>,
+) -> Result<Pass, Failure> {
+    let mut whole = Pass::default();
+    let mut progress = Progress::default();
+    loop {
+        let first = whole.calls == 0;
+        let pass = archive::refresh(desk, directory, all && first, stop).await?;
+        let over = pass.left == 0 || pass.troubled() || pass.stopped;
+        let idle = pass.answered + pass.refused == 0;
+        let moves = progress.after(pass.left);
+        add(&mut whole, pass);
+        if over || idle {
+            return Ok(whole);
+        }
+        if !moves {
+            whole.failure = Some(format!(
+                "{} ids and lists are still due after {PATIENCE} rounds that were answered: the answers are not about what \
+                 was asked",
+                whole.left
+            ));
+            return Ok(whole);
+        }
+        tokio::time::sleep(Duration::from_millis(1)).await;
     }
 }
 

@@ -3,7 +3,7 @@
 use tokio::sync::watch;
 
 use super::{
-    super::{context::Quiet, signals},
+    super::{context::Quiet, each::Missed, signals},
     Context, Exit, Failure, Global, Words, fetches_json, told,
 };
 use crate::{
@@ -41,11 +41,22 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
         }
     }
     let desk = context.desk()?;
+    let mut missed = Missed::default();
     let done = context.runtime()?.block_on(async {
         let stop = signals::stop()?;
         match args.message {
-            None => everything(&context, &desk, args.company.as_deref(), stop).await,
-            Some(_) => these(&context, &desk, args.company.as_deref(), &wanted, stop).await,
+            None => everything(&context, &desk, args.company.as_deref(), &mut missed, stop).await,
+            Some(_) => {
+                these(
+                    &context,
+                    &desk,
+                    args.company.as_deref(),
+                    &wanted,
+                    &mut missed,
+                    stop,
+                )
+                .await
+            }
         }
     })?;
     desk.close();
@@ -61,15 +72,10 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
     }
     for (name, done) in done {
         if let Some(error) = done.failure {
-            let hint = error.hint();
-            let failure = Failure::run(format!("{name}: {error}"));
-            return Err(match hint {
-                Some(hint) => failure.hint(hint),
-                None => failure,
-            });
+            missed.note::<()>(&name, Err(error.into()));
         }
     }
-    Ok(if waits { Exit::Waiting } else { Exit::Well })
+    missed.end(if waits { Exit::Waiting } else { Exit::Well })
 }
 
 /// One pass for each company; what waits for its next try need not wait.
@@ -77,16 +83,18 @@ pub(in crate::cli) async fn everything(
     context: &Context,
     desk: &Desk,
     company: Option<&str>,
+    missed: &mut Missed,
     stop: watch::Receiver<bool>,
 ) -> Result<Vec<(String, Fetches)>, Failure> {
     let mut all = Vec::new();
     for company in context.companies(company)? {
-        let fetching = context.fetching(company, context.pace())?;
-        archive::fetch_again(desk, &fetching, Again::Waiting).await?;
-        all.push((
-            company.name.clone(),
-            archive::fetch(desk, &fetching, None, stop.clone()).await?,
-        ));
+        let fetched = async {
+            let fetching = context.fetching(company, context.pace())?;
+            archive::fetch_again(desk, &fetching, Again::Waiting).await?;
+            Ok(archive::fetch(desk, &fetching, None, stop.clone()).await?)
+        };
+        let fetched = missed.note(&company.name, fetched.await);
+        all.extend(fetched.map(|done| (company.name.clone(), done)));
         if *stop.borrow() {
             break;
         }
@@ -99,6 +107,7 @@ async fn these(
     desk: &Desk,
     company: Option<&str>,
     wanted: &[Stored],
+    missed: &mut Missed,
     stop: watch::Receiver<bool>,
 ) -> Result<Vec<(String, Fetches)>, Failure> {
     let mut all = Vec::new();
@@ -113,7 +122,9 @@ async fn these(
         if records.is_empty() {
             continue;
         }
-        let fetching = context.fetching(company, context.pace())?;
+        let Some(fetching) = missed.note(&company.name, context.fetching(company, context.pace())) else {
+            continue;
+        };
         archive::discover(desk, &stop).await?;
         for record in records {
             archive::fetch_again(desk, &fetching, Again::Record(record)).await?;

@@ -153,6 +153,19 @@ impl Reader {
         Ok(calls)
     }
 
+    /// The last `limit` windows that were missed, oldest first: from when to when records may be lost.
+    pub fn missed_windows(&self, company: CompanyId, limit: usize) -> Result<Vec<(Millis, Millis)>> {
+        let mut statement = self.conn.prepare_cached(
+            "SELECT since, until FROM missed_window WHERE company = ? ORDER BY id DESC LIMIT ?",
+        )?;
+        let rows = statement.query_map(params![company.0, limit as i64], |row| {
+            Ok((Millis(row.get(0)?), Millis(row.get(1)?)))
+        })?;
+        let mut windows = rows.collect::<Result<Vec<_>, _>>()?;
+        windows.reverse();
+        Ok(windows)
+    }
+
     /// The latest calls of `GetChatData`, latest first.
     pub fn calls(&self, company: CompanyId, limit: usize) -> Result<Vec<PullCall>> {
         self.calls_where("company = ?1 ORDER BY id DESC LIMIT ?2", company.0, limit)
@@ -183,8 +196,38 @@ impl Reader {
     }
 }
 
+/// WeCom keeps a record so long (finance-sdk §5.4).
+const KEPT_MS: i64 = 5 * 24 * 60 * 60 * 1000;
+
+/// Notes that too much time lies between this call, if it was answered, and the one before: once this call is on
+/// record, nothing else shows it.
+fn note_missed_window(tx: &Transaction<'_>, company: CompanyId, call: &PullCall) -> Result<()> {
+    let answered = call.code == 0 && call.errcode == 0 && (call.outcome == "empty" || call.count > 0);
+    if !answered {
+        return Ok(());
+    }
+    // The last one in the order of calls, not of times: a clock that was ahead once must not hide every later gap.
+    let last: Option<i64> = tx
+        .prepare_cached(
+            "SELECT at FROM pull_call
+             WHERE company = ? AND code = 0 AND errcode = 0 AND (outcome = 'empty' OR count > 0)
+             ORDER BY id DESC LIMIT 1",
+        )?
+        .query_row([company.0], |row| row.get(0))
+        .optional()?;
+    if let Some(last) = last.filter(|last| call.at.0.saturating_sub(*last) > KEPT_MS) {
+        tx.prepare_cached(
+            "INSERT INTO missed_window (company, since, until, noticed) VALUES (?, ?, ?, ?)
+             ON CONFLICT DO UPDATE SET until = max(until, excluded.until), noticed = excluded.noticed",
+        )?
+        .execute([company.0, last, call.at.0 - KEPT_MS, call.at.0])?;
+    }
+    Ok(())
+}
+
 /// Writes the call inside the transaction of what it brought.
 pub(super) fn insert_call(tx: &Transaction<'_>, company: CompanyId, call: &PullCall) -> Result<()> {
+    note_missed_window(tx, company, call)?;
     tx.prepare_cached(
         "INSERT INTO pull_call (company, run, asked, max_items, first, last, count, code, errcode, outcome,
            sdk_build, at, took_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",

@@ -4,7 +4,7 @@ use rusqlite::{Transaction, params};
 
 use super::{
     again,
-    codes::{MSGID_DIFFERS, NOT_JSON, OPENED, UNREADABLE},
+    codes::{MSGID_DIFFERS, NOT_JSON, OPENED, SEALED, UNREADABLE},
     land,
     pack::Unpacker,
 };
@@ -54,9 +54,37 @@ pub(super) fn take_back(tx: &Transaction<'_>, unpacker: &Unpacker) -> Result<u64
             [id, company],
         )?;
     }
+    separate_twins(tx)?;
     if !suspects.is_empty() {
         tx.execute("DELETE FROM fact WHERE name = ?", [super::media::OPEN_THEN])?;
         again::all(tx, unpacker, &mut |_| ())?;
     }
     Ok(suspects.len() as u64)
+}
+
+/// Copies of a record that carry another msgid are other messages: each becomes a record of its own, to be opened.
+fn separate_twins(tx: &Transaction<'_>) -> Result<()> {
+    let twins = tx
+        .prepare(
+            "SELECT v.id, r.company FROM variant v JOIN record r ON r.id = v.record
+             WHERE v.msgid <> r.msgid AND v.msgid <> '' AND r.msgid <> '' ORDER BY v.id",
+        )?
+        .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
+        .collect::<Result<Vec<(i64, i64)>, _>>()?;
+    for (variant, company) in twins {
+        tx.execute(
+            "INSERT INTO record (company, seq, twin, msgid, version, state, sha256, landed_at)
+             SELECT r.company, r.seq, 1 + (SELECT max(o.twin) FROM record o WHERE o.company = r.company AND o.seq = r.seq),
+               v.msgid, v.version, ?2, v.sha256, r.landed_at
+             FROM variant v JOIN record r ON r.id = v.record WHERE v.id = ?1",
+            [variant, SEALED],
+        )?;
+        tx.execute(
+            "INSERT INTO sealed (record, random_key, body, odd) SELECT ?2, random_key, body, odd FROM variant WHERE id = ?1",
+            [variant, tx.last_insert_rowid()],
+        )?;
+        tx.execute("DELETE FROM variant WHERE id = ?", [variant])?;
+        land::tally(tx, CompanyId(company), SEALED, 1)?;
+    }
+    Ok(())
 }

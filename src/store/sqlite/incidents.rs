@@ -7,7 +7,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::{Reader, Store, codes::time_out};
 use crate::{
-    alert::{Incident, Kind, Notice, TargetState, Telling},
+    alert::{Acknowledgement, Incident, Kind, Memory, Notice, TargetState, Telling},
     ids::Millis,
     store::Result,
 };
@@ -16,7 +16,8 @@ use crate::{
 const HISTORY: i64 = 10_000;
 const HISTORY_MS: i64 = 400 * 24 * 60 * 60 * 1000;
 
-const COLUMNS: &str = "i.id, i.company, i.kind, i.subject, i.began, i.seen, i.ended, i.facts";
+const COLUMNS: &str = "i.id, i.company, i.kind, i.subject, i.began, i.seen, i.ended, i.facts,
+    i.acked_by, i.acked_at, i.acked_note";
 
 /// `None` for a row that only a later version can read.
 fn incident(row: &Row<'_>) -> rusqlite::Result<Option<Incident>> {
@@ -34,12 +35,29 @@ fn incident(row: &Row<'_>) -> rusqlite::Result<Option<Incident>> {
         seen: Millis(row.get(5)?),
         ended: time_out(row.get(6)?),
         alert,
+        acknowledged: match time_out(row.get(9)?) {
+            Some(at) => Some(Acknowledgement {
+                by: row.get(8)?,
+                at,
+                note: row.get(10)?,
+            }),
+            None => None,
+        },
     }))
 }
 
 fn open_incidents(conn: &Connection) -> Result<Vec<Incident>> {
+    incidents_where(conn, "i.ended = 0")
+}
+
+/// What a look has to know: the open incidents, and those acknowledged, which are not raised again.
+fn known_incidents(conn: &Connection) -> Result<Vec<Incident>> {
+    incidents_where(conn, "(i.ended = 0 OR i.acked_at <> 0)")
+}
+
+fn incidents_where(conn: &Connection, condition: &str) -> Result<Vec<Incident>> {
     let mut statement = conn.prepare_cached(&format!(
-        "SELECT {COLUMNS} FROM incident i WHERE i.ended = 0 ORDER BY i.id"
+        "SELECT {COLUMNS} FROM incident i WHERE {condition} ORDER BY i.id"
     ))?;
     let rows = statement.query_map([], incident)?;
     Ok(rows.filter_map(Result::transpose).collect::<Result<_, _>>()?)
@@ -67,53 +85,109 @@ fn keep_state(conn: &Connection, target: &str, state: &TargetState) -> Result<()
 }
 
 impl Store {
-    /// Gives the open incidents to `tend` and keeps what it changed; returns that, new ones with their number.
+    /// Gives the open and the acknowledged incidents to `tend` and keeps what it changed; returns that, new ones with
+    /// their number. Writes something each time, so that an archive that takes no writes is noticed when nothing else
+    /// is wrong.
     pub fn tend_incidents(
         &mut self,
+        now: Millis,
         tend: impl FnOnce(&[Incident]) -> Vec<Incident>,
     ) -> Result<Vec<Incident>> {
         let tx = self.begin()?;
-        let mut changed = tend(&open_incidents(&tx)?);
+        let mut changed = tend(&known_incidents(&tx)?);
         for incident in &mut changed {
-            let facts = serde_json::to_string(&incident.alert).unwrap_or_default();
-            let ended = incident.ended.map_or(0, |at| at.0);
             match incident.id {
-                Some(id) => {
-                    tx.prepare_cached("UPDATE incident SET seen = ?, ended = ?, facts = ? WHERE id = ?")?
-                        .execute(params![incident.seen.0, ended, facts, id])?;
-                }
-                None => {
-                    tx.prepare_cached(
-                        "INSERT INTO incident (company, kind, subject, began, seen, ended, facts)
-                         VALUES (?, ?, ?, ?, ?, ?, ?)",
-                    )?
-                    .execute(params![
-                        incident.company,
-                        incident.kind.as_str(),
-                        incident.subject,
-                        incident.began.0,
-                        incident.seen.0,
-                        ended,
-                        facts
-                    ])?;
-                    let id = tx.last_insert_rowid();
-                    incident.id = Some(id);
-                    for sql in [
-                        "DELETE FROM telling WHERE incident IN
-                           (SELECT id FROM incident WHERE ended <> 0 AND (id <= ?1 OR ended < ?2))",
-                        "DELETE FROM incident WHERE ended <> 0 AND (id <= ?1 OR ended < ?2)",
-                    ] {
-                        tx.prepare_cached(sql)?
-                            .execute([id - HISTORY, incident.began.0 - HISTORY_MS])?;
-                    }
-                }
+                Some(id) => update(&tx, id, incident)?,
+                None => incident.id = Some(insert(&tx, incident)?),
             }
         }
-        if changed.is_empty() {
-            return Ok(changed);
-        }
+        tx.prepare_cached(
+            "INSERT INTO fact (name, value) VALUES ('looked', ?) ON CONFLICT DO UPDATE SET value = excluded.value",
+        )?
+        .execute([now.0.to_string()])?;
         tx.commit()?;
         Ok(changed)
+    }
+
+    /// Takes over what was found and told while the archive could not be written. What it knows already is brought up
+    /// to date and not doubled.
+    pub fn take_memory(&mut self, memory: &Memory) -> Result<()> {
+        let tx = self.begin()?;
+        let known = known_incidents(&tx)?;
+        for (incident, told) in memory.incidents() {
+            let same = known.iter().find(|one| {
+                one.id == incident.id
+                    || (one.company.as_str(), one.kind, one.subject.as_str())
+                        == (
+                            incident.company.as_str(),
+                            incident.kind,
+                            incident.subject.as_str(),
+                        )
+                        && (one.ended.is_none() && incident.ended.is_none() || one.acknowledged.is_some())
+            });
+            let id = match same.and_then(|one| Some((one, one.id?))) {
+                Some((one, id)) => {
+                    if one.ended.is_none() {
+                        update(&tx, id, incident)?;
+                    }
+                    id
+                }
+                None => match incident.id.filter(|id| *id > 0) {
+                    // It was over before; only what was told of that is new.
+                    Some(id) if exists(&tx, id)? => id,
+                    Some(_) => continue,
+                    None => insert(&tx, incident)?,
+                },
+            };
+            for (target, telling) in told {
+                tx.prepare_cached(
+                    "INSERT INTO telling (incident, target, told, last, reminders, cleared) VALUES (?, ?, ?, ?, ?, ?)
+                     ON CONFLICT DO UPDATE SET last = max(last, excluded.last),
+                       reminders = max(reminders, excluded.reminders), cleared = max(cleared, excluded.cleared)",
+                )?
+                .execute(params![
+                    id,
+                    target,
+                    telling.told.0,
+                    telling.last.0,
+                    telling.reminders,
+                    telling.cleared.map_or(0, |at| at.0)
+                ])?;
+            }
+        }
+        for (target, state) in memory.states() {
+            keep_state(&tx, target, state)?;
+        }
+        tx.commit()?;
+        Ok(())
+    }
+
+    /// A person takes note of an open incident whose kind needs that, which ends it; `None` when there is no such
+    /// incident with this number.
+    pub fn acknowledge(&mut self, id: i64, by: &str, note: &str, now: Millis) -> Result<Option<Incident>> {
+        let tx = self.begin()?;
+        let known = open_incidents(&tx)?;
+        let Some(incident) = known
+            .into_iter()
+            .find(|one| one.id == Some(id) && one.kind.needs_acknowledgement())
+        else {
+            return Ok(None);
+        };
+        let ended = now.max(incident.seen);
+        tx.prepare_cached(
+            "UPDATE incident SET ended = ?, acked_by = ?, acked_at = ?, acked_note = ? WHERE id = ?",
+        )?
+        .execute(params![ended.0, by, ended.0, note, id])?;
+        tx.commit()?;
+        Ok(Some(Incident {
+            ended: Some(ended),
+            acknowledged: Some(Acknowledgement {
+                by: by.to_owned(),
+                at: ended,
+                note: note.to_owned(),
+            }),
+            ..incident
+        }))
     }
 
     /// Asks `due` what the target is to be told and, when that is anything, keeps other processes from telling it for
@@ -199,6 +273,49 @@ impl Store {
     }
 }
 
+fn exists(conn: &Connection, id: i64) -> Result<bool> {
+    Ok(conn
+        .prepare_cached("SELECT EXISTS (SELECT 1 FROM incident WHERE id = ?)")?
+        .query_row([id], |row| row.get(0))?)
+}
+
+fn update(conn: &Connection, id: i64, incident: &Incident) -> Result<()> {
+    conn.prepare_cached("UPDATE incident SET seen = max(seen, ?), ended = ?, facts = ? WHERE id = ?")?
+        .execute(params![
+            incident.seen.0,
+            incident.ended.map_or(0, |at| at.0),
+            serde_json::to_string(&incident.alert).unwrap_or_default(),
+            id
+        ])?;
+    Ok(())
+}
+
+/// Keeps a new incident and lets old ones go; what a person acknowledged stays, so that it is not raised again.
+fn insert(conn: &Connection, incident: &Incident) -> Result<i64> {
+    conn.prepare_cached(
+        "INSERT INTO incident (company, kind, subject, began, seen, ended, facts) VALUES (?, ?, ?, ?, ?, ?, ?)",
+    )?
+    .execute(params![
+        incident.company,
+        incident.kind.as_str(),
+        incident.subject,
+        incident.began.0,
+        incident.seen.0,
+        incident.ended.map_or(0, |at| at.0),
+        serde_json::to_string(&incident.alert).unwrap_or_default()
+    ])?;
+    let id = conn.last_insert_rowid();
+    for sql in [
+        "DELETE FROM telling WHERE incident IN
+           (SELECT id FROM incident WHERE ended <> 0 AND acked_at = 0 AND (id <= ?1 OR ended < ?2))",
+        "DELETE FROM incident WHERE ended <> 0 AND acked_at = 0 AND (id <= ?1 OR ended < ?2)",
+    ] {
+        conn.prepare_cached(sql)?
+            .execute([id - HISTORY, incident.began.0 - HISTORY_MS])?;
+    }
+    Ok(id)
+}
+
 fn tellings(conn: &Connection, target: &str) -> Result<BTreeMap<i64, Telling>> {
     let mut statement = conn.prepare_cached(
         "SELECT t.incident, t.told, t.last, t.reminders, t.cleared FROM telling t
@@ -230,6 +347,22 @@ impl Reader {
                 .collect::<Result<Vec<_>, _>>()?,
         );
         Ok(all)
+    }
+
+    /// What these targets have to hear of, to go on in memory: open and acknowledged incidents, and those over of which
+    /// one of them was told and not yet that they are over.
+    pub fn to_memory(&self, targets: &[String]) -> Result<Memory> {
+        let incidents = incidents_where(
+            &self.conn,
+            "(i.ended = 0 OR i.acked_at <> 0
+               OR EXISTS (SELECT 1 FROM telling t WHERE t.incident = i.id AND t.cleared = 0))",
+        )?;
+        let (mut told, mut states) = (BTreeMap::new(), BTreeMap::new());
+        for target in targets {
+            told.insert(target.clone(), tellings(&self.conn, target)?);
+            states.insert(target.clone(), self.target_state(target)?);
+        }
+        Ok(Memory::new(incidents, told, states))
     }
 
     /// Who was told of an incident, by target.

@@ -49,6 +49,7 @@ pub(in crate::store) const ALL: &[Migration] = &[
     step!(8, "waiting", "0008_waiting.sql"),
     step!(9, "doubt", "0009_doubt.sql"),
     step!(10, "clock", "0010_clock.sql"),
+    step!(11, "trouble", "0011_trouble.sql"),
 ];
 
 /// The first migration after which bodies are packed and the index is built by the program.

@@ -41,6 +41,7 @@ use rusqlite::Connection;
 
 use super::contract::CursorMove;
 
+pub use lease::Watcher;
 pub use pack::Packer;
 pub use settle::{Prepared, prepare};
 

@@ -2,7 +2,7 @@
 
 use super::{Scratch, sealed, waiting};
 use crate::{
-    alert::{Alert, Incident, Kind, Notice, Telling, What},
+    alert::{Alert, Incident, Kind, Look, Notice, Pace, Telling, What, due},
     ids::{KeyVersion, Millis},
     record::{Reason, Sealed},
     store::{Store, contract::Books},
@@ -18,12 +18,13 @@ fn poison(now: i64) -> Incident {
         seen: Millis(now),
         ended: None,
         alert: Alert::PoisonRecord { records: 1 },
+        acknowledged: None,
     }
 }
 
 fn raise(store: &mut Store, now: i64) -> Incident {
     store
-        .tend_incidents(|_| vec![poison(now)])
+        .tend_incidents(Millis(0), |_| vec![poison(now)])
         .unwrap()
         .pop()
         .unwrap()
@@ -45,7 +46,7 @@ fn an_incident_is_there_after_opening_again_and_ends_once() {
     let path = scratch.store.path().to_owned();
     let mut again = Store::open(&path).unwrap();
     let seen = again
-        .tend_incidents(|open| {
+        .tend_incidents(Millis(0), |open| {
             assert_eq!(open, std::slice::from_ref(&raised));
             vec![Incident {
                 seen: Millis(9),
@@ -56,10 +57,124 @@ fn an_incident_is_there_after_opening_again_and_ends_once() {
         .unwrap();
     assert_eq!(again.incidents(5).unwrap(), seen);
     assert!(again.incidents(0).unwrap().is_empty());
-    again.tend_incidents(|open| open.to_vec()).unwrap();
+    again.tend_incidents(Millis(0), |open| open.to_vec()).unwrap();
     // Two open ones of the same kind cannot be, whoever tries.
     raise(&mut again, 20);
-    assert!(again.tend_incidents(|_| vec![poison(21)]).is_err());
+    assert!(again.tend_incidents(Millis(0), |_| vec![poison(21)]).is_err());
+}
+
+#[test]
+fn what_a_person_acknowledged_is_over_stays_known_and_says_who() {
+    let mut scratch = Scratch::new();
+    let missed = Incident {
+        kind: Kind::WindowMissed,
+        subject: "5".into(),
+        alert: Alert::WindowMissed {
+            from: Millis(5),
+            to: Millis(6),
+            hours_beyond: 0,
+        },
+        ..poison(5)
+    };
+    let both = scratch
+        .store
+        .tend_incidents(Millis(0), |_| vec![missed, poison(5)])
+        .unwrap();
+    let [id, other] = [0, 1].map(|nth: usize| both[nth].id.unwrap());
+    assert_eq!(
+        scratch
+            .store
+            .acknowledge(other, "zhangsan", "", Millis(7))
+            .unwrap(),
+        None,
+        "its cause ends it, not a person"
+    );
+    let done = scratch
+        .store
+        .acknowledge(id, "zhangsan", "compared", Millis(7))
+        .unwrap()
+        .unwrap();
+    assert_eq!(done.ended, Some(Millis(7)));
+    assert_eq!(
+        scratch.store.acknowledge(id, "lisi", "", Millis(8)).unwrap(),
+        None
+    );
+    let again = Store::open(scratch.store.path()).unwrap();
+    assert!(again.incidents(9).unwrap().contains(&done));
+    // A look must know of it, so as not to raise it again.
+    scratch
+        .store
+        .tend_incidents(Millis(9), |known| {
+            assert!(known.contains(&done));
+            Vec::new()
+        })
+        .unwrap();
+}
+
+#[test]
+fn memory_comes_back_without_doubling_or_forgetting() {
+    let mut scratch = Scratch::new();
+    let store = &mut scratch.store;
+    let raised = raise(store, 5);
+    let id = raised.id.unwrap();
+    store
+        .target_told("duty", &[notice(&raised, What::Raised)], Millis(6))
+        .unwrap();
+    let targets = ["duty".to_owned(), "group".to_owned()];
+    let mut memory = store.to_memory(&targets).unwrap();
+    // Meanwhile: the one is over and cleared, another came and was told to both.
+    let fine = Look {
+        company: "acme".into(),
+        verdicts: vec![(Kind::PoisonRecord, vec![])],
+    };
+    let full = Look {
+        company: String::new(),
+        verdicts: vec![(
+            Kind::StoreUnwritable,
+            vec![Alert::StoreUnwritable { cause: "full".into() }],
+        )],
+    };
+    let companies = ["acme".to_owned()];
+    memory.look(&[fine, full.clone()], &companies, Millis(20), 1);
+    let pace = Pace {
+        remind_after_ms: 1_000_000,
+        most_per_hour: 9,
+        first_reminder_ms: None,
+    };
+    for target in &targets {
+        let due = memory.due(target, &pace, Millis(21));
+        memory.told(target, &due, Millis(21));
+    }
+    // Another process raised the same in the archive, in the moment it could be written.
+    let other = Incident {
+        company: String::new(),
+        kind: Kind::StoreUnwritable,
+        alert: Alert::StoreUnwritable { cause: "full".into() },
+        ..poison(22)
+    };
+    let other = store.tend_incidents(Millis(22), |_| vec![other]).unwrap()[0].clone();
+    for _ in 0..2 {
+        store.take_memory(&memory).unwrap();
+    }
+    let all = store.incidents(9).unwrap();
+    assert_eq!(all.len(), 2, "{all:?}");
+    let over = all.iter().find(|one| one.id == Some(id)).unwrap();
+    assert_eq!(over.ended, Some(Millis(20)));
+    assert!(store.told_of(id).unwrap()["duty"].cleared.is_some());
+    let told = store.told_of(other.id.unwrap()).unwrap();
+    assert_eq!(told.keys().collect::<Vec<_>>(), ["duty", "group"]);
+    assert_eq!(
+        store.target_state("duty").unwrap().recent,
+        [Millis(6), Millis(21)]
+    );
+    for target in &targets {
+        let due = store
+            .claim_target(target, Millis(23), 1, |incidents, tellings, state| {
+                due(incidents, tellings, state, &pace, Millis(23))
+            })
+            .unwrap();
+        assert_eq!(due, [], "{target} was told everything");
+    }
 }
 
 #[test]
@@ -127,7 +242,7 @@ fn history_is_bounded() {
         ended: Some(Millis(2)),
         ..long_ago.clone()
     };
-    scratch.store.tend_incidents(|_| vec![over]).unwrap();
+    scratch.store.tend_incidents(Millis(0), |_| vec![over]).unwrap();
     scratch
         .store
         .target_told("duty", &[notice(&long_ago, What::AllClear)], Millis(2))

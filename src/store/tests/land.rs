@@ -309,6 +309,52 @@ fn runs_close_with_their_books() {
     assert_eq!(scratch.store.calls(company, 1).expect("listed"), [call]);
 }
 
+#[test]
+fn a_window_that_was_missed_is_kept_in_the_moment_before_nothing_shows_it_any_more() {
+    const DAY: i64 = 24 * 3_600_000;
+    let mut scratch = Scratch::new();
+    let (company, call) = (scratch.company, scratch.call());
+    let note = |scratch: &mut Scratch, day: i64, code: i32, outcome: &str| {
+        let call = crate::store::contract::PullCall {
+            at: Millis(day * DAY),
+            code,
+            count: 0,
+            outcome: outcome.into(),
+            ..call.clone()
+        };
+        scratch.store.note_call(company, &call).expect("noted");
+    };
+    let missed = |scratch: &Scratch| scratch.store.missed_windows(company, 9).expect("listed");
+    note(&mut scratch, 1, 0, "empty");
+    note(&mut scratch, 6, 0, "empty");
+    // Failures in between close no gap.
+    note(&mut scratch, 7, 10_001, "network");
+    note(&mut scratch, 10, 0, "torn");
+    assert_eq!(missed(&scratch), []);
+    let call = crate::store::contract::PullCall {
+        at: Millis(14 * DAY),
+        count: 1,
+        ..call.clone()
+    };
+    scratch
+        .store
+        .land(&scratch.lease, &call, &[sealed(1, "body")], &[])
+        .expect("landed");
+    let first = (Millis(6 * DAY), Millis(9 * DAY));
+    assert_eq!(missed(&scratch), [first]);
+    note(&mut scratch, 15, 0, "empty");
+    assert_eq!(missed(&scratch), [first]);
+    // A clock that was years ahead for a moment hides no later gap.
+    note(&mut scratch, 1_000, 0, "empty");
+    note(&mut scratch, 16, 0, "empty");
+    note(&mut scratch, 30, 0, "empty");
+    assert_eq!(
+        missed(&scratch).last(),
+        Some(&(Millis(16 * DAY), Millis(25 * DAY)))
+    );
+    assert_eq!(missed(&scratch).len(), 3);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
 

@@ -3,7 +3,7 @@
 use super::{Scratch, sealed};
 use crate::{
     ids::Millis,
-    store::{StoreError, contract::Lease},
+    store::{StoreError, Watcher, contract::Lease},
 };
 
 fn take(scratch: &mut Scratch, holder: &str, now: i64, alive: bool) -> Result<Lease, StoreError> {
@@ -25,25 +25,98 @@ fn a_live_lease_is_refused_with_its_holder() {
 }
 
 #[test]
-fn a_lease_passes_on_when_it_ran_out_or_its_holder_died() {
+fn a_lease_passes_on_when_its_holder_died_or_does_not_renew_it_while_it_is_watched() {
     let mut scratch = Scratch::new();
+    // It ran out at 1000 by its own word; half a term of watching shows that it is so.
+    assert!(take(&mut scratch, "you", 1_000, true).is_err());
+    assert!(take(&mut scratch, "you", 1_499, true).is_err());
     assert_eq!(
-        take(&mut scratch, "you", 1_000, true).expect("it ran out").term,
+        take(&mut scratch, "you", 1_500, true).expect("it ran out").term,
         2
     );
     assert_eq!(
-        take(&mut scratch, "me", 1_001, false)
+        take(&mut scratch, "me", 1_501, false)
             .expect("the holder died")
             .term,
         3
     );
 }
 
+const YEARS: i64 = 3 * 365 * 24 * 3_600_000;
+
+/// A look with a monotonic clock of its own beside the wall clock.
+fn look(scratch: &mut Scratch, place: &str, wall: i64, at_ms: i64) -> Result<Lease, StoreError> {
+    let company = scratch.company;
+    let watcher = Watcher {
+        place,
+        at_ms,
+        maybe_alive: &|_| true,
+    };
+    scratch
+        .store
+        .take_lease(company, "you", Millis(wall), 1_000, &watcher)
+}
+
+#[test]
+fn a_lease_until_a_far_future_lasts_one_term_of_watching_whatever_clocks_say() {
+    let mut scratch = Scratch::new();
+    let lease = scratch.lease.clone();
+    scratch
+        .store
+        .renew_lease(&lease, Millis(YEARS), 1_000)
+        .expect("renewed by a clock that was ahead");
+    assert_eq!(scratch.store.lease_in_the_way(scratch.company).unwrap(), None);
+    assert!(look(&mut scratch, "here", 100, 50).is_err());
+    let seen = scratch.store.lease_in_the_way(scratch.company).unwrap().unwrap();
+    assert_eq!(
+        (seen.holder.as_str(), seen.until, seen.since),
+        ("me", Millis(YEARS + 1_000), Millis(100))
+    );
+    // The wall clock goes back a day meanwhile.
+    assert!(look(&mut scratch, "here", -86_400_000, 1_049).is_err());
+    assert_eq!(look(&mut scratch, "here", 200, 1_050).expect("watched").term, 2);
+    assert_eq!(scratch.store.lease_in_the_way(scratch.company).unwrap(), None);
+    // The old holder wakes up and is fenced off.
+    let call = scratch.call();
+    let refused = scratch.store.land(&lease, &call, &[sealed(1, "body")], &[]);
+    assert!(matches!(refused, Err(StoreError::LeaseLost { term: 1 })));
+}
+
+#[test]
+fn a_holder_that_renews_is_never_robbed_under_any_clock() {
+    let mut scratch = Scratch::new();
+    let lease = scratch.lease.clone();
+    for turn in 0..50 {
+        // Holder and watcher disagree about the time by years, either way, and the holder's clock may stand still.
+        let theirs = [0, -YEARS, YEARS][turn % 3];
+        scratch
+            .store
+            .renew_lease(&lease, Millis(theirs), 1_000)
+            .expect("renewed");
+        let wall = [YEARS, 0, -YEARS][turn % 3];
+        let refused = look(&mut scratch, "here", wall, turn as i64 * 250);
+        assert!(matches!(refused, Err(StoreError::HeldBy { .. })), "{turn}");
+        let refused = look(&mut scratch, "here", wall, turn as i64 * 250 + 249);
+        assert!(matches!(refused, Err(StoreError::HeldBy { .. })), "{turn}");
+    }
+}
+
+#[test]
+fn clocks_of_different_machines_are_not_compared() {
+    let mut scratch = Scratch::new();
+    assert!(look(&mut scratch, "here", 0, 5).is_err());
+    assert!(look(&mut scratch, "there", 0, 9_000_000).is_err());
+    // The machine here started anew: its clock is behind what it was.
+    assert!(look(&mut scratch, "here", 0, 1).is_err());
+    assert!(look(&mut scratch, "here", 0, 1_000).is_err());
+    assert!(look(&mut scratch, "here", 0, 1_001).is_ok());
+}
+
 #[test]
 fn a_puller_that_was_taken_over_lands_nothing() {
     let mut scratch = Scratch::new();
     let old = scratch.lease.clone();
-    let new = take(&mut scratch, "you", 5_000, true).expect("it ran out");
+    let new = take(&mut scratch, "you", 5_000, false).expect("its holder was taken for dead");
     let before = scratch.hash();
     let call = scratch.call();
     let refused = scratch

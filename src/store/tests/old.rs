@@ -150,7 +150,7 @@ fn an_archive_of_version_1_is_converted_and_says_the_same() {
     assert_eq!(backlog.len(), 2);
     assert_eq!(backlog[0].sealed.body, "Ym9keQ==");
     let lease = store
-        .acquire_lease(company, "me", Millis(9_000), 1, &|_| true)
+        .acquire_lease(company, "me", Millis(9_000), 1, &|_| false)
         .expect("the lease");
     let call = PullCall {
         run: RunId(1),

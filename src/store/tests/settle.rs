@@ -187,7 +187,7 @@ fn sealed_originals_go_after_opening_and_their_hashes_stay() {
 fn all_waiting() -> Scratch {
     let mut scratch = Scratch::new();
     let ids: Vec<RecordId> = scratch
-        .land(&(1..=5).map(|seq| sealed(seq, "x")).collect::<Vec<_>>())
+        .land(&(1..=6).map(|seq| sealed(seq, "x")).collect::<Vec<_>>())
         .fresh
         .iter()
         .map(|f| f.0)
