@@ -1,8 +1,8 @@
 //! Promises 2, 3, 5 and 6: every fault the mock can make in `GetChatData` and `DecryptData`, one test each.
 //!
 //! Each asserts the books, the reason, and that the healthy records are all there. The list at the end fails to
-//! compile when the mock learns a new fault, so that none is forgotten. Faults of `GetMediaData` are tested at the
-//! source's chunk port (`source.rs`).
+//! compile when the mock learns a new fault, so that none is forgotten. Faults of `GetMediaData` are tested with the
+//! files they spoil (`media.rs`).
 
 use std::collections::BTreeSet;
 
@@ -492,6 +492,16 @@ fn every_fault_has_its_test(fault: &Fault) -> &'static str {
         Fault::WrongVersion { .. } => "a_version_without_a_key_waits_for_it",
         Fault::ForeignKey => "a_record_sealed_to_another_pair_is_a_key_mismatch",
         Fault::SwappedKey => "a_key_that_belongs_to_another_record_is_a_key_mismatch",
-        Fault::DigestMismatch | Fault::NeverFinish | Fault::EmptyChunk | Fault::StuckCursor => "source.rs",
+        // `GetMediaData`, in `media.rs`.
+        Fault::DigestMismatch
+        | Fault::NeverFinish
+        | Fault::EmptyChunk
+        | Fault::StuckCursor
+        | Fault::EmptyFile
+        | Fault::OddMembers { .. }
+        | Fault::NextCursor { .. }
+        | Fault::HugeChunk { .. } => {
+            "each_fault_ends_in_the_state_that_names_it_and_a_second_chance_mends_it"
+        }
     }
 }

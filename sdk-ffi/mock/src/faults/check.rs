@@ -35,6 +35,9 @@ impl Rule {
         if self.when.call.as_ref().is_some_and(|calls| calls.contains(0)) {
             return Err("calls are counted from 1".into());
         }
+        if matches!(self.fault, Fault::OddMembers { data_len: Some(len), .. } if len > 0) {
+            return Err("a data_len above 0 would let the caller read what is not the chunk's".into());
+        }
         if matches!(self.fault, Fault::RetainedFrom { .. }) && self.when.seq.is_some() {
             return Err("retained_from names its seq itself; leave out when.seq".into());
         }
@@ -85,7 +88,14 @@ impl Fault {
             | Self::WrongVersion { .. }
             | Self::ForeignKey
             | Self::SwappedKey => Reach::Record,
-            Self::DigestMismatch | Self::NeverFinish | Self::EmptyChunk | Self::StuckCursor => Reach::Media,
+            Self::DigestMismatch
+            | Self::NeverFinish
+            | Self::EmptyChunk
+            | Self::StuckCursor
+            | Self::EmptyFile
+            | Self::OddMembers { .. }
+            | Self::NextCursor { .. }
+            | Self::HugeChunk { .. } => Reach::Media,
         }
     }
 }
