@@ -47,6 +47,7 @@ pub(in crate::store) const ALL: &[Migration] = &[
     step!(6, "media", "0006_media.sql"),
     step!(7, "events", "0007_events.sql"),
     step!(8, "waiting", "0008_waiting.sql"),
+    step!(9, "empty", "0009_empty.sql"),
 ];
 
 /// The first migration after which bodies are packed and the index is built by the program.
