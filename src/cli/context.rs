@@ -12,6 +12,7 @@ use crate::{
     callback::{Codec, Door},
     config::{self, Company, Config, ConfigError, KeepSealed, LogFormat, SecretSource},
     directory,
+    media::{self, Room},
     message::Language,
     secret::Secret,
     source,
@@ -47,6 +48,8 @@ pub(super) struct Context {
     pub(super) config: Config,
     pub(super) zone: TimeZone,
     pub(super) language: Language,
+    /// Shared by all who fetch files in this process.
+    pub(super) room: Arc<Room>,
     environment: BTreeMap<String, String>,
 }
 
@@ -83,6 +86,14 @@ impl Context {
             (None, config::Language::English) => Language::English,
         };
         Ok(Self {
+            room: Arc::new(Room::new(
+                vec![
+                    config.media.folder.clone(),
+                    media::vault::staging(&config.media.folder),
+                ],
+                config.store.disk_headroom_mib << 20,
+                Arc::new(media::free),
+            )),
             config,
             zone,
             language,

@@ -7,9 +7,9 @@ use super::{
     Context, Exit, Failure, Global, Words, fetches_json, told,
 };
 use crate::{
-    archive::{self, Desk, Fetches},
+    archive::{self, Desk, Error, Fetches, Fetching},
     ids::{RecordId, Seq},
-    store::contract::{Again, Filter, MediaState, Order, Stored},
+    store::contract::{Again, Filter, Order, Stored},
 };
 
 /// Arguments of `media get`.
@@ -49,30 +49,45 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
         }
     })?;
     desk.close();
-    let mut waits = false;
+    // Of the files that were asked for.
+    let mut missing = false;
+    if args.message.is_some() {
+        let reader = context.reader()?;
+        for stored in &wanted {
+            missing |= reader
+                .media_files(stored.id)?
+                .iter()
+                .any(|file| !file.state.is_kept());
+        }
+    }
     for (name, done) in &done {
         if args.json {
             outln!("{}", fetches_json(name, done));
         } else {
             out!("{}", told(words, name, done));
         }
-        let open = |state: MediaState| matches!(state, MediaState::Pending | MediaState::Partial);
-        waits |= done.now.iter().any(|(state, count)| open(*state) && *count > 0);
+        missing |= args.message.is_none() && done.missing() > 0;
     }
+    let mut first = None;
     for (name, done) in done {
         if let Some(error) = done.failure {
             let hint = error.hint();
             let failure = Failure::run(format!("{name}: {error}"));
-            return Err(match hint {
+            first.get_or_insert(match hint {
                 Some(hint) => failure.hint(hint),
                 None => failure,
             });
         }
     }
-    Ok(if waits { Exit::Waiting } else { Exit::Well })
+    match first {
+        Some(failure) => Err(failure),
+        None if missing => Ok(Exit::Waiting),
+        None => Ok(Exit::Well),
+    }
 }
 
-/// One pass for each company; what waits for its next try need not wait.
+/// One pass for each company; what waits for its next try need not wait. A company whose pass cannot begin holds up no
+/// other: its failure is in the answer.
 pub(in crate::cli) async fn everything(
     context: &Context,
     desk: &Desk,
@@ -81,17 +96,25 @@ pub(in crate::cli) async fn everything(
 ) -> Result<Vec<(String, Fetches)>, Failure> {
     let mut all = Vec::new();
     for company in context.companies(company)? {
-        let fetching = context.fetching(company, context.pace())?;
-        archive::fetch_again(desk, &fetching, Again::Waiting).await?;
-        all.push((
-            company.name.clone(),
-            archive::fetch(desk, &fetching, None, stop.clone()).await?,
-        ));
+        let fetched = match context.fetching(company, context.pace()) {
+            Ok(fetching) => pass(desk, &fetching, stop.clone()).await,
+            Err(failure) => Err(Error::Worker(failure.to_string())),
+        };
+        let done = fetched.unwrap_or_else(|failure| Fetches {
+            failure: Some(failure),
+            ..Fetches::default()
+        });
+        all.push((company.name.clone(), done));
         if *stop.borrow() {
             break;
         }
     }
     Ok(all)
+}
+
+async fn pass(desk: &Desk, fetching: &Fetching, stop: watch::Receiver<bool>) -> Result<Fetches, Error> {
+    archive::fetch_again(desk, fetching, Again::Waiting).await?;
+    archive::fetch(desk, fetching, None, stop).await
 }
 
 async fn these(
