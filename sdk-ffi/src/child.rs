@@ -13,11 +13,13 @@ use std::path::Path;
 
 use crate::cage;
 use crate::codes::Code;
-use crate::handle::{NoObject, Ready, Sdk};
+use crate::handle::{Media, NoObject, Ready, Sdk};
 use crate::lend::Lender;
 use crate::load::{self, Library, LoadError};
 use crate::mark::Mark;
-use crate::wire::{self, Batch, Fields, Frame, Header, Hello, Kind, MAX_PAYLOAD, Welcome, WireError};
+use crate::wire::{
+    self, Batch, Fields, Frame, Header, Hello, Kind, MAX_CHUNK, MAX_CURSOR, MAX_PAYLOAD, Welcome, WireError,
+};
 
 pub use crate::wire::ARGUMENT;
 
@@ -193,16 +195,8 @@ impl Desk {
                 fields.done()?;
                 self.inside(0)?;
                 match sdk.media_chunk(index, file_id, proxy, passwd, timeout) {
-                    Ok((code, media)) => {
-                        outcome(&mut frame, code, media.data());
-                        frame.u8(media.finished().into());
-                        frame.bytes(media.next_index());
-                    }
-                    Err(NoObject) => {
-                        outcome(&mut frame, Code::NO_OBJECT, &[]);
-                        frame.u8(0);
-                        frame.bytes(&[]);
-                    }
+                    Ok((code, media)) => chunk(&mut frame, code, &media),
+                    Err(NoObject) => no_chunk(&mut frame, Code::NO_OBJECT),
                 }
             }
             (Kind::Hello, _) => return Err(WireError::Garbage("a second greeting")),
@@ -244,6 +238,26 @@ impl Desk {
             .and_then(|text| text.split_ascii_whitespace().nth(1)?.parse::<u64>().ok());
         pages.unwrap_or(0) * rustix::param::page_size() as u64
     }
+}
+
+/// A chunk as it is, or, where a success cannot be one, the code that says so and nothing of it.
+fn chunk(frame: &mut Frame<'_>, code: i32, media: &Media<'_>) {
+    if code == 0 && !media.is_plausible() {
+        return no_chunk(frame, Code::IMPLAUSIBLE);
+    }
+    let (data, next) = (media.data(), media.next_index());
+    if data.len() > MAX_CHUNK || next.len() > MAX_CURSOR {
+        return no_chunk(frame, if code == 0 { Code::OVERSIZE } else { code });
+    }
+    outcome(frame, code, data);
+    frame.u8(media.finished().into());
+    frame.bytes(next);
+}
+
+fn no_chunk(frame: &mut Frame<'_>, code: i32) {
+    outcome(frame, code, &[]);
+    frame.u8(0);
+    frame.bytes(&[]);
 }
 
 /// A code and the bytes that came with it, unless they would burst the frame.

@@ -38,6 +38,8 @@ pub enum Code {
     NoObject,
     /// [`Code::OVERSIZE`]: made by this fence, not by the vendor.
     Oversize,
+    /// [`Code::IMPLAUSIBLE`]: made by this fence, not by the vendor.
+    Implausible,
     /// Anything else.
     Unknown(i32),
 }
@@ -47,6 +49,9 @@ impl Code {
     pub const NO_OBJECT: i32 = -101;
     /// The answer was larger than a frame may be (`wire::MAX_PAYLOAD`) and was dropped in the child.
     pub const OVERSIZE: i32 = -102;
+    /// The call returned 0, and what came with it contradicts itself: a negative length, a length without bytes, a mark that
+    /// is neither yes nor no.
+    pub const IMPLAUSIBLE: i32 = -103;
 
     /// `None` for 0, which is success of the call (not yet of the request: see [`Errcode`]).
     pub fn from_raw(code: i32) -> Option<Self> {
@@ -66,6 +71,7 @@ impl Code {
             10011 => Self::Certificate,
             Self::NO_OBJECT => Self::NoObject,
             Self::OVERSIZE => Self::Oversize,
+            Self::IMPLAUSIBLE => Self::Implausible,
             other => Self::Unknown(other),
         })
     }
@@ -87,6 +93,7 @@ impl Code {
             Self::Certificate => 10011,
             Self::NoObject => Self::NO_OBJECT,
             Self::Oversize => Self::OVERSIZE,
+            Self::Implausible => Self::IMPLAUSIBLE,
             Self::Unknown(other) => other,
         }
     }
@@ -108,6 +115,7 @@ impl Code {
             Self::Certificate => "the server's TLS certificate could not be verified",
             Self::NoObject => "the SDK could not allocate memory for an answer",
             Self::Oversize => "the answer is larger than this program accepts",
+            Self::Implausible => "the answer contradicts itself",
             Self::Unknown(_) => "a code no document names",
         }
     }
@@ -146,6 +154,7 @@ impl Code {
             }
             Self::NoObject => "give the machine more memory",
             Self::Oversize => "pull with a smaller limit",
+            Self::Implausible => "usually passes; if it stays, try another SDK build",
             Self::Unknown(_) => {
                 "look the code up in WeCom's documentation (path 91552) and update the SDK library"
             }

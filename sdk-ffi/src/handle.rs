@@ -235,6 +235,24 @@ impl<'lib> Media<'lib> {
         // SAFETY: the media object is alive.
         unsafe { (self.library.api().is_media_data_finish)(self.raw.as_ptr()) == 1 }
     }
+
+    /// False when the members contradict each other: a negative length, a length without bytes, or an `is_finish` that is
+    /// neither 0 nor 1. What such an object holds is not to be believed.
+    pub fn is_plausible(&self) -> bool {
+        let (api, raw) = (self.library.api(), self.raw.as_ptr());
+        // SAFETY: the media object is alive; pointers are only compared with NULL.
+        let (members, mark) = unsafe {
+            (
+                [
+                    ((api.get_data)(raw), (api.get_data_len)(raw)),
+                    ((api.get_out_index_buf)(raw), (api.get_index_len)(raw)),
+                ],
+                (api.is_media_data_finish)(raw),
+            )
+        };
+        let whole = |(start, len): &(*mut c_char, c_int)| *len == 0 || (*len > 0 && !start.is_null());
+        members.iter().all(whole) && matches!(mark, 0 | 1)
+    }
 }
 
 impl Drop for Media<'_> {

@@ -27,6 +27,10 @@ pub const VERSION: u8 = 1;
 pub const HEADER: usize = 12;
 /// The largest payload: a page of 1,000 records of 256 KiB each.
 pub const MAX_PAYLOAD: usize = 256 << 20;
+/// The largest chunk of a file that is handed on: 32 times what WeCom documents (finance-sdk §9).
+pub const MAX_CHUNK: usize = 16 << 20;
+/// The longest cursor of a chunk that is handed on, and that may be asked for. Real ones have about 40 bytes.
+pub const MAX_CURSOR: usize = 4096;
 /// The most items of one batch.
 pub const MAX_ITEMS: u32 = 1 << 16;
 /// Set in the kind of a reply.

@@ -13,6 +13,7 @@ use crate::{
     config::{self, Company, Config, ConfigError, KeepSealed, LogFormat, SecretSource},
     directory, events,
     ids::wall,
+    media::{self, Room},
     message::Language,
     secret::Secret,
     source,
@@ -51,6 +52,8 @@ pub(super) struct Context {
     pub(super) config: Config,
     pub(super) zone: TimeZone,
     pub(super) language: Language,
+    /// Shared by all who fetch files in this process.
+    pub(super) room: Arc<Room>,
     environment: BTreeMap<String, String>,
 }
 
@@ -88,6 +91,14 @@ impl Context {
             (None, config::Language::English) => Language::English,
         };
         Ok(Self {
+            room: Arc::new(Room::new(
+                vec![
+                    config.media.folder.clone(),
+                    media::vault::staging(&config.media.folder),
+                ],
+                config.store.disk_headroom_mib << 20,
+                Arc::new(media::free),
+            )),
             config,
             zone,
             language,

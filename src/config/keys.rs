@@ -332,8 +332,9 @@ pub const KEYS: &[Key] = &[
         "Days after opening for which sealed originals are kept with keep_sealed = \"days\". They go only while this \
          machine's clock is confirmed by others, and only behind a plaintext that was read back and is the record's \
          message.").whole(30, "days"),
-    key(Store, "disk_headroom_mib", from(0, 1_048_576),
-        "`shiguan doctor` warns when less than this is free where the archive is.").whole(1024, "MiB"),
+    key(Store, "disk_headroom_mib", from(0, 1_073_741_824),
+        "What stays free for records where the archive and its files are: files wait while less would be left, and `shiguan \
+         doctor` and an alert say so.").whole(1024, "MiB"),
 
     key(Media, "enabled", Kind::Auto,
         "Whether `shiguan run` fetches files by itself; auto: for every company, like true. `shiguan media get` fetches \

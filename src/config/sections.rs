@@ -138,7 +138,7 @@ pub enum KeepSealed {
 pub struct Store {
     /// What becomes of sealed originals of opened records.
     pub keep_sealed: KeepSealed,
-    /// Free MiB below which `doctor` warns.
+    /// Free MiB that files leave to the records, and below which `doctor` warns.
     pub disk_headroom_mib: u64,
 }
 

@@ -35,6 +35,11 @@ pub fn media_fetched(
     }
 }
 
+/// Files wait for room on the disk; records go on.
+pub fn media_waits(company: &str, why: &str) {
+    warn!(name: "media.waits", event = "media.waits", company, cause = why, "files wait; free space, or lower store.disk_headroom_mib");
+}
+
 /// A page came from the SDK.
 pub fn page_pulled(company: &str, call: &PullCall) {
     debug!(

@@ -29,6 +29,11 @@ const REACH: u64 = 8 << 20;
 /// What may come beyond the announced size, for announcements that are wrong and files that are whole.
 const MARGIN: u64 = 4 << 20;
 
+/// Nobody sends so much: an announcement above it says nothing about what comes.
+const PLAUSIBLE: u64 = 1 << 40;
+/// The MD5 of no bytes.
+const MD5_OF_NOTHING: &str = "d41d8cd98f00b204e9800998ecf8427e";
+
 /// Where chunks come from; [`source::Media`], or a made-up one.
 pub trait ChunkPort {
     /// The chunk at `cursor`, which is empty for the first.
@@ -82,10 +87,35 @@ pub struct Whole {
 }
 
 impl Announced {
+    /// The size to reckon with; `None` when nothing is announced, or nothing that can be.
+    pub fn expected(&self) -> Option<u64> {
+        self.size.filter(|size| (1..=PLAUSIBLE).contains(size))
+    }
+
+    /// The MD5, when one is announced.
+    fn digest(&self) -> Option<&str> {
+        self.md5.as_deref().map(str::trim).filter(|md5| !md5.is_empty())
+    }
+
+    /// True when no bytes cannot be what was sent. The MD5 says more than a size, which may be 0 for "nobody knew".
+    fn excludes_nothing(&self) -> bool {
+        match self.digest() {
+            Some(md5) => !md5.eq_ignore_ascii_case(MD5_OF_NOTHING),
+            None => self.size.is_some_and(|size| size > 0),
+        }
+    }
+
     /// Why these bytes are not what was announced; `None` when they are, as far as anything was announced.
     pub fn differs(&self, whole: &Whole) -> Option<String> {
-        let announced = self.md5.as_deref().map(str::trim).filter(|md5| !md5.is_empty());
-        if announced.is_some_and(|md5| !md5.eq_ignore_ascii_case(&whole.digest.md5_hex())) {
+        if whole.bytes == 0 && self.size.is_none() && self.digest().is_none() {
+            return Some(
+                "it came empty, and the message announces neither size nor MD5 to check it by".to_owned(),
+            );
+        }
+        if self
+            .digest()
+            .is_some_and(|md5| !md5.eq_ignore_ascii_case(&whole.digest.md5_hex()))
+        {
             return Some("the message announced another MD5".to_owned());
         }
         match self.size {
@@ -111,6 +141,8 @@ pub struct Download {
     /// As `have`, before the last chunk of a whole file.
     last: u64,
     told: u64,
+    expected: Option<u64>,
+    excludes_nothing: bool,
     bound: u64,
     most: u64,
 }
@@ -125,7 +157,8 @@ impl Download {
         limits: Limits,
         digesters: &Digesters,
     ) -> Result<Self, Fault> {
-        if let Some(size) = announced.size.filter(|size| *size > limits.most) {
+        let expected = announced.expected();
+        if let Some(size) = expected.filter(|size| *size > limits.most) {
             return Err(Fault::TooLarge(size));
         }
         let opened = {
@@ -133,7 +166,6 @@ impl Download {
             spawn_blocking(move || Sink::open(&path, have))
         };
         let (sink, have) = joined(opened).await.map_err(|cause| disk(path, cause))?;
-        let expected = announced.size.filter(|size| *size > 0);
         Ok(Self {
             path: path.to_owned(),
             sink: Some(sink),
@@ -146,6 +178,8 @@ impl Download {
             },
             last: 0,
             told: have,
+            expected,
+            excludes_nothing: announced.excludes_nothing(),
             bound: expected.map_or(u64::MAX, |size| size.saturating_mul(2).saturating_add(MARGIN)),
             most: limits.most,
         })
@@ -166,6 +200,17 @@ impl Download {
         self.have
     }
 
+    /// Bytes still to come by what was announced; `None` when that says nothing (any more).
+    pub fn coming(&self) -> Option<u64> {
+        let left = self.expected?.saturating_sub(self.have);
+        (left > 0).then_some(left)
+    }
+
+    /// True when more has come than was announced: the place to go on from may be one that the file does not have.
+    pub fn is_beyond(&self) -> bool {
+        self.expected.is_some_and(|size| self.have > size)
+    }
+
     /// Asks for one chunk and hands it to be written. After a fault the same step may be taken again.
     pub async fn step(&mut self, port: &mut impl ChunkPort, handle: &Secret) -> Result<Step, Fault> {
         let begun = self.is_begun();
@@ -184,11 +229,14 @@ impl Download {
             }
         }
         let have = self.have + chunk.data.len() as u64;
+        if chunk.finished && have == 0 && self.excludes_nothing {
+            return Err(Fault::Empty);
+        }
         if have > self.most {
             return Err(Fault::TooLarge(have));
         }
         if have > self.bound {
-            return Err(Fault::Nonsense("it goes on far beyond the announced size"));
+            return Err(Fault::Endless);
         }
         let mut sink = self.sink.take().ok_or_else(|| self.lost())?;
         if chunk.finished {
@@ -237,6 +285,14 @@ impl Download {
     }
 }
 
+/// True when the system had no room for what was to be written.
+pub fn is_full(cause: &io::Error) -> bool {
+    matches!(
+        cause.kind(),
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded
+    )
+}
+
 /// Sees a file that lies on disk as one that came.
 pub fn look(path: &Path) -> io::Result<Whole> {
     let (sink, bytes) = Sink::open(path, fs::metadata(path)?.len())?;
@@ -248,7 +304,11 @@ pub fn look(path: &Path) -> io::Result<Whole> {
     })
 }
 
-fn disk(path: &Path, cause: io::Error) -> Fault {
+/// A disk that is full passes for every file; anything else may be this file's own.
+pub(super) fn disk(path: &Path, cause: io::Error) -> Fault {
+    if is_full(&cause) {
+        return Fault::NoRoom(format!("{}: {cause}", path.display()));
+    }
     Fault::Disk {
         what: path.display().to_string(),
         cause,

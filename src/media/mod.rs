@@ -22,6 +22,7 @@ mod fault;
 mod names;
 mod pace;
 mod probe;
+mod room;
 mod sink;
 pub mod sniff;
 pub mod vault;
@@ -30,9 +31,10 @@ pub mod voice;
 pub use self::{
     digesters::Digesters,
     download::{Announced, ChunkPort, Download, Limits, Step},
-    fault::Fault,
+    fault::{Fault, Scope},
     names::safe,
     pace::Pace,
+    room::{Probe, Room, Short, free},
     sniff::Sniffed,
     vault::{Bucket, Digest, Place, Vault, VaultError},
 };

@@ -15,6 +15,7 @@ use std::{
 };
 
 use bytes::Bytes;
+use rustix::io::Errno;
 use tokio::{
     sync::{mpsc, watch},
     task::{JoinHandle, spawn_blocking},
@@ -64,7 +65,15 @@ struct Writer {
     chunks: mpsc::Sender<Bytes>,
     done: JoinHandle<io::Result<()>>,
     /// How far it is.
-    written: watch::Receiver<u64>,
+    written: watch::Receiver<Progress>,
+}
+
+/// What a writer has done.
+#[derive(Debug, Clone, Copy)]
+struct Progress {
+    bytes: u64,
+    /// What the system said when it ended early.
+    failed: Option<i32>,
 }
 
 impl Sink {
@@ -82,7 +91,9 @@ impl Sink {
             .open(path)?;
         let there = file.metadata()?.len();
         let have = if there < have { 0 } else { have };
-        file.set_len(have)?;
+        if there != have {
+            file.set_len(have)?;
+        }
         file.rewind()?;
         let (mut head, mut digests) = (Vec::new(), Digests::default());
         let mut buffer = vec![0; if have == 0 { 0 } else { AGAIN }];
@@ -150,10 +161,13 @@ impl Sink {
         };
         async move {
             if let Some(mut written) = written? {
-                written
-                    .wait_for(|written| *written >= have)
+                let progress = written
+                    .wait_for(|written| written.bytes >= have || written.failed.is_some())
                     .await
                     .map_err(|_| lost())?;
+                if let Some(errno) = progress.failed {
+                    return Err(io::Error::from_raw_os_error(errno));
+                }
             }
             joined(spawn_blocking(move || file.sync_data())).await
         }
@@ -178,11 +192,20 @@ impl Busy {
 impl Writer {
     fn start(mut end: Append) -> Self {
         let (chunks, mut coming) = mpsc::channel::<Bytes>(QUEUE);
-        let (tell, written) = watch::channel(end.at());
+        let (tell, written) = watch::channel(Progress {
+            bytes: end.at(),
+            failed: None,
+        });
         let done = spawn_blocking(move || {
             while let Some(chunk) = coming.blocking_recv() {
-                end.write(&chunk)?;
-                tell.send_replace(end.at());
+                if let Err(cause) = end.write(&chunk) {
+                    // First, so that whoever is told finds nobody taking chunks any more.
+                    drop(coming);
+                    let errno = cause.raw_os_error().unwrap_or(Errno::IO.raw_os_error());
+                    tell.send_modify(|progress| progress.failed = Some(errno));
+                    return Err(cause);
+                }
+                tell.send_modify(|progress| progress.bytes = end.at());
             }
             Ok(())
         });
@@ -266,6 +289,29 @@ mod tests {
         assert!(taken.is_err());
         assert!(sink.take(Bytes::from(vec![1; 10]), &digesters).await.is_err());
         assert!(sink.finish(Bytes::from(vec![1; 10]), &digesters).await.is_err());
+    }
+
+    /// `/dev/full` is a disk without room, everywhere. Whoever looks, at whatever moment, sees that and not just a failure.
+    #[tokio::test]
+    async fn a_full_disk_is_told_as_one() {
+        let scratch = tempfile::tempdir().expect("a folder");
+        let path = scratch.path().join("1");
+        std::os::unix::fs::symlink("/dev/full", &path).expect("a link");
+        let digesters = Digesters::start().expect("two threads");
+        for len in [10, 600_000] {
+            let chunk = || Bytes::from(vec![1; len]);
+            let (sink, have) = Sink::open(&path, 0).expect("opened");
+            assert_eq!(have, 0);
+            let failed = sink.finish(chunk(), &digesters).await.expect_err("no room");
+            assert_eq!(failed.kind(), io::ErrorKind::StorageFull, "{failed}");
+
+            let (mut sink, _) = Sink::open(&path, 0).expect("opened");
+            sink.take(chunk(), &digesters).await.expect("only handed over");
+            let failed = sink.safe().await.expect_err("no room");
+            assert_eq!(failed.kind(), io::ErrorKind::StorageFull, "{failed}");
+            let failed = sink.take(chunk(), &digesters).await.expect_err("no room");
+            assert_eq!(failed.kind(), io::ErrorKind::StorageFull, "{failed}");
+        }
     }
 
     #[tokio::test]

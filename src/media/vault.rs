@@ -18,6 +18,7 @@ use object_store::{
 };
 use sha2::{Digest as _, Sha256};
 
+use super::download::is_full;
 use crate::secret::Secret;
 
 /// The folder of beginnings.
@@ -88,6 +89,8 @@ pub enum VaultError {
         doing: &'static str,
         /// What it said.
         cause: String,
+        /// It had no room.
+        full: bool,
     },
     /// The service is there and has no such bucket.
     #[error("the media store has no bucket {name}; make it there, or correct media.s3_bucket")]
@@ -115,6 +118,17 @@ pub enum VaultError {
         /// The company's name.
         company: String,
     },
+}
+
+impl VaultError {
+    /// True when there was no room for what was to be kept.
+    pub fn is_full(&self) -> bool {
+        match self {
+            Self::Folder { cause, .. } => is_full(cause),
+            Self::Store { full, .. } => *full,
+            _ => false,
+        }
+    }
 }
 
 /// The vault, opened.
@@ -297,7 +311,7 @@ impl Turn {
         self.folder.join(file.to_string())
     }
 
-    /// Removes every beginning but these; returns how many.
+    /// Removes every beginning but these; returns how many. What cannot be removed stays and harms nobody.
     pub fn sweep(&self, wanted: &[i64]) -> Result<u64, VaultError> {
         let unusable = |cause| VaultError::Folder {
             path: self.folder.clone(),
@@ -308,12 +322,21 @@ impl Turn {
             let entry = entry.map_err(unusable)?;
             let known = entry.file_name().to_str().and_then(|name| name.parse().ok());
             if !known.is_some_and(|file: i64| wanted.contains(&file)) {
-                remove(&entry.path())?;
-                swept += 1;
+                match remove(&entry.path()) {
+                    Ok(()) => swept += 1,
+                    Err(error) => {
+                        tracing::warn!(event = "media.not_swept", cause = %error, "a beginning stays")
+                    }
+                }
             }
         }
         Ok(swept)
     }
+}
+
+/// Where the beginnings of files lie, in the folder of the vault.
+pub fn staging(folder: &Path) -> PathBuf {
+    folder.join(BEGUN)
 }
 
 /// Removes a file; one that is not there is removed.
@@ -333,6 +356,7 @@ impl Bucket {
         Name::parse(&self.prefix).map_err(|cause| VaultError::Store {
             doing: "open",
             cause: cause.to_string(),
+            full: false,
         })
     }
 
@@ -368,9 +392,14 @@ impl Bucket {
 
 /// The credentials never stand in what the interface says; the request's address may, and is no secret.
 pub(super) fn store(doing: &'static str) -> impl Fn(object_store::Error) -> VaultError {
-    move |cause| VaultError::Store {
-        doing,
-        cause: cause.to_string(),
+    move |cause| {
+        let mut causes =
+            std::iter::successors(Some(&cause as &dyn std::error::Error), |cause| cause.source());
+        VaultError::Store {
+            doing,
+            cause: cause.to_string(),
+            full: causes.any(|cause| cause.downcast_ref().is_some_and(is_full)),
+        }
     }
 }
 

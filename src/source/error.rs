@@ -107,6 +107,14 @@ pub enum Error {
         death: Death,
     },
 
+    // One file.
+    /// A file cannot be asked for: its handle is none that the SDK's interface can carry. No call was made.
+    #[error("{0}")]
+    Handle(&'static str),
+    /// A file cannot be gone on with: the cursor is none that the SDK's interface can carry. No call was made.
+    #[error("{0}")]
+    Cursor(&'static str),
+
     // This machine.
     /// The marker file could not be made.
     #[error("cannot create the child's marker file: {0}")]
@@ -168,6 +176,8 @@ impl Error {
                 ..
             } => "see the system's log: somebody or the out-of-memory killer ended the process",
             Self::Child { .. } => "it is started again by itself; if this stays, try another SDK build",
+            Self::Handle(_) => "the message itself carries it so; no call can fetch this file",
+            Self::Cursor(_) => "nothing: the file is begun anew",
             Self::Marker(_) => "make room in /dev/shm or the temporary folder",
         }
     }

@@ -7,7 +7,7 @@ use std::{ops::Range, sync::Arc};
 
 use bytes::Bytes;
 use sdk_ffi::codes::Code;
-use sdk_ffi::wire::{Fields, Frame, Kind};
+use sdk_ffi::wire::{Fields, Frame, Kind, MAX_CURSOR};
 
 use super::post::{Office, Post};
 use super::{Build, Call, Deaths, Error, Options, page, puller};
@@ -15,6 +15,9 @@ use crate::secret::Secret;
 
 /// Buffers of replies that are kept to be used again: more than a file's chunks under way ever hold.
 const KEPT: usize = 8;
+
+/// Bytes of the longest handle that is asked for. Real ones have 200 to 900 (finance-sdk §9).
+const LONGEST_HANDLE: usize = 64 * 1024;
 
 /// Fetches chunks.
 #[derive(Debug)]
@@ -60,11 +63,19 @@ impl Media {
 
     /// The chunk at `indexbuf` (empty for the first). After an error the same chunk may be asked for again.
     pub async fn chunk(&mut self, sdkfileid: &Secret, indexbuf: &str) -> Result<Chunk, Error> {
-        if sdkfileid.expose().contains('\0') || indexbuf.contains('\0') {
-            // C would see a shorter id, that is, another file.
-            return Err(Error::Options(
-                "an sdkfileid or a chunk's cursor contains a zero byte",
+        // C would see a shorter id, that is, another file.
+        if sdkfileid.expose().contains('\0') {
+            return Err(Error::Handle(
+                "its sdkfileid contains a zero byte and cannot be asked for",
             ));
+        }
+        if sdkfileid.expose().len() > LONGEST_HANDLE {
+            return Err(Error::Handle(
+                "its sdkfileid is longer than any that WeCom makes and is not asked for",
+            ));
+        }
+        if indexbuf.contains('\0') || indexbuf.len() > MAX_CURSOR {
+            return Err(Error::Cursor("the cursor noted for its next chunk cannot be one"));
         }
         let Self { office, post, .. } = self;
         let fill = |frame: &mut Frame<'_>| {
@@ -85,9 +96,10 @@ impl Media {
             })
         };
         let (len, behind, finished, next) = post.call(Call::Media, Kind::MediaChunk, fill, read).await??;
-        let next = String::from_utf8(next).map_err(|_| Error::Sdk {
+        let next = String::from_utf8(next).ok().filter(|next| !next.contains('\0'));
+        let next = next.ok_or(Error::Sdk {
             call: Call::Media,
-            code: Code::Unparsable,
+            code: Code::Implausible,
             errcode: 0,
             message: String::new(),
         })?;

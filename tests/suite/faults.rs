@@ -1,8 +1,8 @@
 //! Promises 2, 3, 5 and 6: every fault the mock can make in `GetChatData` and `DecryptData`, one test each.
 //!
 //! Each asserts the books, the reason, and that the healthy records are all there. The list at the end fails to
-//! compile when the mock learns a new fault, so that none is forgotten. Faults of `GetMediaData` are tested at the
-//! source's chunk port (`source.rs`).
+//! compile when the mock learns a new fault, so that none is forgotten. Faults of `GetMediaData` are tested with the
+//! files they spoil (`media.rs`).
 
 use std::collections::BTreeSet;
 
@@ -595,6 +595,16 @@ fn every_fault_has_its_test(fault: &Fault) -> &'static str {
         Fault::TornAnswer { .. } => "a_success_with_half_a_message_is_no_message",
         Fault::OtherAnswer => "a_success_with_the_message_of_another_record_is_no_message",
         Fault::Msgtime { .. } => "clock.rs: an_absurd_msgtime_costs_nothing_but_its_own_place",
-        Fault::DigestMismatch | Fault::NeverFinish | Fault::EmptyChunk | Fault::StuckCursor => "source.rs",
+        // `GetMediaData`, in `media.rs`.
+        Fault::DigestMismatch
+        | Fault::NeverFinish
+        | Fault::EmptyChunk
+        | Fault::StuckCursor
+        | Fault::EmptyFile
+        | Fault::OddMembers { .. }
+        | Fault::NextCursor { .. }
+        | Fault::HugeChunk { .. } => {
+            "each_fault_ends_in_the_state_that_names_it_and_a_second_chance_mends_it"
+        }
     }
 }

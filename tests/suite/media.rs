@@ -5,6 +5,10 @@ use std::{
     fs,
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -20,6 +24,13 @@ use sdk_mock::{
 };
 use serde_json::Value;
 use sha2::{Digest, Sha256};
+use shiguan::{
+    archive::{Desk, Fetching},
+    media::{Limits, Pace, Place, Probe, Room, Vault},
+    secret::Secret,
+    source,
+    store::Store,
+};
 
 mod bucket;
 
@@ -65,23 +76,34 @@ fn list(archive: &Archive) -> Vec<Value> {
     finished.json_lines()
 }
 
-/// Fetches until nothing waits.
+/// Fetches until nothing waits. Exit code 3 goes with files that are missing, and only with them.
 fn get(archive: &Archive, more: &[&str]) -> Finished {
     for _ in 0..50 {
-        let finished = archive.run([&GET[..], more].concat());
-        assert!(
-            matches!(finished.code, Some(0 | 3)),
-            "exit {:?}\n{}\n{}",
-            finished.code,
-            finished.stdout,
-            finished.stderr
-        );
-        if finished.code == Some(0) {
+        let finished = once(archive, more);
+        let files = &finished.json()["files"];
+        let count = |state: &str| files[state].as_u64().expect("a count");
+        let waiting = count("pending") + count("partial");
+        let missing = waiting + count("expired") + count("refused") + count("gone");
+        assert_eq!(finished.code, Some(if missing > 0 { 3 } else { 0 }), "{files}");
+        if waiting == 0 {
             return finished;
         }
         std::thread::sleep(Duration::from_millis(20));
     }
     panic!("files wait for ever");
+}
+
+/// One `media get`, which ends and tells.
+fn once(archive: &Archive, more: &[&str]) -> Finished {
+    let finished = archive.run([&GET[..], more].concat());
+    assert!(
+        matches!(finished.code, Some(0 | 3)),
+        "exit {:?}\n{}\n{}",
+        finished.code,
+        finished.stdout,
+        finished.stderr
+    );
+    finished
 }
 
 /// Every file under a folder, by its path inside.
@@ -235,6 +257,11 @@ fn each_fault_ends_in_the_state_that_names_it_and_a_second_chance_mends_it() {
         code,
         slice: String::new(),
     };
+    let odd = |data_len, is_finish| Fault::OddMembers { data_len, is_finish };
+    let cursor = |text: &str, repeat| Fault::NextCursor {
+        text: text.to_owned(),
+        repeat,
+    };
     let large = next(true);
     let for_ever = [
         (next(false), Fault::DigestMismatch, "differs"),
@@ -244,6 +271,14 @@ fn each_fault_ends_in_the_state_that_names_it_and_a_second_chance_mends_it() {
         (next(false), code(10010), "expired"),
         (next(false), code(10005), "refused"),
         (next(false), code(10002), "gone"),
+        (next(false), code(424_242), "gone"),
+        (next(false), Fault::EmptyFile, "gone"),
+        (next(false), odd(Some(-5), None), "refused"),
+        (next(false), odd(None, Some(-1)), "refused"),
+        (next(false), odd(None, Some(2)), "refused"),
+        (next(false), cursor("a\0b", 1), "refused"),
+        (next(false), cursor("long", 10_000), "refused"),
+        (next(false), Fault::HugeChunk { bytes: 40 << 20 }, "refused"),
         (next(false), Fault::Segfault, "refused"),
     ];
     let passing = [
@@ -254,6 +289,12 @@ fn each_fault_ends_in_the_state_that_names_it_and_a_second_chance_mends_it() {
         (next(false), code(10001)),
         (next(false), code(10003)),
         (next(false), code(10006)),
+        (next(false), code(10008)),
+        (next(false), code(-7)),
+        (next(false), Fault::EmptyFile),
+        (next(false), odd(Some(i32::MIN), Some(1))),
+        (next(false), cursor("\0", 1)),
+        (next(false), Fault::HugeChunk { bytes: 300 << 20 }),
         (next(false), Fault::Abort),
         (next(false), Fault::Terminate),
         (next(false), Fault::Exit { status: 3 }),
@@ -325,6 +366,363 @@ fn each_fault_ends_in_the_state_that_names_it_and_a_second_chance_mends_it() {
     let mended = list(&archive);
     assert_eq!(with_state(&mended, "kept").len(), mended.len());
     assert_eq!(archive.search("media:missing").len(), 0);
+}
+
+/// A handle with a zero byte cannot be asked for: C would see a shorter one, which is another file. Sixty others come.
+#[test]
+fn a_handle_with_a_zero_byte_costs_its_own_file_only() {
+    let scratch = tempfile::tempdir().expect("a scratch folder");
+    let handles: Vec<String> = (0..61).map(|nth| format!("aGFuZGxl{nth:04}ICAgICAg")).collect();
+    let mut letters: Vec<Letter<'_>> = handles
+        .iter()
+        .map(|handle| Letter::new(handle, b"bytes"))
+        .collect();
+    letters[7].handle = "aGFuZGxl\0ICAgICAg";
+    letters[8].handle = "aGFuZGxl\u{1}\n ICAgICAg";
+    let corpus = seal(scratch.path(), &letters);
+    let archive = program().archive(&scratch.path().join("archive"), &corpus);
+    archive.pull(&[0]);
+    for _ in 0..2 {
+        let finished = once(&archive, &["--set", "media.children=1"]);
+        assert_eq!(finished.code, Some(3), "a file is missing: {}", finished.stdout);
+        assert!(finished.json()["failure"].is_null(), "{}", finished.stdout);
+        let listed = list(&archive);
+        assert_eq!(with_state(&listed, "kept").len(), 60);
+        let bad = with_state(&listed, "refused");
+        assert_eq!((bad.len(), &bad[0]["seq"]), (1, &Value::from(8)), "{bad:?}");
+        assert!(
+            bad[0]["detail"].as_str().expect("why").contains("zero byte"),
+            "{}",
+            bad[0]
+        );
+    }
+}
+
+/// One file of which the library says what would be about everybody: the others show that it is not.
+#[test]
+fn what_is_said_of_one_file_stops_no_other() {
+    for code in [10009, 10011] {
+        let scratch = tempfile::tempdir().expect("a scratch folder");
+        let corpus = Corpus::generate(scratch.path(), 200, 13);
+        let archive = program().archive(&scratch.path().join("a"), &corpus);
+        archive.pull(&[0]);
+        let (seq, _) = handles(&corpus).pop_first().expect("a file");
+        let refusal = Fault::Return {
+            code,
+            slice: String::new(),
+        };
+        corpus.misbehave(&Faults::new().with(Rule::media(refusal).at_seq(seq)));
+        assert_eq!(once(&archive, &[]).code, Some(3));
+        for file in list(&archive) {
+            let expected = if file["seq"] == seq { "pending" } else { "kept" };
+            assert_eq!(file["state"], expected, "{file}");
+        }
+        let bad = archive.search("media:pending");
+        assert_eq!((bad.len(), bad[0]["seq"].as_u64()), (1, Some(seq)));
+        corpus.behave();
+        get(&archive, &[]);
+        assert_eq!(archive.search("media:missing").len(), 0);
+    }
+}
+
+/// A folder where a file's beginning should lie is one file's trouble.
+#[test]
+fn a_place_that_cannot_be_written_costs_one_file() {
+    let scratch = tempfile::tempdir().expect("a scratch folder");
+    let corpus = Corpus::generate(scratch.path(), 200, 13);
+    let archive = program().archive(&scratch.path().join("a"), &corpus);
+    archive.pull(&[0]);
+    let blocked = media_folder(&archive).join(".begun/mock/3/in the way");
+    fs::create_dir_all(&blocked).expect("a folder");
+    assert_eq!(once(&archive, &[]).code, Some(3));
+    let listed = list(&archive);
+    assert_eq!(with_state(&listed, "kept").len(), listed.len() - 1);
+    let bad = with_state(&listed, "pending");
+    assert_eq!(bad[0]["file"], 3);
+    assert!(
+        bad[0]["detail"].as_str().expect("why").contains("cannot write"),
+        "{}",
+        bad[0]
+    );
+    fs::remove_dir_all(blocked.parent().expect("a folder")).expect("removed");
+    get(&archive, &[]);
+    sound(&archive, &list(&archive));
+}
+
+fn now() -> i64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    since.expect("a clock").as_millis() as i64
+}
+
+/// A code that no document names, and an empty success, are tried for as long as the file has days left, however often that
+/// is; and end when they are over.
+#[test]
+fn what_nobody_can_explain_is_tried_until_the_files_days_are_over() {
+    let code = Fault::Return {
+        code: 424_242,
+        slice: String::new(),
+    };
+    for fault in [code, Fault::EmptyFile] {
+        let scratch = tempfile::tempdir().expect("a scratch folder");
+        let letters = [
+            Letter {
+                time: now(),
+                ..Letter::new("aGFuZGxlIG5ldyAgICAgICAg", b"new")
+            },
+            Letter::new("aGFuZGxlIG9sZCAgICAgICAg", b"old"),
+        ];
+        let corpus = seal(scratch.path(), &letters);
+        let archive = program().archive(&scratch.path().join("archive"), &corpus);
+        archive.pull(&[0]);
+        corpus.misbehave(&Faults::new().with(Rule::media(fault.clone())));
+        for round in 1_u64..=4 {
+            assert_eq!(once(&archive, &["--set", "media.retry_limit=2"]).code, Some(3));
+            let listed = list(&archive);
+            assert_eq!(listed[0]["state"], "pending", "{fault:?}");
+            assert!(
+                listed[0]["attempts"].as_u64() >= Some(round),
+                "{fault:?}: {}",
+                listed[0]
+            );
+            assert!(!listed[0]["detail"].as_str().expect("why").is_empty());
+        }
+        assert_eq!(list(&archive)[1]["state"], "gone", "{fault:?}");
+        assert!(vault(&archive).is_empty(), "{fault:?}: nothing was kept");
+        corpus.behave();
+        get(&archive, &[]);
+        assert_eq!(list(&archive)[0]["state"], "kept", "{fault:?}");
+        assert_eq!(archive.run([&GET[..], &["2"]].concat()).code, Some(0));
+        assert_eq!(list(&archive)[1]["state"], "kept", "{fault:?}");
+    }
+}
+
+/// Nothing can be what was sent; then it must be announced as nothing, or stay marked as unproven.
+#[test]
+fn an_empty_file_is_kept_where_it_was_announced_and_marked_where_nothing_was() {
+    let scratch = tempfile::tempdir().expect("a scratch folder");
+    let nothing = "D41D8CD98F00B204E9800998ECF8427E";
+    let letter = |handle, size, md5| Letter {
+        size,
+        md5,
+        ..Letter::new(handle, b"")
+    };
+    let corpus = seal(
+        scratch.path(),
+        &[
+            letter("aGFuZGxlIDAgICAgICAgICAg", Some(0), ""),
+            letter("aGFuZGxlIDEgICAgICAgICAg", None, nothing),
+            letter("aGFuZGxlIDIgICAgICAgICAg", None, ""),
+            letter(
+                "aGFuZGxlIDMgICAgICAgICAg",
+                Some(0),
+                "9dd4e461268c8034f5c8564e155c67a6",
+            ),
+            letter("aGFuZGxlIDQgICAgICAgICAg", Some(7), ""),
+            // The same handle once more, of which nothing was said.
+            letter("aGFuZGxlIDQgICAgICAgICAg", None, ""),
+        ],
+    );
+    let archive = program().archive(&scratch.path().join("archive"), &corpus);
+    archive.pull(&[0]);
+    get(&archive, &["--set", "media.retry_limit=2"]);
+    let listed = list(&archive);
+    let states: Vec<&str> = listed
+        .iter()
+        .map(|file| file["state"].as_str().expect("a state"))
+        .collect();
+    assert_eq!(
+        states,
+        ["kept", "kept", "differs", "gone", "gone", "gone"],
+        "{listed:?}"
+    );
+    assert!(
+        listed[2]["detail"].as_str().expect("why").contains("empty"),
+        "{}",
+        listed[2]
+    );
+    sound(&archive, &listed);
+}
+
+/// More than any disk has.
+const FULL: [&str; 2] = ["--set", "store.disk_headroom_mib=1073741824"];
+
+/// Files leave the headroom alone: they wait, which everybody can see, and records go on.
+#[test]
+fn files_wait_for_room_and_records_do_not() {
+    let scratch = tempfile::tempdir().expect("a scratch folder");
+    let corpus = Corpus::generate(scratch.path(), 200, 13);
+    let archive = program().archive(&scratch.path().join("a"), &corpus);
+    let pulled = archive.run([&kit::PULL[..], &FULL].concat());
+    assert_eq!(pulled.code, Some(0), "{}", pulled.stderr);
+    assert_eq!(pulled.json()["opened"], 200);
+    for _ in 0..2 {
+        let finished = once(&archive, &FULL);
+        let done = finished.json();
+        assert_eq!((finished.code, &done["bytes"]), (Some(3), &Value::from(0)));
+        assert!(done["failure"].is_null(), "{done}");
+        let why = done["no_room"].as_str().expect("why");
+        assert!(why.contains("store.disk_headroom_mib"), "{why}");
+    }
+    let listed = list(&archive);
+    assert_eq!(with_state(&listed, "pending").len(), listed.len());
+    assert!(listed.iter().all(|file| file["attempts"] == 0));
+    assert!(
+        listed
+            .iter()
+            .any(|file| file["detail"].as_str().is_some_and(|why| why.contains("room")))
+    );
+    assert!(vault(&archive).is_empty());
+    let told = archive.run([&["media", "list"], &FULL[..]].concat());
+    assert!(told.stderr.contains("waits for room"), "{}", told.stderr);
+    let told = archive.run([&["media", "get"], &FULL[..]].concat());
+    assert!(told.stdout.contains("waits for room"), "{}", told.stdout);
+
+    get(&archive, &[]);
+    let listed = list(&archive);
+    assert_eq!(with_state(&listed, "kept").len(), listed.len());
+    sound(&archive, &listed);
+}
+
+/// A real disk without room (`/dev/full` in place of what came of a file): the file waits, none has failed, and what it had is
+/// given back.
+#[test]
+fn a_disk_that_fills_up_makes_files_wait_and_fails_none() {
+    let scratch = tempfile::tempdir().expect("a scratch folder");
+    let (archive, corpus, bytes) = one_file(scratch.path(), "film.mp4", 20 * CHUNK as usize + 7);
+    archive.pull(&[0]);
+    corpus.misbehave(&Faults::new().with(Rule::media(Fault::Latency { ms: 150 })));
+    let mut first = archive.start(GET);
+    let begun = media_folder(&archive).join(".begun");
+    let until = Instant::now() + Duration::from_secs(60);
+    while files_under(&begun)
+        .values()
+        .all(|bytes| bytes.len() < 2 * CHUNK as usize)
+        && Instant::now() < until
+    {
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let asked = std::process::Command::new("kill")
+        .args(["-TERM", &first.id().to_string()])
+        .status();
+    assert!(asked.expect("kill starts").success());
+    first.wait().expect("an end");
+    corpus.behave();
+    assert_eq!(list(&archive)[0]["state"], "partial");
+    let (beginning, _) = files_under(&begun).pop_first().expect("a beginning");
+    let beginning = begun.join(beginning);
+    fs::remove_file(&beginning).expect("removed");
+    std::os::unix::fs::symlink("/dev/full", &beginning).expect("a link");
+
+    let finished = once(&archive, &[]);
+    let done = finished.json();
+    assert!(done["failure"].is_null(), "{done}");
+    assert!(done["no_room"].as_str().expect("why").contains("full"), "{done}");
+    let waits = list(&archive)[0].clone();
+    assert_eq!(
+        (finished.code, &waits["state"], &waits["attempts"]),
+        (Some(3), &"pending".into(), &0.into()),
+        "{waits}"
+    );
+    assert!(waits["detail"].as_str().expect("why").contains("full"), "{waits}");
+    get(&archive, &[]);
+    let kept = list(&archive)[0].clone();
+    assert_eq!(kept["sha256"], hex(&Sha256::digest(&bytes)));
+    sound(&archive, &[kept]);
+}
+
+/// A disk of 20 MiB, of which 8 are to stay free: what fits comes, also a file of unknown size as far as there is room, and the
+/// headroom is never touched by more than what is on its way to the disk.
+#[test]
+fn on_a_small_disk_what_fits_comes_and_the_headroom_stays() {
+    const MIB: u64 = 1 << 20;
+    const DISK: u64 = 20 * MIB;
+    const HEADROOM: u64 = 8 * MIB;
+    let scratch = tempfile::tempdir().expect("a scratch folder");
+    let mib = |count: usize| vec![count as u8; count << 20];
+    let (large, middle, unknown) = (mib(16), [mib(3), mib(2), mib(1)], mib(9));
+    let mut letters = vec![
+        Letter::new("aGFuZGxlIGxhcmdlICAgICAg", &large),
+        Letter::new("aGFuZGxlIG1pZGRsZSAxICAg", &middle[0]),
+        Letter::new("aGFuZGxlIG1pZGRsZSAyICAg", &middle[1]),
+        Letter::new("aGFuZGxlIG1pZGRsZSAzICAg", &middle[2]),
+        Letter::new("aGFuZGxlIHNtYWxsICAgICAg", b"small"),
+        Letter::new("aGFuZGxlIHVua25vd24gICAg", &unknown),
+    ];
+    letters[5].size = None;
+    let corpus = seal(scratch.path(), &letters);
+    let archive = program().archive(&scratch.path().join("archive"), &corpus);
+    archive.pull(&[0]);
+
+    let folder = media_folder(&archive);
+    let least = Arc::new(AtomicU64::new(u64::MAX));
+    let (seen, measured) = (Arc::clone(&least), folder.clone());
+    let probe: Probe = Arc::new(move |_: &Path| {
+        let used: u64 = files_under(&measured)
+            .values()
+            .map(|bytes| bytes.len() as u64)
+            .sum();
+        let free = DISK.saturating_sub(used);
+        seen.fetch_min(free, Ordering::Relaxed);
+        Some(free)
+    });
+    let mut source = source::Options::new(
+        env!("CARGO_BIN_EXE_shiguan").into(),
+        sdk_mock::find_library(Path::new(env!("CARGO_BIN_EXE_shiguan"))).expect("the mock library"),
+        "ww0000000000000000",
+        Secret::new("secret"),
+    );
+    source.mock_corpus = Some(corpus.path.clone());
+    let fetching = Fetching {
+        name: "mock".to_owned(),
+        corpid: "ww0000000000000000".to_owned(),
+        source,
+        vault: Vault::open(&folder, &Place::Folder).expect("a vault"),
+        children: 1,
+        deadline: Duration::from_secs(3 * 24 * 3600),
+        attempts: 8,
+        backoff: Duration::from_millis(5),
+        limits: Limits { most: 1 << 32 },
+        pace: Arc::new(Pace::new(0)),
+        room: Arc::new(Room::new(vec![folder.clone()], HEADROOM, probe)),
+        silk: None,
+    };
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let done = runtime.expect("a runtime").block_on(async {
+        let store = Store::open(&archive.dir.join("data/archive.db")).expect("an archive");
+        let desk = Desk::open(store).expect("a desk");
+        let (_stop, stopped) = tokio::sync::watch::channel(false);
+        let done = shiguan::archive::fetch(&desk, &fetching, None, stopped).await;
+        desk.close();
+        done.expect("a pass")
+    });
+    assert!(done.failure.is_none(), "{:?}", done.failure);
+    let listed = list(&archive);
+    let states: Vec<&str> = listed
+        .iter()
+        .map(|file| file["state"].as_str().expect("a state"))
+        .collect();
+    assert_eq!(
+        states,
+        ["pending", "kept", "kept", "kept", "kept", "partial"],
+        "{listed:?}"
+    );
+    for waiting in [&listed[0], &listed[5]] {
+        assert!(
+            waiting["detail"]
+                .as_str()
+                .expect("why")
+                .contains("waits for room"),
+            "{waiting}"
+        );
+        assert_eq!(waiting["attempts"], 0, "{waiting}");
+    }
+    // Four chunks are on their way at most.
+    let least = least.load(Ordering::Relaxed);
+    assert!(least + 4 * CHUNK >= HEADROOM, "only {least} bytes were left free");
+    get(&archive, &[]);
+    let listed = list(&archive);
+    assert_eq!(with_state(&listed, "kept").len(), 6, "{listed:?}");
+    sound(&archive, &listed);
 }
 
 /// A company that WeCom refuses as a whole loses no file and no time on each.
@@ -502,19 +900,60 @@ fn one_file(scratch: &Path, name: &str, size: usize) -> (Archive, Corpus, Vec<u8
 
 /// A corpus with a message for each of these files.
 fn letters(scratch: &Path, files: &[(&str, &str, &[u8])]) -> Corpus {
+    let letters = files
+        .iter()
+        .enumerate()
+        .map(|(number, (name, handle, bytes))| Letter {
+            name,
+            time: 1_700_000_000_000 + number as i64,
+            ..Letter::new(handle, bytes)
+        });
+    seal(scratch, &letters.collect::<Vec<_>>())
+}
+
+/// A message with a file, long over unless another time is given.
+struct Letter<'a> {
+    handle: &'a str,
+    bytes: &'a [u8],
+    name: &'a str,
+    time: i64,
+    /// As announced.
+    size: Option<u64>,
+    md5: &'a str,
+}
+
+impl<'a> Letter<'a> {
+    fn new(handle: &'a str, bytes: &'a [u8]) -> Self {
+        Self {
+            handle,
+            bytes,
+            name: "name",
+            time: 1_700_000_000_000,
+            size: Some(bytes.len() as u64),
+            md5: "",
+        }
+    }
+}
+
+fn seal(scratch: &Path, letters: &[Letter<'_>]) -> Corpus {
     let plain = scratch.join("plain");
     fs::create_dir(&plain).expect("a folder");
-    for (number, (name, handle, bytes)) in files.iter().enumerate() {
+    for (number, letter) in letters.iter().enumerate() {
+        let mut file = serde_json::json!({
+            "sdkfileid": letter.handle, "md5sum": letter.md5, "filename": letter.name, "fileext": "",
+        });
+        if let Some(size) = letter.size {
+            file["filesize"] = size.into();
+        }
         let message = serde_json::json!({
             "msgid": format!("{number}_1700000000000"), "action": "send", "from": "a", "tolist": ["b"], "roomid": "",
-            "msgtime": 1_700_000_000_000_i64 + number as i64, "msgtype": "file",
-            "file": {"sdkfileid": handle, "md5sum": "", "filename": name, "fileext": "", "filesize": bytes.len()},
+            "msgtime": letter.time, "msgtype": "file", "file": file,
         });
         fs::write(plain.join(format!("{number:03}.json")), message.to_string()).expect("a file");
     }
     let corpus = Corpus::seal(&plain, scratch);
-    for (_, handle, bytes) in files {
-        store_media(&corpus.path, handle, bytes).expect("a file");
+    for letter in letters {
+        store_media(&corpus.path, letter.handle, letter.bytes).expect("a file");
     }
     corpus
 }

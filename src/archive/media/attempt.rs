@@ -10,10 +10,10 @@ use std::{
 use rand::Rng;
 use tokio::{task::JoinHandle, time};
 
-use super::{Error, Pass, fault};
+use super::{Error, Pass};
 use crate::{
     archive::Desk,
-    media::{Announced, Download, Fault, Step, download::Whole, vault},
+    media::{Announced, Download, Fault, Short, Step, download::Whole},
     secret::Secret,
     source,
     store::contract::{FileId, MediaState, MediaTask},
@@ -29,12 +29,27 @@ enum Came {
     Whole(Whole),
     /// Somebody asked for it; nothing is wrong.
     Stopped,
+    /// The disk has no room for more of it.
+    Short(Short),
     Fault(Fault),
 }
+
+/// How noting what was reached went: an outer error is the store's, an inner one this file's.
+type Told = Result<Result<(), Fault>, Error>;
 
 impl Pass {
     /// One file, as far as it comes. An `Err` ends the pass: it is about more than this file.
     pub(super) async fn attempt(&self, port: &mut source::Media, task: MediaTask) -> Result<(), Error> {
+        let file = task.id.0;
+        let ended = self.one(port, task).await;
+        self.fetching.room.end(file);
+        ended
+    }
+
+    async fn one(&self, port: &mut source::Media, task: MediaTask) -> Result<(), Error> {
+        if let Some(why) = &task.unreadable {
+            return self.own_trouble(&task, why.clone()).await;
+        }
         if task.handle.is_empty() {
             return self
                 .ended(
@@ -48,6 +63,18 @@ impl Pass {
             md5: task.md5.clone(),
             size: task.size,
         };
+        let coming = announced
+            .expected()
+            .and_then(|size| size.checked_sub(task.have))
+            .filter(|left| *left > 0);
+        // One that is too large for the limit is not asked for anyway, and needs no room to be told so.
+        if announced
+            .expected()
+            .is_none_or(|size| size <= self.fetching.limits.most)
+            && let Err(short) = self.fetching.room.begin(task.id.0, coming)
+        {
+            return self.short(&task, None, short).await;
+        }
         let path = self.turn.beginning(task.id.0);
         let taken = Download::take_up(
             &path,
@@ -65,6 +92,7 @@ impl Pass {
         match self.chunks(port, &task, &mut download).await? {
             Came::Whole(whole) => self.whole(&task, &download, whole, &announced).await,
             Came::Stopped => self.leave(&task, &mut download).await,
+            Came::Short(short) => self.short(&task, Some(download), short).await,
             Came::Fault(fault) => self.failed(&task, Some(download), fault).await,
         }
     }
@@ -77,17 +105,26 @@ impl Pass {
         download: &mut Download,
     ) -> Result<Came, Error> {
         let mut tries = 0;
-        let mut telling: Option<JoinHandle<Result<(), Error>>> = None;
+        let mut telling: Option<JoinHandle<Told>> = None;
         let came = loop {
             if self.over() {
                 break Came::Stopped;
             }
+            if let Err(short) = self.fetching.room.go_on(task.id.0, download.coming()) {
+                break Came::Short(short);
+            }
             self.keep_pace().await;
-            match download.step(port, &task.handle).await {
+            let step = download.step(port, &task.handle).await;
+            if step.is_ok() {
+                self.hear();
+            }
+            match step {
                 Ok(Step::More) => {
                     tries = 0;
                     if download.worth_telling() && telling.as_ref().is_none_or(JoinHandle::is_finished) {
-                        told(telling.take()).await?;
+                        if let Err(fault) = told(telling.take()).await? {
+                            break Came::Fault(fault);
+                        }
                         let reached = download.reach();
                         telling = Some(tokio::spawn(tell(self.desk.clone(), task.id, reached)));
                     }
@@ -100,16 +137,23 @@ impl Pass {
                 Err(fault) => break Came::Fault(fault),
             }
         };
-        told(telling).await?;
-        Ok(came)
+        match told(telling).await? {
+            // The file is whole and synced; that something about noting its middle failed no longer matters.
+            Err(fault) if !matches!(came, Came::Whole(_) | Came::Fault(_)) => Ok(Came::Fault(fault)),
+            _ => Ok(came),
+        }
     }
 
-    /// Notes what was reached.
+    /// Notes what was reached. What cannot be noted is fetched again.
     pub(super) async fn leave(&self, task: &MediaTask, download: &mut Download) -> Result<(), Error> {
         if download.have() == 0 {
-            return Ok(vault::remove(download.path())?);
+            self.forget(task.id);
+            return Ok(());
         }
-        tell(self.desk.clone(), task.id, download.reach()).await
+        if let Err(fault) = tell(self.desk.clone(), task.id, download.reach()).await? {
+            tracing::warn!(event = "media.not_noted", file = task.id.0, cause = %fault, "it is fetched from further back");
+        }
+        Ok(())
     }
 
     /// Doubling, with jitter in the upper half.
@@ -150,16 +194,19 @@ async fn tell(
     desk: Desk,
     file: FileId,
     reached: impl Future<Output = Result<(u64, Secret), Fault>> + Send,
-) -> Result<(), Error> {
-    let (have, cursor) = reached.await.map_err(fault)?;
+) -> Told {
+    let (have, cursor) = match reached.await {
+        Ok(reached) => reached,
+        Err(fault) => return Ok(Err(fault)),
+    };
     desk.ask(move |store| store.media_reached(file, have, &cursor))
         .await??;
-    Ok(())
+    Ok(Ok(()))
 }
 
-async fn told(telling: Option<JoinHandle<Result<(), Error>>>) -> Result<(), Error> {
+async fn told(telling: Option<JoinHandle<Told>>) -> Told {
     match telling {
-        None => Ok(()),
+        None => Ok(Ok(())),
         Some(telling) => telling.await.unwrap_or_else(|_| {
             Err(Error::Worker(
                 "noting how far a file is ended unexpectedly".to_owned(),

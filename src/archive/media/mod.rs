@@ -8,14 +8,23 @@
 //! Apart from the conveyor on purpose: other children, another task, so that no file ever delays a message. Killed at any
 //! instant it loses nothing: a file is under way in a beginning that the store knows, or it is begun anew.
 //!
+//! One bad file costs one file. What is said of it and would be about all of them is believed only when others say it,
+//! too ([`suspects`]); a disk without room makes files wait and ends none.
+//!
 //! Here is the pass; how the bytes of one file come is in [`attempt`], what then becomes of it in [`outcome`].
 
 mod attempt;
 mod outcome;
+mod suspects;
+
+use suspects::Suspect;
 
 use std::{
     collections::VecDeque,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -28,7 +37,7 @@ use super::{Desk, Error};
 use crate::{
     events,
     ids::{CompanyId, Millis, RecordId},
-    media::{Digesters, Fault, Limits, Pace, Vault, vault::Turn},
+    media::{Digesters, Fault, Limits, Pace, Room, Vault, vault::Turn},
     source::{self, Filter},
     store::contract::{Again, FileId, MediaState, MediaTask},
 };
@@ -61,6 +70,8 @@ pub struct Fetching {
     pub limits: Limits,
     /// Shared by everybody who fetches for this company.
     pub pace: Arc<Pace>,
+    /// What may be written; shared by everybody who fetches in this process.
+    pub room: Arc<Room>,
     /// What decodes SILK, which this process does not.
     pub silk: Option<Filter>,
 }
@@ -82,6 +93,8 @@ pub struct Fetches {
     pub took: Duration,
     /// A stop was asked for and obeyed.
     pub stopped: bool,
+    /// Why files wait that could be had: the disk has no room for them.
+    pub no_room: Option<String>,
     /// What ended the pass early.
     pub failure: Option<Error>,
 }
@@ -126,6 +139,8 @@ pub async fn fetch(
         turn,
         digesters,
         queue: sync::Mutex::default(),
+        suspects: sync::Mutex::default(),
+        heard: AtomicBool::new(false),
         done: Mutex::new(Fetches {
             found,
             ..Fetches::default()
@@ -146,6 +161,9 @@ pub async fn fetch(
             pass.done().failure.get_or_insert(error);
         }
     }
+    if let Err(error) = pass.conclude().await {
+        pass.done().failure.get_or_insert(error);
+    }
     let mut done = std::mem::take(&mut *pass.done());
     done.ended.sort_unstable();
     done.now = desk.ask(move |store| store.media_counts(Some(company))).await??;
@@ -162,6 +180,9 @@ pub async fn fetch(
             done.took,
             &done.failure,
         );
+    }
+    if let Some(why) = &done.no_room {
+        events::media_waits(&fetching.name, why);
     }
     Ok(done)
 }
@@ -203,6 +224,10 @@ struct Pass {
     turn: Turn,
     digesters: Digesters,
     queue: sync::Mutex<Queue>,
+    /// Files put aside until it is known whether what was said of them is about everybody.
+    suspects: sync::Mutex<Vec<Suspect>>,
+    /// A chunk has come in this pass, so the network and WeCom are there.
+    heard: AtomicBool,
     done: Mutex<Fetches>,
     stop: watch::Receiver<bool>,
 }
@@ -214,7 +239,21 @@ impl Pass {
 
     /// True when no further file is to be begun.
     fn over(&self) -> bool {
-        *self.stop.borrow() || self.done().failure.is_some()
+        let done = self.done();
+        *self.stop.borrow() || done.failure.is_some() || done.no_room.is_some()
+    }
+
+    /// The disk has no room for any file: none is begun or gone on with in this pass.
+    fn wait_for_room(&self, why: String) {
+        self.done().no_room.get_or_insert(why);
+    }
+
+    fn hear(&self) {
+        self.heard.store(true, Ordering::Relaxed);
+    }
+
+    fn has_heard(&self) -> bool {
+        self.heard.load(Ordering::Relaxed)
     }
 
     async fn work(self: Arc<Self>) -> Result<(), Error> {
@@ -253,7 +292,9 @@ impl Pass {
     async fn next(&self) -> Result<Option<MediaTask>, Error> {
         let mut queue = self.queue.lock().await;
         if queue.ready.is_empty() {
-            let (company, only, busy) = (self.company, self.only, queue.busy.clone());
+            let (company, only) = (self.company, self.only);
+            let mut busy = queue.busy.clone();
+            busy.extend(self.suspects.lock().await.iter().map(Suspect::file));
             queue.ready = self
                 .desk
                 .ask(move |store| store.media_due(company, only, Millis::now(), &busy, DUE))
@@ -269,6 +310,7 @@ impl Pass {
 fn fault(fault: Fault) -> Error {
     match fault {
         Fault::Stop(error) => Error::Source(error),
+        Fault::Vault(error) => Error::Vault(error),
         other => Error::Media(other.to_string()),
     }
 }

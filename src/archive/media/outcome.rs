@@ -14,18 +14,22 @@ use super::{super::clock_verdict, Error, Pass, fault};
 use crate::{
     ids::Millis,
     media::{
-        Announced, Download, Fault,
-        download::{self, Whole},
+        Announced, Download, Fault, Scope, Short,
+        download::{self, Whole, is_full},
         sniff::SILK,
         vault,
         voice::{self, Playable},
     },
     secret::Secret,
-    store::contract::{Content, Fetched, Later, MediaState, MediaTask},
+    store::contract::{Content, Fetched, FileId, Later, MediaState, MediaTask},
 };
 
 /// Times a file that comes whole is fetched before it is believed to be other than announced (finance-sdk §9).
 const DIFFERENT: u32 = 3;
+/// How long a file waits for room before it is looked at again.
+const ROOM: Duration = Duration::from_secs(300);
+/// For so long WeCom keeps what it archives (finance-sdk §5.4).
+const RETENTION: Duration = Duration::from_secs(5 * 24 * 3600);
 /// What decoding one voice may take in a program of the operator's.
 const DECODING: Duration = Duration::from_secs(60);
 
@@ -46,13 +50,16 @@ impl Pass {
                 cursor: Secret::default(),
                 attempts: task.attempts,
                 differed: task.differed + 1,
-                next_try: Millis::now(),
+                next_try: Millis(Millis::now().0 + self.wait(task.differed + 1).as_millis() as i64),
                 detail,
             };
             return self.later(task, later, Some(path)).await;
         }
         let heard = self.turn.beginning(-task.id.0);
-        let (playable, silent) = self.playable(&whole, &path, &heard).await?;
+        let (playable, silent) = match self.playable(&whole, &path, &heard).await? {
+            Ok(playable) => playable,
+            Err(fault) => return self.failed(task, None, fault).await,
+        };
         let kept = async {
             if let Some(playable) = &playable {
                 self.fetching
@@ -68,12 +75,14 @@ impl Pass {
         if let Err(error) = kept.await {
             // The vault is not to be had. What came lies ready: only the last chunk is fetched again.
             let ((have, cursor), file) = (download.before_last(), task.id);
+            let mut task = task.clone();
             if have > 0 {
+                (task.have, task.cursor) = (have, cursor.clone());
                 self.desk
                     .ask(move |store| store.media_reached(file, have, &cursor))
                     .await??;
             }
-            return Err(error.into());
+            return self.failed(&task, None, Fault::Vault(error)).await;
         }
         let fetched = Fetched {
             content: content(&whole),
@@ -84,27 +93,29 @@ impl Pass {
         self.desk
             .ask(move |store| store.media_kept(file, &fetched, Millis::now()))
             .await??;
-        let mut done = self.done();
-        done.bytes += whole.bytes;
-        done.count(match differs {
-            None => MediaState::Kept,
-            Some(_) => MediaState::Differs,
-        });
-        Ok(())
+        {
+            let mut done = self.done();
+            done.bytes += whole.bytes;
+            done.count(match differs {
+                None => MediaState::Kept,
+                Some(_) => MediaState::Differs,
+            });
+        }
+        self.acquit_everybody().await
     }
 
-    /// A form of it that browsers play, at `to`; where there is none, why.
+    /// A form of it that browsers play, at `to`; where there is none, why. Only a disk without room is a fault of the file.
     async fn playable(
         &self,
         whole: &Whole,
         from: &Path,
         to: &Path,
-    ) -> Result<(Option<Whole>, String), Error> {
+    ) -> Result<Result<(Option<Whole>, String), Fault>, Error> {
         let made = to.with_extension("made");
         let foreign = match &self.fetching.silk {
             Some(program) if whole.sniffed == SILK => {
                 if let Err(error) = program.run(from, &made, voice::MOST, DECODING).await {
-                    return Ok((None, error.to_string()));
+                    return Ok(Ok((None, error.to_string())));
                 }
                 true
             }
@@ -132,11 +143,10 @@ impl Pass {
         let decoded = decoded
             .await
             .unwrap_or_else(|_| Ok((None, voice::FAILED.to_owned())));
-        decoded.map_err(|cause| {
-            fault(Fault::Disk {
-                what: to.display().to_string(),
-                cause,
-            })
+        Ok(match decoded {
+            Ok(playable) => Ok(playable),
+            Err(cause) if is_full(&cause) => Err(Fault::NoRoom(format!("{}: {cause}", to.display()))),
+            Err(cause) => Ok((None, format!("{}: {cause}", voice::FAILED))),
         })
     }
 
@@ -147,44 +157,55 @@ impl Pass {
         download: Option<Download>,
         why: Fault,
     ) -> Result<(), Error> {
+        match why.scope() {
+            Scope::Everybody => return self.refused_to_everybody(task, download, why).await,
+            Scope::Room => return self.full(task, why.to_string()).await,
+            Scope::File | Scope::Moment => {}
+        }
         let detail = why.to_string();
         let attempts = task.attempts + 1;
         let given_up = attempts >= self.fetching.attempts;
-        let deadline = i64::try_from(self.fetching.deadline.as_millis()).unwrap_or(i64::MAX);
-        let late = Millis::now().0 > task.since.0.saturating_add(deadline);
-        let keep = match why {
-            Fault::Stop(_) | Fault::Disk { .. } => {
-                if let (Some(mut download), Fault::Stop(_)) = (download, &why) {
-                    self.leave(task, &mut download).await?;
-                }
-                return Err(fault(why));
+        // While nothing at all comes, nobody says anything about the file: then it only ends when WeCom cannot have it any more.
+        let heard = self.has_heard() || self.is_past_everything(task);
+        let late = self.is_late(task) && (heard || why.scope() != Scope::Moment);
+        let times = |state, detail: &str, over: &str| (state, format!("{detail}, {attempts} times{over}"));
+        let over = ", and its time is over";
+        let end = match why {
+            // Of a file that was sent just now it is not believed at once.
+            Fault::Expired(_) if given_up || late => Some((MediaState::Expired, detail.clone())),
+            Fault::Refused(_) | Fault::TooLarge(_) => Some((MediaState::Refused, detail.clone())),
+            // These harm: processes die of it, or gigabytes come for nothing. A library that dies of every file says nothing
+            // about this one.
+            Fault::Deadly(_) | Fault::Endless if given_up && heard => {
+                Some(times(MediaState::Refused, &detail, ""))
             }
-            Fault::Expired(_) => return self.ended(task, MediaState::Expired, detail).await,
-            Fault::Refused(_) | Fault::TooLarge(_) => {
-                return self.ended(task, MediaState::Refused, detail).await;
-            }
-            Fault::Nonsense(_) | Fault::Cursor | Fault::Deadly(_) if given_up => {
-                return self
-                    .ended(task, MediaState::Refused, format!("{detail}, {attempts} times"))
-                    .await;
+            Fault::Nonsense(_) | Fault::Cursor if given_up && late => {
+                Some(times(MediaState::Refused, &detail, over))
             }
             // For good, so not on the word of one clock.
-            Fault::Passing(_) if given_up && late && self.clock_agrees().await? => {
-                return self
-                    .ended(
-                        task,
-                        MediaState::Gone,
-                        format!("{detail}, {attempts} times, and its time is over"),
-                    )
-                    .await;
+            Fault::Passing(_) | Fault::Empty | Fault::Vault(_)
+                if given_up && late && self.clock_agrees().await? =>
+            {
+                Some(times(MediaState::Gone, &detail, over))
             }
-            Fault::Nonsense(_) | Fault::Cursor => false,
-            // A place to go on from has no documented lifetime: without progress from it, the beginning is tried.
-            Fault::Passing(_) | Fault::Deadly(_) => true,
+            _ => None,
         };
+        if let Some((state, detail)) = end {
+            return self.ended(task, state, detail).await;
+        }
+        // A place to go on from has no documented lifetime: without progress from it, the beginning is tried.
+        let keep = matches!(why, Fault::Passing(_) | Fault::Deadly(_));
         let reached = match download {
-            Some(mut download) if keep && (download.have() > task.have || task.attempts == 0) => {
-                Some(download.reach().await.map_err(fault)?)
+            Some(mut download)
+                if keep && !download.is_beyond() && (download.have() > task.have || task.attempts == 0) =>
+            {
+                match download.reach().await {
+                    Ok(reached) => Some(reached),
+                    Err(fault) if fault.scope() == Scope::Room => {
+                        return self.full(task, fault.to_string()).await;
+                    }
+                    Err(_) => None,
+                }
             }
             _ => None,
         };
@@ -210,16 +231,109 @@ impl Pass {
         Ok(verdict.is_agreed())
     }
 
-    async fn later(&self, task: &MediaTask, later: Later, beginning: Option<PathBuf>) -> Result<(), Error> {
+    /// Something that would be about every file. What came of this one stays.
+    async fn refused_to_everybody(
+        &self,
+        task: &MediaTask,
+        download: Option<Download>,
+        why: Fault,
+    ) -> Result<(), Error> {
+        let mut task = task.clone();
+        if let (Some(mut download), Fault::Stop(_)) = (download, &why) {
+            self.leave(&task, &mut download).await?;
+            if let Ok((have, cursor)) = download.reach().await {
+                (task.have, task.cursor) = (have, cursor);
+            }
+        }
+        self.suspect(task, fault(why)).await
+    }
+
+    /// The disk is full. What came of the file is given back, so that records have the room at once; it begins anew.
+    async fn full(&self, task: &MediaTask, detail: String) -> Result<(), Error> {
+        self.forget(task.id);
+        self.wait_for_room(detail.clone());
+        self.later_for_room(task, (0, Secret::default()), detail).await
+    }
+
+    /// The headroom is touched, or this file does not fit above it. What came stays, to be gone on with.
+    pub(super) async fn short(
+        &self,
+        task: &MediaTask,
+        download: Option<Download>,
+        short: Short,
+    ) -> Result<(), Error> {
+        let mut reached = (task.have, task.cursor.clone());
+        if let Some(mut download) = download {
+            match download.reach().await {
+                Ok(further) => reached = further,
+                Err(fault) => return self.failed(task, None, fault).await,
+            }
+        }
+        let why = match short {
+            Short::File(why) => why,
+            Short::Everybody(why) => {
+                self.wait_for_room(why.clone());
+                why
+            }
+        };
+        self.later_for_room(task, reached, why).await
+    }
+
+    /// Waits without having failed.
+    async fn later_for_room(
+        &self,
+        task: &MediaTask,
+        (have, cursor): (u64, Secret),
+        detail: String,
+    ) -> Result<(), Error> {
+        let later = Later {
+            have,
+            cursor,
+            attempts: task.attempts,
+            differed: task.differed,
+            next_try: Millis(Millis::now().0 + ROOM.as_millis() as i64),
+            detail,
+        };
+        self.later(task, later, None).await
+    }
+
+    /// WeCom is expected not to have it any more.
+    pub(super) fn is_late(&self, task: &MediaTask) -> bool {
+        self.is_older_than(task, self.fetching.deadline)
+    }
+
+    /// WeCom cannot have it any more, whatever it may be that is expected.
+    fn is_past_everything(&self, task: &MediaTask) -> bool {
+        self.is_older_than(task, self.fetching.deadline + RETENTION)
+    }
+
+    fn is_older_than(&self, task: &MediaTask, age: Duration) -> bool {
+        let age = i64::try_from(age.as_millis()).unwrap_or(i64::MAX);
+        Millis::now().0 > task.since.0.saturating_add(age)
+    }
+
+    pub(super) async fn later(
+        &self,
+        task: &MediaTask,
+        later: Later,
+        beginning: Option<PathBuf>,
+    ) -> Result<(), Error> {
         let file = task.id;
         self.desk
             .ask(move |store| store.media_later(file, &later))
             .await??;
-        if let Some(beginning) = beginning {
-            vault::remove(&beginning)?;
+        if beginning.is_some() {
+            self.forget(file);
         }
         self.done().later += 1;
         Ok(())
+    }
+
+    /// Removes what came of a file. Where that fails it stays and is swept later, or written over.
+    pub(super) fn forget(&self, file: FileId) {
+        if let Err(error) = vault::remove(&self.turn.beginning(file.0)) {
+            tracing::warn!(event = "media.not_swept", file = file.0, cause = %error, "a beginning stays");
+        }
     }
 
     pub(super) async fn ended(
@@ -232,7 +346,7 @@ impl Pass {
         self.desk
             .ask(move |store| store.media_ended(file, state, &detail, Millis::now()))
             .await??;
-        vault::remove(&self.turn.beginning(file.0))?;
+        self.forget(file);
         self.done().count(state);
         Ok(())
     }

@@ -29,6 +29,7 @@ use crate::{
     config::Target,
     directory, events,
     ids::Millis,
+    media,
 };
 
 /// How long `pull` waits for a target at its end.
@@ -336,7 +337,10 @@ impl Duty {
     fn whole(&self) -> Signs {
         let config = &self.context.config;
         Signs {
-            disk: disk(&config.archive.folder, config.store.disk_headroom_mib),
+            disk: disk(
+                &[&config.archive.folder, &config.media.folder],
+                config.store.disk_headroom_mib,
+            ),
             ..Signs::default()
         }
     }
@@ -438,15 +442,14 @@ pub(super) fn speech(context: &Context) -> Speech {
     }
 }
 
-/// Free space where the archive is, or will be.
-fn disk(folder: &Path, wanted_mib: u64) -> Sign<Disk> {
-    let there = folder.ancestors().find(|path| path.exists());
-    match rustix::fs::statvfs(there.unwrap_or(Path::new("/"))) {
-        Ok(disk) => Sign::Seen(Disk {
-            free_mib: disk.f_bavail.saturating_mul(disk.f_frsize) / (1024 * 1024),
+/// Free space where the archive and its files are, or will be; the least of it.
+fn disk(folders: &[&Path], wanted_mib: u64) -> Sign<Disk> {
+    match folders.iter().filter_map(|folder| media::free(folder)).min() {
+        Some(free) => Sign::Seen(Disk {
+            free_mib: free / (1024 * 1024),
             wanted_mib,
         }),
-        Err(_) => Sign::Unknown,
+        None => Sign::Unknown,
     }
 }
 

@@ -6,7 +6,7 @@ use std::{fs, io, os::unix::fs::MetadataExt, path::Path};
 use super::{Finding, PATIENCE};
 use crate::{
     cli::{context::Context, render},
-    media::Place,
+    media::{self, Place},
     source::Filter,
 };
 
@@ -15,9 +15,37 @@ pub(super) fn look(context: &Context, runtime: &tokio::runtime::Runtime) -> Vec<
         return Vec::new();
     }
     let mut findings = folder(&context.config.media.folder);
+    findings.extend(room(context));
     findings.extend(bucket(context, runtime));
     findings.extend(silk(context));
     findings
+}
+
+/// Room on the disk of the files, where that is another than the archive's, which is looked at by itself.
+fn room(context: &Context) -> Option<Finding> {
+    let device = |folder: &Path| {
+        let there = folder.ancestors().find(|path| path.exists())?;
+        Some(fs::metadata(there).ok()?.dev())
+    };
+    let config = &context.config;
+    if device(&config.media.folder) == device(&config.archive.folder) {
+        return None;
+    }
+    let (free, wanted) = (
+        media::free(&config.media.folder)? >> 20,
+        config.store.disk_headroom_mib,
+    );
+    let value = format!("{free} MiB free at {}", config.media.folder.display());
+    Some(if free >= wanted {
+        Finding::good("media disk", value)
+    } else {
+        Finding::bad(
+            "media disk",
+            value,
+            format!("less than store.disk_headroom_mib = {wanted}; files wait, records go on"),
+            "free space, or move media.folder to a larger disk",
+        )
+    })
 }
 
 fn silk(context: &Context) -> Option<Finding> {

@@ -7,9 +7,9 @@ use super::{
     Context, Exit, Failure, Global, Words, fetches_json, told,
 };
 use crate::{
-    archive::{self, Desk, Fetches},
+    archive::{self, Desk, Error, Fetches, Fetching},
     ids::{RecordId, Seq},
-    store::contract::{Again, Filter, MediaState, Order, Stored},
+    store::contract::{Again, Filter, Order, Stored},
 };
 
 /// Arguments of `media get`.
@@ -60,25 +60,35 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
         }
     })?;
     desk.close();
-    let mut waits = false;
+    // Of the files that were asked for.
+    let mut missing = false;
+    if args.message.is_some() {
+        let reader = context.reader()?;
+        for stored in &wanted {
+            missing |= reader
+                .media_files(stored.id)?
+                .iter()
+                .any(|file| !file.state.is_kept());
+        }
+    }
     for (name, done) in &done {
         if args.json {
             outln!("{}", fetches_json(name, done));
         } else {
             out!("{}", told(words, name, done));
         }
-        let open = |state: MediaState| matches!(state, MediaState::Pending | MediaState::Partial);
-        waits |= done.now.iter().any(|(state, count)| open(*state) && *count > 0);
+        missing |= args.message.is_none() && done.missing() > 0;
     }
     for (name, done) in done {
         if let Some(error) = done.failure {
             missed.note::<()>(&name, Err(error.into()));
         }
     }
-    missed.end(if waits { Exit::Waiting } else { Exit::Well })
+    missed.end(if missing { Exit::Waiting } else { Exit::Well })
 }
 
-/// One pass for each company; what waits for its next try need not wait.
+/// One pass for each company; what waits for its next try need not wait. A company whose pass cannot begin holds up no
+/// other: its failure is in the answer.
 pub(in crate::cli) async fn everything(
     context: &Context,
     desk: &Desk,
@@ -90,8 +100,7 @@ pub(in crate::cli) async fn everything(
     for company in context.companies(company)? {
         let fetched = async {
             let fetching = context.fetching(company, context.pace())?;
-            archive::fetch_again(desk, &fetching, Again::Waiting).await?;
-            Ok(archive::fetch(desk, &fetching, None, stop.clone()).await?)
+            Ok(pass(desk, &fetching, stop.clone()).await?)
         };
         let fetched = missed.note(&company.name, fetched.await);
         all.extend(fetched.map(|done| (company.name.clone(), done)));
@@ -100,6 +109,11 @@ pub(in crate::cli) async fn everything(
         }
     }
     Ok(all)
+}
+
+async fn pass(desk: &Desk, fetching: &Fetching, stop: watch::Receiver<bool>) -> Result<Fetches, Error> {
+    archive::fetch_again(desk, fetching, Again::Waiting).await?;
+    archive::fetch(desk, fetching, None, stop).await
 }
 
 async fn these(

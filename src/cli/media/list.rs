@@ -73,7 +73,12 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
         if !table.is_empty() {
             out!("{table}");
         }
-        errln!("{}", counts(words, &reader.media_counts(company)?));
+        let counted = reader.media_counts(company)?;
+        errln!("{}", counts(words, &counted));
+        let waiting = counted.iter().any(|(state, _)| !state.is_settled());
+        if let Some(why) = context.room.shortage().filter(|_| waiting) {
+            errln!("{}: {why}", words.say("磁盘空间不足，文件等待", "files wait"));
+        }
         let unseen = reader.media_unseen()?;
         if unseen > 0 {
             let unseen = render::number(unseen);

@@ -101,6 +101,7 @@ impl Context {
                 most: media.max_file_mib << 20,
             },
             pace,
+            room: Arc::clone(&self.room),
             silk: media.silk_decoder.as_deref().and_then(Filter::parse),
         })
     }
@@ -225,6 +226,9 @@ pub(super) fn told(words: Words, name: &str, done: &Fetches) -> String {
         words.say("全部", "in all"),
         counts(words, &done.now)
     );
+    if let Some(why) = &done.no_room {
+        text += &format!("  {}: {why}\n", words.say("磁盘空间不足，文件等待", "files wait"));
+    }
     text
 }
 
@@ -252,6 +256,7 @@ fn fetches_json(name: &str, done: &Fetches) -> Value {
         "files": by_state(&done.now),
         "seconds": (done.took.as_secs_f64() * 1000.0).round() / 1000.0,
         "stopped": done.stopped,
+        "no_room": done.no_room,
         "failure": done.failure.as_ref().map(ToString::to_string),
     })
 }

@@ -12,7 +12,7 @@ use crate::{
 
 /// How long after a pass the next one looks for what has come due.
 const PAUSE: Duration = Duration::from_secs(5);
-/// How long after a pass that failed as a whole: an operator has to act.
+/// How long after a pass that failed as a whole, or found no room on the disk: an operator has to act.
 const LONG_PAUSE: Duration = Duration::from_secs(60);
 
 /// Fetches for one company until told to stop. A failed pass is in the log and does not end it.
@@ -55,5 +55,5 @@ async fn once(
         .and_then(|companies| context.fetching(companies[0], Arc::clone(pace)))
         .map_err(|failure| Error::Worker(failure.to_string()))?;
     let done = archive::fetch(desk, &fetching, None, stop.clone()).await?;
-    Ok(done.failure.is_none())
+    Ok(done.failure.is_none() && done.no_room.is_none())
 }

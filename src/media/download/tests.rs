@@ -166,7 +166,7 @@ fn servers_without_an_end_are_left() {
             }
             assert!(download.have() <= 2000 + MARGIN);
         };
-        assert!(matches!(fault, Fault::Nonsense(_)), "{fault}");
+        assert!(matches!(fault, Fault::Endless), "{fault}");
         let mut unknown = Download::take_up(
             &path,
             0,
@@ -221,6 +221,20 @@ fn announcements_are_compared_where_they_say_anything() {
         md5: Some(md5.to_owned()),
         size,
     };
+    let empty = Whole {
+        digest: Digest {
+            sha256: [0; 32],
+            md5: Md5::digest(b"").into(),
+        },
+        bytes: 0,
+        sniffed: sniff(b""),
+    };
+    assert!(
+        Announced::default().differs(&empty).is_some(),
+        "nothing says that nothing was sent"
+    );
+    assert_eq!(announced("", Some(0)).differs(&empty), None);
+    assert_eq!(announced(MD5_OF_NOTHING, None).differs(&empty), None);
     assert_eq!(Announced::default().differs(&whole), None);
     assert_eq!(announced("", Some(0)).differs(&whole), None);
     assert_eq!(
@@ -233,4 +247,61 @@ fn announcements_are_compared_where_they_say_anything() {
             .is_some()
     );
     assert!(announced("", Some(2)).differs(&whole).is_some());
+}
+
+/// A success without bytes, for a file that has some: nothing is believed of it, and the next try brings the file.
+#[test]
+fn an_empty_success_is_no_file() {
+    run(async {
+        let scratch = tempfile::tempdir().expect("a folder");
+        let md5 = |text: &str| Some(text.to_owned());
+        for (size, digest, is_file) in [
+            (Some(3), None, false),
+            (None, md5("9dd4e461268c8034f5c8564e155c67a6"), false),
+            (Some(0), md5("9dd4e461268c8034f5c8564e155c67a6"), false),
+            (Some(u64::MAX), None, false),
+            (Some(0), None, true),
+            (None, None, true),
+            (Some(3), md5(" D41D8CD98F00B204E9800998ECF8427E"), true),
+        ] {
+            let announced = Announced { size, md5: digest };
+            let mut download = begin(&scratch.path().join("1"), &announced).await;
+            let came = download
+                .step(&mut server(Vec::new(), 1, &[]), &Secret::new("h"))
+                .await;
+            assert_eq!(
+                matches!(came, Ok(Step::Whole(_))),
+                is_file,
+                "{announced:?}: {came:?}"
+            );
+            assert!(is_file || matches!(came, Err(Fault::Empty)), "{came:?}");
+            if !is_file {
+                let again = download
+                    .step(&mut server(b"abc".to_vec(), 9, &[]), &Secret::new("h"))
+                    .await;
+                assert!(matches!(again, Ok(Step::Whole(whole)) if whole.bytes == 3));
+            }
+        }
+    });
+}
+
+/// Nobody sends an exabyte: such an announcement neither refuses the file nor bounds it, and in the end it differs.
+#[test]
+fn an_announced_size_that_cannot_be_is_not_believed() {
+    run(async {
+        let scratch = tempfile::tempdir().expect("a folder");
+        let announced = Announced {
+            size: Some(1 << 60),
+            md5: None,
+        };
+        let mut download = begin(&scratch.path().join("1"), &announced).await;
+        assert_eq!(download.coming(), None);
+        let came = download
+            .step(&mut server(b"abc".to_vec(), 9, &[]), &Secret::new("h"))
+            .await;
+        let Ok(Step::Whole(whole)) = came else {
+            panic!("{came:?}")
+        };
+        assert!(announced.differs(&whole).is_some());
+    });
 }

@@ -56,6 +56,11 @@ impl MediaState {
         Self::ALL.into_iter().find(|state| state.as_str() == word)
     }
 
+    /// False while it is still to be fetched.
+    pub fn is_settled(self) -> bool {
+        !matches!(self, Self::Pending | Self::Partial)
+    }
+
     /// True when its bytes are in the vault.
     pub fn is_kept(self) -> bool {
         matches!(self, Self::Kept | Self::Differs)
@@ -155,6 +160,8 @@ pub struct MediaTask {
     pub seq: Seq,
     /// What it is fetched with; a bearer secret. Empty when the message, read again, names no such file any more.
     pub handle: Secret,
+    /// Why the message that names it cannot be read at present; then there is no handle.
+    pub unreadable: Option<String>,
     /// `md5sum` as announced.
     pub md5: Option<String>,
     /// Size as announced.

@@ -50,6 +50,7 @@ pub(in crate::store) const ALL: &[Migration] = &[
     step!(9, "doubt", "0009_doubt.sql"),
     step!(10, "clock", "0010_clock.sql"),
     step!(11, "trouble", "0011_trouble.sql"),
+    step!(12, "empty", "0012_empty.sql"),
 ];
 
 /// The first migration after which bodies are packed and the index is built by the program.

@@ -297,3 +297,57 @@ proptest! {
         prop_assert_eq!(scratch.store.count(&none).expect("counted") as usize, ids.len() - found(MediaAsk::Missing).len());
     }
 }
+
+/// No bytes are what nobody announced, at most; a message that announces some does not get them, whoever else did.
+#[test]
+fn an_empty_file_is_given_to_nobody_who_announces_bytes() {
+    let mut scratch = Scratch::new();
+    let ids = land(&mut scratch, 1..=4);
+    let sized = |seq: u64, announced: serde_json::Value| {
+        let mut file = serde_json::json!({"sdkfileid": "h"});
+        file.as_object_mut()
+            .expect("an object")
+            .extend(announced.as_object().expect("an object").clone());
+        serde_json::json!({"msgid": format!("m{seq}"), "action": "send", "from": "a", "tolist": ["b"], "roomid": "",
+            "msgtime": 5, "msgtype": "file", "file": file})
+        .to_string()
+        .into_bytes()
+    };
+    let nothing = "d41d8cd98f00b204e9800998ecf8427e";
+    scratch.settle(&[
+        verdict(ids[0], sized(1, serde_json::json!({}))),
+        verdict(ids[1], sized(2, serde_json::json!({"filesize": 3}))),
+        verdict(ids[2], sized(3, serde_json::json!({"filesize": 0}))),
+        verdict(
+            ids[3],
+            sized(
+                4,
+                serde_json::json!({"filesize": 0, "md5sum": nothing.replace('d', "e")}),
+            ),
+        ),
+    ]);
+    assert_eq!(discover(&mut scratch), 4);
+    let mut empty = fetched(0, 0);
+    empty.content.md5 = [
+        0xd4, 0x1d, 0x8c, 0xd9, 0x8f, 0x00, 0xb2, 0x04, 0xe9, 0x80, 0x09, 0x98, 0xec, 0xf8, 0x42, 0x7e,
+    ];
+    scratch
+        .store
+        .media_kept(FileId(1), &empty, Millis(1))
+        .expect("kept");
+    let listed = scratch
+        .store
+        .media_list(&MediaList::default(), 9)
+        .expect("listed");
+    let states: Vec<MediaState> = listed.iter().map(|file| file.state).collect();
+    assert_eq!(
+        states,
+        [
+            MediaState::Differs,
+            MediaState::Pending,
+            MediaState::Kept,
+            MediaState::Pending
+        ]
+    );
+    assert!(listed[0].detail.contains("empty"), "{}", listed[0].detail);
+}

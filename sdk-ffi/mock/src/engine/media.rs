@@ -26,6 +26,11 @@ struct Twist {
     endless: bool,
     empty: bool,
     stuck: bool,
+    nothing: bool,
+    data_len: Option<i32>,
+    is_finish: Option<i32>,
+    cursor: Option<String>,
+    huge: Option<u32>,
 }
 
 impl Engine {
@@ -83,6 +88,12 @@ impl Twist {
             Fault::NeverFinish => self.endless = true,
             Fault::EmptyChunk => self.empty = true,
             Fault::StuckCursor => self.stuck = true,
+            Fault::EmptyFile => self.nothing = true,
+            Fault::OddMembers { data_len, is_finish } => {
+                (self.data_len, self.is_finish) = (*data_len, *is_finish);
+            }
+            Fault::NextCursor { text, repeat } => self.cursor = Some(text.repeat(*repeat as usize)),
+            Fault::HugeChunk { bytes } => self.huge = Some(*bytes),
             _ => {}
         }
     }
@@ -97,6 +108,19 @@ impl Source {
         if twist.empty {
             return Chunk {
                 next: range(start),
+                ..Chunk::default()
+            };
+        }
+        if twist.nothing {
+            return Chunk {
+                finished: true,
+                ..Chunk::default()
+            };
+        }
+        if let Some(bytes) = twist.huge {
+            return Chunk {
+                data: vec![0x55; bytes as usize],
+                next: range(start.saturating_add(bytes.into())),
                 ..Chunk::default()
             };
         }
@@ -118,10 +142,11 @@ impl Source {
                 .for_each(|byte| *byte ^= 0x55);
         }
         let stop = start + data.len() as u64;
-        let finished = stop >= size && !twist.endless && !twist.stuck;
-        let next = match (finished, twist.stuck) {
-            (true, _) => String::new(),
-            (_, true) => range(start),
+        let finished = stop >= size && !twist.endless && !twist.stuck && twist.cursor.is_none();
+        let next = match (finished, twist.stuck, &twist.cursor) {
+            (true, ..) => String::new(),
+            (_, true, _) => range(start),
+            (.., Some(cursor)) => cursor.clone(),
             _ => range(stop),
         };
         Chunk {
@@ -129,6 +154,8 @@ impl Source {
             data,
             next,
             finished,
+            data_len: twist.data_len,
+            is_finish: twist.is_finish,
         }
     }
 

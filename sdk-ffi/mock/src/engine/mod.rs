@@ -81,6 +81,10 @@ pub struct Chunk {
     pub next: String,
     /// `is_finish`.
     pub finished: bool,
+    /// `data_len` where it is not the number of bytes.
+    pub data_len: Option<i32>,
+    /// `is_finish` where it is neither 0 nor 1.
+    pub is_finish: Option<i32>,
 }
 
 /// The arguments of `GetChatData` that matter here; there is no network, so no proxy is used.

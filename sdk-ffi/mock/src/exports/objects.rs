@@ -173,7 +173,8 @@ impl MediaData {
         if chunk.code == crate::engine::code::OK {
             (self.outindexbuf, self.out_len, self.owners[0]) = owned(chunk.next.into_bytes());
             (self.data, self.data_len, self.owners[1]) = owned(chunk.data);
-            self.is_finish = c_int::from(chunk.finished);
+            self.data_len = chunk.data_len.unwrap_or(self.data_len);
+            self.is_finish = chunk.is_finish.unwrap_or(c_int::from(chunk.finished));
         }
     }
 

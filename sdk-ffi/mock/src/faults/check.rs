@@ -42,6 +42,9 @@ impl Rule {
         if self.when.call.as_ref().is_some_and(|calls| calls.contains(0)) {
             return Err("calls are counted from 1".into());
         }
+        if matches!(self.fault, Fault::OddMembers { data_len: Some(len), .. } if len > 0) {
+            return Err("a data_len above 0 would let the caller read what is not the chunk's".into());
+        }
         if matches!(self.fault, Fault::RetainedFrom { .. }) && self.when.seq.is_some() {
             return Err("retained_from names its seq itself; leave out when.seq".into());
         }
@@ -103,7 +106,14 @@ impl Fault {
             | Self::BrokenText => Reach::Record,
             Self::GarbageAnswer { .. } | Self::TornAnswer { .. } | Self::OtherAnswer => Reach::Answer,
             Self::Msgtime { .. } => Reach::Plaintext,
-            Self::DigestMismatch | Self::NeverFinish | Self::EmptyChunk | Self::StuckCursor => Reach::Media,
+            Self::DigestMismatch
+            | Self::NeverFinish
+            | Self::EmptyChunk
+            | Self::StuckCursor
+            | Self::EmptyFile
+            | Self::OddMembers { .. }
+            | Self::NextCursor { .. }
+            | Self::HugeChunk { .. } => Reach::Media,
         }
     }
 }

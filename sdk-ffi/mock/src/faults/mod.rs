@@ -244,6 +244,34 @@ pub enum Fault {
     EmptyChunk,
     /// `media`: the chunk comes, and the next cursor is this chunk's own.
     StuckCursor,
+    /// `media`: return 0, no bytes, and that was the last chunk.
+    EmptyFile,
+    /// `media`: the chunk comes with these members of `MediaData_t` instead of the true ones.
+    OddMembers {
+        /// `data_len`; not above 0, since the bytes behind the chunk are not the library's.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        data_len: Option<i32>,
+        /// `is_finish`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        is_finish: Option<i32>,
+    },
+    /// `media`: the chunk is not the last, and the next cursor is this text, so many times over.
+    NextCursor {
+        /// The text; may hold a zero byte.
+        text: String,
+        /// How often.
+        #[serde(default = "once")]
+        repeat: u32,
+    },
+    /// `media`: the chunk has so many bytes, whatever the file has, and is not the last.
+    HugeChunk {
+        /// How many bytes.
+        bytes: u32,
+    },
+}
+
+fn once() -> u32 {
+    1
 }
 
 fn unknown_version() -> u32 {

@@ -243,3 +243,45 @@ fn empty_chunks_and_stuck_cursors_do_not_advance() {
         (CHUNK, false, &empty.next)
     );
 }
+
+#[test]
+fn successes_that_are_none_come_as_asked_for() {
+    let (_folder, engine, files) = announced(vec![
+        Rule::media(Fault::EmptyFile).at_call(1),
+        Rule::media(Fault::OddMembers {
+            data_len: Some(-5),
+            is_finish: Some(2),
+        })
+        .at_call(2),
+        Rule::media(Fault::NextCursor {
+            text: "a\0".into(),
+            repeat: 3,
+        })
+        .at_call(3),
+        Rule::media(Fault::HugeChunk { bytes: 3 << 20 }).at_call(4),
+    ]);
+    let ask = || engine.media(b"", id(&files[0]).as_bytes(), 5).reply;
+    let empty = ask();
+    assert_eq!((empty.code, empty.data.len(), empty.finished), (0, 0, true));
+    let odd = ask();
+    assert_eq!((odd.code, odd.data_len, odd.is_finish), (0, Some(-5), Some(2)));
+    let cursor = ask();
+    assert_eq!((cursor.next.as_str(), cursor.finished), ("a\0a\0a\0", false));
+    let huge = ask();
+    assert_eq!((huge.code, huge.data.len(), huge.finished), (0, 3 << 20, false));
+    assert_eq!(ask().code, 0);
+}
+
+#[test]
+fn a_length_that_would_lead_out_of_the_chunk_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let odd = |data_len| {
+        let rule = Rule::media(Fault::OddMembers {
+            data_len: Some(data_len),
+            is_finish: None,
+        });
+        sdk_mock::faults::Faults::from(vec![rule]).save(&folder.path().join("faults.json"))
+    };
+    assert!(odd(0).is_ok() && odd(i32::MIN).is_ok());
+    assert!(odd(1).is_err());
+}

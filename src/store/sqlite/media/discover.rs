@@ -8,7 +8,10 @@ use super::super::{
     codes::{HAS_MEDIA, OPENED},
     land,
 };
-use crate::{message, store::Result};
+use crate::{
+    message,
+    store::{Result, StoreError},
+};
 
 /// Name of the fact that is the last record looked at.
 const WATERMARK: &str = "media_watermark";
@@ -108,7 +111,20 @@ impl Store {
         )?;
         let mut rows = statement.query([record])?;
         let Some(row) = rows.next()? else { return Ok(0) };
-        let body = self.reader.unpacker.body(tx, row, 0, 1)?;
+        let body = match self.reader.unpacker.body(tx, row, 0, 1) {
+            Ok(body) => body,
+            // One damaged body is one message's loss, which `doctor` tells; the files of all others are found.
+            Err(StoreError::Damaged(what)) => {
+                tracing::warn!(
+                    event = "media.unreadable",
+                    record,
+                    cause = what,
+                    "the files of a message cannot be found out"
+                );
+                return Ok(0);
+            }
+            Err(error) => return Err(error),
+        };
         let (company, time, landed): (i64, i64, i64) = (row.get(2)?, row.get(3)?, row.get(4)?);
         // A message is not sent after it was landed, whatever it says.
         let since = if time == 0 { landed } else { time.min(landed) };

@@ -7,12 +7,12 @@ use super::{
     state_in, state_out,
 };
 use crate::{
-    ids::{CompanyId, Millis, RecordId},
+    ids::{CompanyId, Millis, RecordId, Seq},
     message,
     secret::Secret,
     store::{
         Result, StoreError,
-        contract::{Content, Fetched, FileId, MediaFile, MediaList, MediaState, MediaTask},
+        contract::{Content, Fetched, FileId, MediaFile, MediaList, MediaState, MediaTask, Stored},
     },
 };
 
@@ -59,18 +59,40 @@ impl Reader {
         Ok(tasks)
     }
 
-    /// The handle is read from the body each time: it is kept nowhere else.
+    /// The handle is read from the body each time: it is kept nowhere else. A body that is damaged costs its own files.
     fn task(&self, view: &Connection, row: &Row<'_>) -> Result<MediaTask> {
         let (record, ord): (i64, i64) = (row.get(1)?, row.get(2)?);
-        let stored = self.load_all(view, &[record])?.pop().ok_or_else(|| {
-            StoreError::Damaged(format!("a file hangs on record {record}, which is not there"))
-        })?;
-        let body = stored.opened.map(|opened| opened.plaintext).unwrap_or_default();
+        let (seq, body, unreadable) = match self.load_all(view, &[record]) {
+            Ok(mut stored) => match stored.pop() {
+                Some(Stored {
+                    seq,
+                    opened: Some(opened),
+                    ..
+                }) => (seq, opened.plaintext, None),
+                Some(Stored { seq, .. }) => (
+                    seq,
+                    Vec::new(),
+                    Some("its message is not open at present".to_owned()),
+                ),
+                None => (
+                    Seq(0),
+                    Vec::new(),
+                    Some("its message is not there any more".to_owned()),
+                ),
+            },
+            Err(StoreError::Damaged(what)) => (
+                Seq(0),
+                Vec::new(),
+                Some(format!("its message cannot be read: {what}")),
+            ),
+            Err(error) => return Err(error),
+        };
         let file = message::read(&body).media.into_iter().nth(ord as usize);
         Ok(MediaTask {
             id: FileId(row.get(0)?),
-            seq: stored.seq,
+            seq,
             handle: file.map(|file| file.sdkfileid).unwrap_or_default(),
+            unreadable,
             md5: row.get(3)?,
             size: row.get::<_, Option<i64>>(4)?.map(i64::unsigned_abs),
             since: Millis(row.get(5)?),

@@ -101,7 +101,8 @@ impl Store {
     }
 }
 
-/// Gives these bytes to every file of this handle that has none yet.
+/// Gives these bytes to every file of this handle that has none yet. No bytes are given to nobody whose message announces
+/// some: such a file stays to be fetched.
 pub(super) fn link(conn: &Connection, company: i64, handle: &[u8], content: i64, now: i64) -> Result<()> {
     let (md5, bytes): (Vec<u8>, i64) = conn
         .prepare_cached("SELECT md5, bytes FROM media_content WHERE id = ?")?
@@ -110,12 +111,16 @@ pub(super) fn link(conn: &Connection, company: i64, handle: &[u8], content: i64,
     // Digests may be announced in capitals, and an announced size of 0 means that nobody knew.
     conn.prepare_cached(
         "UPDATE media_file SET content = ?1, have = 0, cursor = '', next_try = 0, settled_at = ?2,
-           state = CASE WHEN (md5 IS NULL OR lower(trim(md5)) = ?3) AND (coalesce(size, 0) IN (0, ?4)) THEN 2 ELSE 3 END,
+           state = CASE WHEN (md5 IS NULL OR lower(trim(md5)) = ?3) AND (coalesce(size, 0) IN (0, ?4))
+                          AND NOT (?4 = 0 AND md5 IS NULL AND size IS NULL) THEN 2 ELSE 3 END,
            detail = CASE
              WHEN md5 IS NOT NULL AND lower(trim(md5)) <> ?3 THEN 'the message announced another MD5'
              WHEN coalesce(size, 0) NOT IN (0, ?4) THEN 'the message announced ' || size || ' bytes'
+             WHEN ?4 = 0 AND md5 IS NULL AND size IS NULL
+               THEN 'it came empty, and the message announces neither size nor MD5 to check it by'
              ELSE '' END
-         WHERE company = ?5 AND handle = ?6 AND content IS NULL",
+         WHERE company = ?5 AND handle = ?6 AND content IS NULL
+           AND NOT (?4 = 0 AND CASE WHEN md5 IS NULL THEN coalesce(size, 0) <> 0 ELSE lower(trim(md5)) <> ?3 END)",
     )?
     .execute(params![content, now, md5, bytes, company, handle])?;
     Ok(())
