@@ -34,6 +34,7 @@ mod load;
 mod marks;
 mod media;
 mod opening;
+mod page_limit;
 mod people;
 mod progress;
 mod pulling;

@@ -14,6 +14,7 @@ use tokio::{
 use super::{
     Desk, Error,
     load::{Permit, Room, weight},
+    page_limit::PageLimit,
 };
 use crate::{
     events,
@@ -67,15 +68,15 @@ pub(super) struct PullStage<'a> {
 impl PullStage<'_> {
     /// Pulls from behind `after` to the end of the stream; pages go to `pages` in order.
     pub(super) async fn work(mut self, mut after: Seq, pages: mpsc::Sender<Pulled>) -> Result<End, Error> {
-        let mut limit = self.settings.limit;
+        let mut limit = PageLimit::new(self.settings.limit);
         let mut attempt = 0;
         loop {
             if *self.stop.borrow() {
                 return Ok(End::Stopped);
             }
             let (at, began) = (Millis::now(), Instant::now());
-            let answer = self.puller.page(after, limit).await;
-            let mut call = self.call(after, limit, at, began.elapsed());
+            let answer = self.puller.page(after, limit.next()).await;
+            let mut call = self.call(after, limit.next(), at, began.elapsed());
             self.books
                 .lock()
                 .unwrap_or_else(|broken| broken.into_inner())
@@ -88,7 +89,7 @@ impl PullStage<'_> {
                 }
                 Ok(page) => {
                     let last = describe(&mut call, &page);
-                    let torn = page.torn;
+                    let (torn, bytes, count) = (page.torn, page.bytes, call.count as usize);
                     events::page_pulled(self.name, &call);
                     if page.records.is_empty() && page.strays.is_empty() {
                         self.note(call).await?;
@@ -102,12 +103,11 @@ impl PullStage<'_> {
                     if let Some(last) = last.filter(|last| *last > after) {
                         after = last;
                         attempt = 0;
-                        limit = limit.saturating_mul(2).min(self.settings.limit);
+                        limit.saw(bytes, count);
                         continue;
                     }
-                    let smaller = torn && limit > 1;
-                    if smaller {
-                        limit /= 2;
+                    if torn {
+                        limit.smaller();
                     }
                     Error::NoProgress { after, torn }
                 }
@@ -116,8 +116,7 @@ impl PullStage<'_> {
                     call.errcode = error.errcode();
                     call.outcome = error.to_string();
                     self.note(call).await?;
-                    if error.reduce_limit() && limit > 1 {
-                        limit /= 2;
+                    if error.reduce_limit() && limit.smaller() {
                         continue;
                     }
                     if !error.retryable() {
