@@ -27,6 +27,11 @@ pub const VERSION: u8 = 1;
 pub const HEADER: usize = 12;
 /// The largest payload: a page of 1,000 records of 256 KiB each.
 pub const MAX_PAYLOAD: usize = 256 << 20;
+/// The largest answer of `GetChatData` to a question for several records; a single one may be as large as a payload. A
+/// page is in memory several times before it is landed, so a larger one is refused and asked for in parts.
+pub const MAX_PAGE: usize = 24 << 20;
+/// Buffers above this are given back once what was in them is no longer needed.
+pub const KEEP: usize = 6 << 20;
 /// The most items of one batch.
 pub const MAX_ITEMS: u32 = 1 << 16;
 /// Set in the kind of a reply.
