@@ -24,6 +24,14 @@ pub struct Sealed {
     pub odd: Option<String>,
 }
 
+impl Sealed {
+    /// What it takes in memory.
+    pub fn bytes(&self) -> usize {
+        let odd = self.odd.as_ref().map_or(0, String::len);
+        self.body.len() + self.random_key.len() + self.msgid.len() + odd + size_of::<Self>()
+    }
+}
+
 /// Prints what may be printed: never the key, never the body.
 impl fmt::Debug for Sealed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -18,7 +18,8 @@ use crate::lend::Lender;
 use crate::load::{self, Library, LoadError};
 use crate::mark::Mark;
 use crate::wire::{
-    self, Batch, Fields, Frame, Header, Hello, Kind, MAX_CHUNK, MAX_CURSOR, MAX_PAYLOAD, Welcome, WireError,
+    self, Batch, Fields, Frame, Header, Hello, Kind, MAX_CHUNK, MAX_CURSOR, MAX_PAGE, MAX_PAYLOAD, Welcome,
+    WireError,
 };
 
 pub use crate::wire::ARGUMENT;
@@ -85,9 +86,16 @@ pub fn serve(requests: &mut impl Read, replies: &mut impl Write, process: Proces
     let mut sdk = None;
     while let Some(header) = wire::read_frame(requests, &mut payload)? {
         desk.number = header.number;
+        // The last reply has been read, since this request has come.
+        if reply.capacity() > wire::KEEP {
+            *reply = Vec::new();
+        }
         let secret = desk.answer(&library, &mut sdk, header, &payload, &mut reply);
         wire::wipe(&mut payload[..secret.as_ref().map_or(header.len, |prefix| *prefix)]);
         secret?;
+        if payload.capacity() > wire::KEEP {
+            payload = Vec::new();
+        }
         wire::write_frame(replies, &reply)?;
     }
     Ok(())
@@ -172,6 +180,9 @@ impl Desk {
                 fields.done()?;
                 self.inside(0)?;
                 match sdk.chat_data(seq, limit, proxy, passwd, timeout) {
+                    Ok((_, slice)) if limit > 1 && slice.bytes().len() > MAX_PAGE => {
+                        outcome(&mut frame, Code::OVERSIZE, &[]);
+                    }
                     Ok((code, slice)) => outcome(&mut frame, code, slice.bytes()),
                     Err(NoObject) => outcome(&mut frame, Code::NO_OBJECT, &[]),
                 }

@@ -31,6 +31,11 @@ pub const MAX_PAYLOAD: usize = 256 << 20;
 pub const MAX_CHUNK: usize = 16 << 20;
 /// The longest cursor of a chunk that is handed on, and that may be asked for. Real ones have about 40 bytes.
 pub const MAX_CURSOR: usize = 4096;
+/// The largest answer of `GetChatData` to a question for several records; a single one may be as large as a payload. A
+/// page is in memory several times before it is landed, so a larger one is refused and asked for in parts.
+pub const MAX_PAGE: usize = 24 << 20;
+/// Buffers above this are given back once what was in them is no longer needed.
+pub const KEEP: usize = 6 << 20;
 /// The most items of one batch.
 pub const MAX_ITEMS: u32 = 1 << 16;
 /// Set in the kind of a reply.

@@ -6,7 +6,7 @@ use tokio::sync::{mpsc, watch};
 
 use super::{
     Desk, Error, Progress, Pulling, books,
-    load::{Batch, Room, weight},
+    load::{self, Batch, Room, weight},
     opening::{self, SettleStage},
     pulling::{End, PullStage, Pulled, Step},
 };
@@ -18,8 +18,10 @@ use crate::{
     unseal::OpenRing,
 };
 
-/// Records per batch of the backlog; the same as a full page.
+/// Records read of the backlog at once; the same as a full page.
 const BACKLOG_BATCH: usize = 1000;
+/// Sealed bytes read of the backlog at once.
+const BACKLOG_BYTES: usize = 3 << 20;
 
 pub(super) struct Conveyor<'a> {
     pub(super) company: CompanyId,
@@ -179,12 +181,11 @@ impl Conveyor<'_> {
                     sealed: std::mem::take(&mut records[index]),
                 })
                 .collect();
-            let batch = Batch {
-                records: fresh,
-                permit,
-            };
-            if !batch.records.is_empty() && pending.send(batch).await.is_err() {
-                events::opening_ended_early(self.name);
+            for batch in load::batches(fresh, permit) {
+                if pending.send(batch).await.is_err() {
+                    events::opening_ended_early(self.name);
+                    break;
+                }
             }
         }
         Ok(())
@@ -202,7 +203,7 @@ impl Conveyor<'_> {
             let company = self.company;
             let mut batch = self
                 .desk
-                .ask(move |store| store.backlog(company, after, BACKLOG_BATCH))
+                .ask(move |store| store.backlog(company, after, BACKLOG_BATCH, BACKLOG_BYTES))
                 .await??;
             batch.retain(|pending| pending.id <= last_row);
             let Some(last) = batch.last().map(|pending| pending.id) else {
@@ -213,12 +214,10 @@ impl Conveyor<'_> {
                 .room
                 .take(weight(batch.iter().map(|pending| &pending.sealed)))
                 .await;
-            let batch = Batch {
-                records: batch,
-                permit,
-            };
-            if pending.send(batch).await.is_err() {
-                break;
+            for batch in load::batches(batch, permit) {
+                if pending.send(batch).await.is_err() {
+                    return Ok(());
+                }
             }
         }
         Ok(())

@@ -37,6 +37,7 @@ mod load;
 mod marks;
 mod media;
 mod opening;
+mod page_limit;
 mod people;
 mod progress;
 mod pulling;

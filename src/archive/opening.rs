@@ -30,7 +30,8 @@ use crate::{
 };
 
 /// The most batches that are settled in one commit. A commit costs the disk's time and a flush of the text index,
-/// whatever is in it; when settling is the slowest stage, batches queue up here and share one.
+/// whatever is in it; when settling is the slowest stage, batches queue up here and share one. Each holds its permit,
+/// so heavy ones are fewer.
 pub(super) const GROUP: usize = 4;
 
 /// A batch whose keys were tried.

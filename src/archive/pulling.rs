@@ -20,6 +20,7 @@ use super::{
     Desk, Error,
     course::Course,
     load::{Permit, Room, weight},
+    page_limit::PageLimit,
 };
 use crate::{
     events,
@@ -122,7 +123,7 @@ impl PullStage<'_> {
     }
 
     async fn follow(&mut self, mut after: Seq) -> Result<End, Error> {
-        let mut limit = self.settings.limit;
+        let mut limit = PageLimit::new(self.settings.limit);
         let (mut attempt, mut rewinds) = (0, 0);
         // True while a failing range is being narrowed down.
         let mut narrowing = false;
@@ -133,7 +134,7 @@ impl PullStage<'_> {
             if self.stopped() {
                 return Ok(End::Stopped);
             }
-            let (answer, mut call) = self.ask(after, limit).await;
+            let (answer, mut call) = self.ask(after, limit.next()).await;
             let trouble = match answer {
                 Ok(page) if page.is_empty() => {
                     let checked = self.check_end(after, rewinds < REWINDS).await?;
@@ -155,6 +156,7 @@ impl PullStage<'_> {
                 }
                 Ok(page) => {
                     describe(&mut call, &page);
+                    let (bytes, count) = (page.bytes, call.count as usize);
                     events::page_pulled(self.name, &call);
                     let torn = page.torn;
                     let strays = !page.strays.is_empty();
@@ -192,14 +194,14 @@ impl PullStage<'_> {
                     if reached > after {
                         after = reached;
                         (attempt, narrowing) = (0, false);
-                        limit = limit.saturating_mul(2).min(self.settings.limit);
+                        limit.saw(bytes, count);
                         continue;
                     }
                     if let (Some(seq), false) = (held, torn) {
                         return Ok(End::Held { seq });
                     }
-                    if torn && limit > 1 {
-                        limit /= 2;
+                    if torn {
+                        limit.smaller();
                     }
                     Error::NoProgress { after, torn }
                 }
@@ -208,8 +210,7 @@ impl PullStage<'_> {
                     call.errcode = error.errcode();
                     call.outcome = error.to_string();
                     self.note(call).await?;
-                    if error.reduce_limit() && limit > 1 {
-                        limit /= 2;
+                    if error.reduce_limit() && limit.smaller() {
                         continue;
                     }
                     if !error.retryable() && !error.reduce_limit() {
@@ -225,9 +226,8 @@ impl PullStage<'_> {
                     if attempt > self.settings.attempts {
                         return Err(trouble);
                     }
-                } else if limit > 1 {
+                } else if limit.smaller() {
                     narrowing = true;
-                    limit /= 2;
                     continue;
                 } else {
                     match self.step_over(after, &trouble).await? {

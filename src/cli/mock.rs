@@ -53,6 +53,9 @@ struct Generate {
     /// Length of texts: short (about 20 Chinese characters in the middle) or long (132 on average)
     #[arg(long, value_enum, default_value_t = Length::Short)]
     length: Length,
+    /// Every message a text of exactly so many characters, in place of `--length`
+    #[arg(long, value_name = "N", conflicts_with = "length")]
+    characters: Option<u32>,
     /// Faults the library is to make, as a JSON file (format: sdk-ffi/mock/README.md)
     #[arg(long, value_name = "FILE")]
     faults: Option<PathBuf>,
@@ -96,9 +99,10 @@ fn generate(args: &Generate) -> Result<Exit, Failure> {
         messages: args.messages,
         seed: args.seed,
         key_versions: args.key_versions,
-        length: match args.length {
-            Length::Short => generate::Length::Short,
-            Length::Long => generate::Length::Long,
+        length: match (args.characters, args.length) {
+            (Some(characters), _) => generate::Length::Exactly(characters),
+            (None, Length::Short) => generate::Length::Short,
+            (None, Length::Long) => generate::Length::Long,
         },
         faults: args.faults.clone(),
         truth: !args.no_truth,

@@ -271,8 +271,8 @@ pub const KEYS: &[Key] = &[
         "Lines for people, or one JSON object per line for programs.").text("text"),
 
     key(Pull, "limit", from(1, 1000),
-        "Records asked for per call. The server allows 1000; lower it when messages are so long that it \
-         answers 301058.").whole(1000, "records").per_company(),
+        "The most records asked for per call. The server allows 1000; a run begins with 64, and asks for fewer while \
+         messages are so long that a page would have more than 8 MiB.").whole(1000, "records").per_company(),
     key(Pull, "timeout_seconds", from(1, 600),
         "How long one call may take before the library gives up. The vendor suggests 5, which a full page over \
          a slow proxy exceeds each time anew; 20 still lets a clean stop end within the 30 seconds that service \

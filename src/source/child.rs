@@ -212,6 +212,16 @@ impl Child {
         std::mem::replace(&mut self.reply.buffer, instead)
     }
 
+    /// Gives back what large requests and replies took; the last reply is gone then.
+    pub(super) fn relax(&mut self) {
+        if self.frame.capacity() > wire::KEEP {
+            self.frame = Vec::new();
+        }
+        if self.reply.buffer.capacity() > wire::KEEP {
+            self.reply = Reply::default();
+        }
+    }
+
     /// Wipes the last request, whose first `secret` payload bytes must not linger.
     pub(super) fn wipe(&mut self, secret: usize) {
         let end = self.frame.len().min(HEADER + secret);

@@ -297,6 +297,10 @@ async fn converse<R>(
         Ok((resident, result)) => {
             child.resident = resident;
             child.calls += calls;
+            // Of a file's chunk the caller may still want the buffer.
+            if kind != Kind::MediaChunk {
+                child.relax();
+            }
             Ok(result)
         }
         Err(error) => Err(child.nonsense(error).await),

@@ -690,7 +690,7 @@ pub struct Coverage {
 /// One page of an answer, its exact size, and what it covered: all three of one moment.
 #[derive(Debug, Clone)]
 pub struct Page {
-    /// The rows, in the order asked for.
+    /// The rows, in the order asked for; fewer than asked for when they are heavy.
     pub hits: Vec<Hit>,
     /// Where the next page begins; `None` on the last one.
     pub next: Option<PageKey>,

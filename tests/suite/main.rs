@@ -21,6 +21,7 @@ mod hour;
 mod keys;
 mod kill;
 mod media;
+mod memory;
 mod modes;
 mod official;
 mod people;

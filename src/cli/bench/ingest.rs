@@ -30,6 +30,8 @@ use crate::{
     unseal::{Implementation, KeyRing},
 };
 
+/// What the program and its children may have in memory together, whatever the records weigh.
+const CEILING_MIB: u64 = 400;
 /// Pulls that find nothing new; the median counts.
 const IDLE_PULLS: usize = 5;
 
@@ -45,6 +47,9 @@ pub(super) struct Args {
     /// Texts of 132 characters on average instead of about 20 in the middle
     #[arg(long)]
     pub(super) long: bool,
+    /// Every message a text of exactly so many characters: what memory has to stand, e.g. 1000 records of 50000
+    #[arg(long, value_name = "N", conflicts_with = "long")]
+    pub(super) characters: Option<u32>,
     /// Take this corpus (`shiguan mock generate`) instead of making one
     #[arg(long, value_name = "DIR")]
     pub(super) corpus: Option<PathBuf>,
@@ -85,6 +90,7 @@ impl Default for Args {
             records: 200_000,
             seed: 1,
             long: false,
+            characters: None,
             corpus: None,
             rsa: default_rsa(),
             threads: 0,
@@ -99,6 +105,15 @@ impl Default for Args {
 }
 
 impl Args {
+    /// Which texts, in a word.
+    fn length(&self) -> String {
+        match self.characters {
+            Some(characters) => format!("{characters} characters"),
+            None if self.long => "long".to_owned(),
+            None => "short".to_owned(),
+        }
+    }
+
     /// The implementation asked for; `None` for the one that needs no RSA.
     fn implementation(&self) -> Result<Option<Implementation>, Failure> {
         match self.rsa.as_str() {
@@ -150,13 +165,17 @@ impl Scratch {
 }
 
 fn generate(args: &Args, corpus: &Path) -> Result<(), Failure> {
+    let length = match args.characters {
+        Some(characters) => ["--characters".to_owned(), characters.to_string()],
+        None => ["--length".to_owned(), args.length()],
+    };
     let made = Command::new(std::env::current_exe()?)
         .args(["mock", "generate", "--no-truth"])
         .arg("--out")
         .arg(corpus)
         .args(["--messages", &args.records.to_string()])
         .args(["--seed", &args.seed.to_string()])
-        .args(["--length", if args.long { "long" } else { "short" }])
+        .args(length)
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .status()?;
@@ -354,6 +373,11 @@ impl Outcome {
         self.files.iter().map(|(_, bytes)| bytes).sum()
     }
 
+    /// Memory is bounded whatever the records weigh.
+    pub(super) fn within_ceiling(&self) -> bool {
+        self.seen.peak_together_kib <= CEILING_MIB * 1024
+    }
+
     /// Everything that is kept but the sealed originals, against the JSON as opened.
     fn share(&self) -> f64 {
         (self.disk.body + self.disk.index + self.disk.rest) as f64 / self.plaintext_bytes.max(1) as f64
@@ -396,7 +420,7 @@ impl Outcome {
             "bench": "ingest",
             "machine": machine::describe(),
             "seed": self.args.seed,
-            "length": if self.args.long { "long" } else { "short" },
+            "length": self.args.length(),
             "cipher": "mock (AES-256-CBC)",
             "rsa": self.args.rsa,
             "threads": if self.args.threads == 0 { machine::cores() } else { self.args.threads },
@@ -415,6 +439,8 @@ impl Outcome {
                        "microseconds_per_record_by_thread": threads},
             "children": children,
             "peak_together_mib": self.seen.peak_together_kib / 1024,
+            "ceiling_mib": CEILING_MIB,
+            "within_ceiling": self.within_ceiling(),
             "bytes": {"files": files, "archive": self.disk(), "corpus": self.corpus_bytes,
                       "archive_per_record": (self.disk() as f64 / records).round(),
                       "corpus_per_record": (self.corpus_bytes as f64 / records).round(),
@@ -433,7 +459,7 @@ impl Outcome {
             "{}\n{} records ({}, seed {}) through the mock library's children into a fresh archive on {}, RSA: {}",
             machine::headline(),
             render::number(self.records()),
-            if self.args.long { "long" } else { "short" },
+            self.args.length(),
             self.args.seed,
             self.file_system,
             self.args.rsa
@@ -470,6 +496,10 @@ impl Outcome {
             self.disk.rest as f64 / records,
             self.share(),
             self.idle_seconds.get(self.idle_seconds.len() / 2).unwrap_or(&0.0) * 1000.0
+        );
+        outln!(
+            "memory with the children is {} the ceiling of {CEILING_MIB} MiB",
+            if self.within_ceiling() { "within" } else { "ABOVE" }
         );
         if let Some(disturbance) = &self.tally.disturbance {
             outln!("{}", disturbance.words());

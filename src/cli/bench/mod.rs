@@ -13,10 +13,10 @@ mod search;
 mod unseal;
 mod watch;
 
-use std::{fs, path::PathBuf};
+use std::{fs, path::PathBuf, process::Command};
 
 use clap::Subcommand;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{
     Global,
@@ -46,6 +46,9 @@ enum Verb {
     /// unseal, ingest (with RSA and without), search and media in one run
     All(All),
 }
+
+/// Records and characters of each that memory has to stand.
+const EXTREMES: [(u64, u32); 2] = [(1_000, 50_000), (260, 330_000)];
 
 /// Arguments of `bench all`.
 #[derive(Debug, clap::Args)]
@@ -153,12 +156,17 @@ fn all(global: &Global, args: &All) -> Result<(), Failure> {
         json: args.json,
     };
     let media = media::measure(global, &files)?;
+    let extremes = EXTREMES
+        .iter()
+        .map(|extreme| at_extreme(global, args, *extreme))
+        .collect::<Result<Vec<_>, _>>()?;
     if args.json {
         outln!(
             "{}",
             json!({"bench": "all", "machine": machine::describe(), "seed": args.seed, "records": args.records,
                    "unseal": unseal.json(&stages), "ingest": with.json(), "ingest_without_rsa": without.json(),
-                   "search": search.json(), "media": media.json()})
+                   "search": search.json(), "media": media.json(),
+                   "ingest_extremes": extremes})
         );
     } else {
         unseal.print(&stages);
@@ -170,6 +178,43 @@ fn all(global: &Global, args: &All) -> Result<(), Failure> {
         search.print();
         outln!();
         media.print();
+        outln!();
+        for extreme in &extremes {
+            outln!(
+                "{} texts of {}: {} MiB at most with the children (ceiling {} MiB), {} s",
+                extreme["records"],
+                extreme["length"].as_str().unwrap_or_default(),
+                extreme["peak_together_mib"],
+                extreme["ceiling_mib"],
+                extreme["seconds"]
+            );
+        }
+    }
+    if extremes.iter().any(|extreme| extreme["within_ceiling"] != true) {
+        return Err(Failure::run(
+            "long texts took more memory than the ceiling of `shiguan bench ingest`",
+        ));
     }
     Ok(())
+}
+
+/// `bench ingest` on long texts, in a process of its own: this one's memory holds what the benches before have left.
+fn at_extreme(global: &Global, args: &All, (records, characters): (u64, u32)) -> Result<Value, Failure> {
+    let done = Command::new(std::env::current_exe()?)
+        .arg("--config")
+        .arg(&global.config)
+        .args(["bench", "ingest", "--json", "--rsa", "known"])
+        .args(["--records", &records.to_string()])
+        .args(["--characters", &characters.to_string()])
+        .args(["--seed", &args.seed.to_string()])
+        .arg("--dir")
+        .arg(&args.dir)
+        .output()?;
+    if !done.status.success() {
+        return Err(Failure::run(format!(
+            "`bench ingest` on long texts failed: {}",
+            String::from_utf8_lossy(&done.stderr)
+        )));
+    }
+    serde_json::from_slice(&done.stdout).map_err(Failure::run)
 }

@@ -78,6 +78,7 @@ impl Watch {
                 while done >= (seen.steps.len() as u64 + 1) * STEP {
                     seen.steps.push(seconds);
                 }
+                seen.weigh(process.load(Ordering::Relaxed));
                 if last || looks % RARELY == 0 {
                     seen.look(process.load(Ordering::Relaxed));
                     if last || looks % (RARELY * 4) == 0 {
@@ -131,6 +132,15 @@ impl Seen {
         self.peak_together_kib = self.peak_together_kib.max(together);
     }
 
+    /// Memory alone, of the processes known so far: peaks are shorter than the time between two looks.
+    fn weigh(&mut self, process: u32) {
+        let together = std::iter::once(&process)
+            .chain(self.children.keys())
+            .filter_map(|process| resident_kib(*process))
+            .sum();
+        self.peak_together_kib = self.peak_together_kib.max(together);
+    }
+
     fn note(&mut self, seconds: f64, done: u64) {
         let children: u64 = self.children.values().map(|child| child.resident_kib).sum();
         self.timeline.push(json!([
@@ -165,6 +175,13 @@ fn usage(process: u32) -> Option<Usage> {
         peak_kib: kib("VmHWM:")?,
         resident_kib: kib("VmRSS:")?,
     })
+}
+
+/// Resident size; nothing when the process is gone.
+fn resident_kib(process: u32) -> Option<u64> {
+    let pages = fs::read_to_string(format!("/proc/{process}/statm")).ok()?;
+    let pages = pages.split(' ').nth(1)?.parse::<u64>().ok()?;
+    Some(pages * rustix::param::page_size() as u64 / 1024)
 }
 
 /// Fields 14 and 15 of a `stat` file; counted behind the name, which may hold anything.

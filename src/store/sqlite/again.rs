@@ -17,8 +17,10 @@ use crate::{
     words,
 };
 
-/// Rows held in memory at once.
-const BATCH: i64 = 1_000;
+/// Rows held in memory at once, unless they are heavy.
+const BATCH: usize = 1_000;
+/// Bytes of bodies held in memory at once; a single body may be larger.
+const BATCH_BYTES: usize = 4 << 20;
 
 impl Reader {
     /// False when the text index was written under other rules than this program asks by; then
@@ -50,12 +52,12 @@ pub(super) fn all(tx: &Transaction<'_>, unpacker: &Unpacker, progress: &mut dyn 
     tx.execute_batch("DELETE FROM recall")?;
     let (mut done, mut after) = (0, 0);
     loop {
-        let mut batch = next_batch(tx, unpacker, after)?;
+        let batch = next_batch(tx, unpacker, after, BATCH_BYTES)?;
         let Some(last) = batch.last() else { break };
         after = last.record;
         let mut interner = Interner::new(tx, Names::default());
-        let mut docs = Vec::with_capacity(batch.len());
-        for row in &mut batch {
+        let mut index = index::Builder::new(tx);
+        for row in &batch {
             tx.prepare_cached("DELETE FROM message WHERE record = ?")?
                 .execute([row.record])?;
             let told = derive::Told {
@@ -66,9 +68,9 @@ pub(super) fn all(tx: &Transaction<'_>, unpacker: &Unpacker, progress: &mut dyn 
                 landed_at: row.landed_at,
             };
             let mut derived = Derived::new(&message::read(&row.body), row.msgid_differs);
-            docs.push(derive::write(tx, &mut interner, &told, &mut derived)?);
+            index.add(derive::write(tx, &mut interner, &told, &mut derived)?)?;
         }
-        index::add(tx, &docs)?;
+        index.finish()?;
         done += batch.len() as u64;
         progress(done);
     }
@@ -90,15 +92,20 @@ struct Kept {
     body: Vec<u8>,
 }
 
-fn next_batch(tx: &Transaction<'_>, unpacker: &Unpacker, after: i64) -> Result<Vec<Kept>> {
+/// The next rows: at least one if there is one, no more once they have `bytes` together.
+fn next_batch(tx: &Transaction<'_>, unpacker: &Unpacker, after: i64, bytes: usize) -> Result<Vec<Kept>> {
     let mut statement = tx.prepare_cached(
         "SELECT r.id, r.company, r.seq, r.msgid, m.flags & ?3, p.body, p.dictionary, r.landed_at
          FROM plaintext p JOIN record r ON r.id = p.record JOIN message m ON m.record = p.record
          WHERE p.record > ?1 ORDER BY p.record LIMIT ?2",
     )?;
-    let mut rows = statement.query(params![after, BATCH, MSGID_DIFFERS])?;
-    let mut batch = Vec::new();
-    while let Some(row) = rows.next()? {
+    let mut rows = statement.query(params![after, BATCH as i64, MSGID_DIFFERS])?;
+    let (mut batch, mut held) = (Vec::new(), 0);
+    while held < bytes
+        && let Some(row) = rows.next()?
+    {
+        let body = unpacker.body(tx, row, 6, 5)?;
+        held += body.len();
         batch.push(Kept {
             record: row.get(0)?,
             company: row.get(1)?,
@@ -106,7 +113,7 @@ fn next_batch(tx: &Transaction<'_>, unpacker: &Unpacker, after: i64) -> Result<V
             msgid: row.get(3)?,
             msgid_differs: row.get::<_, i64>(4)? != 0,
             landed_at: row.get(7)?,
-            body: unpacker.body(tx, row, 6, 5)?,
+            body,
         });
     }
     Ok(batch)

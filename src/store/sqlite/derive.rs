@@ -8,14 +8,13 @@ use rusqlite::{Transaction, params};
 
 use super::{
     codes::{MSGID_DIFFERS, SENDER_RECEIVES, TIME_IMPLAUSIBLE, carries, direction_in, flaws_in, scope_in},
-    index::{Doc, Entry, Kind, Trait, hash, term, text, trait_term},
+    index::{Doc, Entry, Kind, Texts, Trait, hash, term, trait_term},
     intern::{Interner, audience_hash, chat_columns},
 };
 use crate::{
     ids::{CompanyId, RecordId},
-    message::{Message, Place, Segment, fold_id},
+    message::{Message, Place, Places, Segment, fold_id},
     store::Result,
-    words,
 };
 
 /// A message that was sent so long after its landing was not: the clocks of two machines differ by less.
@@ -49,8 +48,7 @@ pub(super) struct Derived {
     flags: i64,
     flaws: i64,
     recalls: Option<String>,
-    /// Terms of the texts, with their places in the record.
-    terms: Vec<(u64, u32)>,
+    texts: Texts,
 }
 
 impl Derived {
@@ -81,27 +79,19 @@ impl Derived {
                 + i64::from(msgid_differs) * MSGID_DIFFERS,
             flaws: flaws_in(message.flaws),
             recalls: message.recalls.clone().filter(|target| !target.is_empty()),
-            terms: text_terms(&message.segments),
+            texts: texts(&message.segments),
         }
     }
 }
 
-/// Numbers the characters of all texts through; one number between two texts stands for nothing.
-fn text_terms(segments: &[Segment]) -> Vec<(u64, u32)> {
-    let mut terms = Vec::with_capacity(segments.iter().map(|segment| segment.text.len() / 2).sum());
-    let mut place = 0;
-    for segment in segments {
+fn texts(segments: &[Segment]) -> Texts {
+    Texts::of(segments.iter().map(|segment| {
         let places = match segment.places.0 {
-            0 => crate::message::Places::of(&[Place::Other]).0,
+            0 => Places::of(&[Place::Other]).0,
             places => places,
         };
-        for pair in words::pairs(&segment.text) {
-            terms.push((text(pair, places), place));
-            place += 1;
-        }
-        place += 1;
-    }
-    terms
+        (segment.text.as_str(), places)
+    }))
 }
 
 /// Writes the rows of one message; what goes into the index is returned, to be added with others.
@@ -144,8 +134,8 @@ pub(super) fn write(
         tx.prepare_cached("INSERT INTO recall (record, company, pre_msgid) VALUES (?, ?, ?)")?
             .execute(params![told.record.0, told.company.0, target])?;
     }
-    let mut terms = std::mem::take(&mut derived.terms);
-    let mut add = |term| terms.push((term, 0));
+    let mut facts = Vec::with_capacity(12);
+    let mut add = |term| facts.push(term);
     add(term(Kind::Sender, sender));
     add(term(Kind::Audience, audience));
     add(term(Kind::Chat, chat));
@@ -174,6 +164,7 @@ pub(super) fn write(
             seq: told.seq,
             time: derived.time,
         },
-        terms,
+        facts,
+        texts: std::mem::take(&mut derived.texts),
     })
 }

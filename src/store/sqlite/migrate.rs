@@ -53,6 +53,8 @@ pub(in crate::store) const ALL: &[Migration] = &[
     step!(12, "empty", "0012_empty.sql"),
 ];
 
+/// Bytes of rows held in memory at once while an old archive is converted.
+const BATCH_BYTES: usize = 4 << 20;
 /// The first migration after which bodies are packed and the index is built by the program.
 const PACKED: u32 = 2;
 
@@ -135,10 +137,13 @@ fn convert(tx: &Transaction<'_>) -> Result<()> {
     let packer = Packer::load(tx)?;
     let mut after = 0;
     loop {
-        let batch = tx
-            .prepare_cached("SELECT record, body FROM plaintext WHERE record > ? ORDER BY record LIMIT 1000")?
-            .query_map([after], |row| Ok((row.get(0)?, row.get(1)?)))?
-            .collect::<Result<Vec<(i64, Vec<u8>)>, _>>()?;
+        let batch = some(
+            tx,
+            "SELECT record, body FROM plaintext WHERE record > ? ORDER BY record",
+            after,
+            |row| Ok((row.get(0)?, row.get(1)?)),
+            |(_, body): &(i64, Vec<u8>)| body.len(),
+        )?;
         let Some((last, _)) = batch.last() else { break };
         after = *last;
         for (record, body) in batch {
@@ -149,12 +154,13 @@ fn convert(tx: &Transaction<'_>) -> Result<()> {
     }
     let mut after = 0;
     loop {
-        let batch = tx
-            .prepare_cached(
-                "SELECT record, random_key, body FROM sealed WHERE record > ? ORDER BY record LIMIT 1000",
-            )?
-            .query_map([after], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?
-            .collect::<Result<Vec<(i64, String, String)>, _>>()?;
+        let batch = some(
+            tx,
+            "SELECT record, random_key, body FROM sealed WHERE record > ? ORDER BY record",
+            after,
+            |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
+            |(_, key, body): &(i64, String, String)| key.len() + body.len(),
+        )?;
         let Some((last, ..)) = batch.last() else { break };
         after = *last;
         for (record, key, body) in batch {
@@ -164,6 +170,27 @@ fn convert(tx: &Transaction<'_>) -> Result<()> {
     }
     again::all(tx, &unpacker, &mut |_| ())?;
     Ok(())
+}
+
+/// The rows behind `after`, as many as are held in memory at once: by their weight, and at least one.
+fn some<R>(
+    tx: &Transaction<'_>,
+    sql: &str,
+    after: i64,
+    read: impl Fn(&rusqlite::Row<'_>) -> rusqlite::Result<R>,
+    weight: impl Fn(&R) -> usize,
+) -> Result<Vec<R>> {
+    let mut statement = tx.prepare_cached(sql)?;
+    let mut rows = statement.query([after])?;
+    let (mut batch, mut held) = (Vec::new(), 0);
+    while held < BATCH_BYTES
+        && let Some(row) = rows.next()?
+    {
+        let row = read(row)?;
+        held += weight(&row) + size_of::<R>();
+        batch.push(row);
+    }
+    Ok(batch)
 }
 
 fn digest(sql: &str) -> String {

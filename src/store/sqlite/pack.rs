@@ -29,6 +29,10 @@ use crate::store::{Result, StoreError};
 const LEVEL: i32 = 3;
 /// Bodies a dictionary is trained from.
 pub(super) const SAMPLES: u64 = 2_000;
+/// Bytes of a body that go into its training.
+const SAMPLE: usize = 4_096;
+/// Packed bodies whose unused memory is at least this much give it back: room is made for the worst case.
+const UNUSED: usize = 16 * 1024;
 /// Bytes of a dictionary.
 const DICTIONARY: usize = 64 * 1024;
 /// A body says its own length; nobody's word for more than this is taken.
@@ -104,10 +108,15 @@ impl Packer {
         let current = self.current();
         // Level and library may refuse; the bytes as they are cost nothing but room.
         match compress(current.as_deref(), body).filter(|packed| packed.len() < body.len()) {
-            Some(data) => Packed {
-                dictionary: Some(current.map_or(NO_DICTIONARY, |current| current.id)),
-                data,
-            },
+            Some(mut data) => {
+                if data.capacity() - data.len() >= UNUSED {
+                    data.shrink_to_fit();
+                }
+                Packed {
+                    dictionary: Some(current.map_or(NO_DICTIONARY, |current| current.id)),
+                    data,
+                }
+            }
             None => Packed {
                 dictionary: None,
                 data: body.to_vec(),
@@ -202,7 +211,9 @@ pub(super) fn train(conn: &Connection, unpacker: &Unpacker) -> Result<bool> {
     while let Some(row) = rows.next()? {
         let mut body = unpacker.body(conn, row, 0, 1)?;
         // A few monstrous bodies must not be all there is.
-        body.truncate(4_096);
+        body.truncate(SAMPLE);
+        // Nor must their memory be kept.
+        body.shrink_to_fit();
         samples.push(body);
     }
     if (samples.len() as u64) < SAMPLES {

@@ -8,7 +8,7 @@ use super::{
     Reader,
     codes::time_out,
     index::{Asker, Entry, Expr, Kind, term},
-    row,
+    row, search,
 };
 use crate::{
     ids::{CompanyId, RecordId},
@@ -38,7 +38,7 @@ impl Reader {
             )?
             .query_map([msgid], |row| row.get(0))?
             .collect::<Result<Vec<i64>, _>>()?;
-        let opened = super::search::named(&view, &HashSet::from([msgid]))?;
+        let opened = search::named(&view, &HashSet::from([msgid]))?;
         ids.extend(opened.into_iter().map(|named| named.record));
         ids.sort_unstable();
         self.load_all(&view, &ids)
@@ -125,7 +125,8 @@ impl Reader {
         )
     }
 
-    /// One page of a conversation.
+    /// One page of a conversation. Read forwards, it is shorter than `limit` when messages are long; only an empty page is the
+    /// end.
     pub fn chat_page(
         &self,
         chat: ChatId,
@@ -134,13 +135,13 @@ impl Reader {
         limit: usize,
     ) -> Result<Vec<Hit>> {
         let view = self.view()?;
-        self.found(
-            &view,
-            &Expr::Any(vec![term(Kind::Chat, chat.0)]),
-            order,
-            after,
-            limit,
-        )
+        let bytes = match order {
+            Order::OldestFirst => search::PAGE_BYTES,
+            // Its reader turns the page round, so it has to be whole.
+            Order::NewestFirst => usize::MAX,
+        };
+        let chat = Expr::Any(vec![term(Kind::Chat, chat.0)]);
+        Ok(self.found(&view, &chat, order, after, limit, bytes)?.0)
     }
 }
 

@@ -29,15 +29,32 @@ const AHEAD: usize = 6;
 impl Reader {
     /// Loads rows in the order given; unknown ones are left out.
     pub(super) fn load_all(&self, conn: &Connection, ids: &[i64]) -> Result<Vec<Stored>> {
-        let mut all = Vec::with_capacity(ids.len());
+        Ok(self.load_some(conn, ids, usize::MAX)?.0)
+    }
+
+    /// Loads rows in the order given until their bodies have that many bytes together, but at least one; says as well how many
+    /// of the rows asked for were not looked at.
+    pub(super) fn load_some(
+        &self,
+        conn: &Connection,
+        ids: &[i64],
+        bytes: usize,
+    ) -> Result<(Vec<Stored>, usize)> {
+        let (mut all, mut held) = (Vec::with_capacity(ids.len()), 0);
         for (place, id) in ids.iter().enumerate() {
+            if held >= bytes {
+                return Ok((all, ids.len() - place));
+            }
             let began = Instant::now();
-            all.extend(load(conn, Some(&self.unpacker), RecordId(*id))?);
+            if let Some(stored) = load(conn, Some(&self.unpacker), RecordId(*id))? {
+                held += stored.opened.as_ref().map_or(0, |opened| opened.plaintext.len());
+                all.push(stored);
+            }
             if place == 0 && ids.len() > 2 && began.elapsed() > FROM_DISK {
                 self.fetch(&ids[1..]);
             }
         }
-        Ok(all)
+        Ok((all, 0))
     }
 
     /// Has the system read what these rows need, several at a time: a row stands on half a dozen pages at random places,

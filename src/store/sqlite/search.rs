@@ -30,6 +30,8 @@ use crate::{
     words,
 };
 
+/// Bytes of bodies on a page; whoever shows it has each of them several times.
+pub(super) const PAGE_BYTES: usize = 16 << 20;
 /// No honest question has more; a question with so many still costs no more than its parts.
 const MAX_PARTS: usize = 400;
 const MAX_DEPTH: usize = 80;
@@ -45,7 +47,7 @@ impl Reader {
     ) -> Result<Vec<Hit>> {
         let view = self.view()?;
         let expr = expression(&view, filter)?;
-        self.found(&view, &expr, order, after, limit)
+        Ok(self.found(&view, &expr, order, after, limit, usize::MAX)?.0)
     }
 
     /// How many messages a filter is true for.
@@ -55,12 +57,14 @@ impl Reader {
         Asker::new(&view)?.count(&expr)
     }
 
-    /// A page, the exact total and the coverage, all of one moment.
+    /// A page, the exact total and the coverage, all of one moment. Long messages make it shorter than `limit`; `next` says
+    /// whether there are more.
     pub fn page(&self, filter: &Filter, order: Order, after: Option<PageKey>, limit: usize) -> Result<Page> {
         let view = self.view()?;
         let expr = expression(&view, filter)?;
-        let mut hits = self.found(&view, &expr, order, after, limit.saturating_add(1))?;
-        let more = hits.len() > limit;
+        let asked = limit.saturating_add(1);
+        let (mut hits, left) = self.found(&view, &expr, order, after, asked, PAGE_BYTES)?;
+        let more = left > 0 || hits.len() > limit;
         hits.truncate(limit);
         let next = hits.last().filter(|_| more).map(Hit::page_key);
         Ok(Page {
@@ -71,7 +75,8 @@ impl Reader {
         })
     }
 
-    /// One page of what an expression is true for.
+    /// One page of what an expression is true for, as far as the bodies have no more than so many bytes together; and how many
+    /// rows of the page were left out for that.
     pub(super) fn found(
         &self,
         view: &Connection,
@@ -79,7 +84,8 @@ impl Reader {
         order: Order,
         after: Option<PageKey>,
         limit: usize,
-    ) -> Result<Vec<Hit>> {
+        bytes: usize,
+    ) -> Result<(Vec<Hit>, usize)> {
         let behind = match after {
             None => None,
             Some(key) => match seq_of(view, key)? {
@@ -88,12 +94,12 @@ impl Reader {
                     seq,
                     time: key.time,
                 }),
-                None => return Ok(Vec::new()),
+                None => return Ok((Vec::new(), 0)),
             },
         };
         let entries = Asker::new(view)?.page(expr, order, behind, limit)?;
         let ids: Vec<i64> = entries.into_iter().map(|entry| entry.record).collect();
-        self.load_all(view, &ids)
+        self.load_some(view, &ids, bytes)
     }
 }
 

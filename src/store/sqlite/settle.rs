@@ -116,7 +116,7 @@ impl Store {
         let build = interner.word(sdk_build)?;
         let mut settled = Settled::default();
         let mut waiting: BTreeMap<Reason, u64> = BTreeMap::new();
-        let mut docs = Vec::with_capacity(prepared.len());
+        let mut index = index::Builder::new(&tx);
         for Prepared { id, verdict } in prepared {
             let Some(row) = sealed_row(&tx, company, id)? else {
                 settled.stale += 1;
@@ -139,7 +139,7 @@ impl Store {
                         "INSERT INTO plaintext (record, dictionary, body, salt, sha256) VALUES (?, ?, ?, ?, ?)",
                     )?
                     .execute(params![id.0, body.dictionary, body.data, digest.salt, digest.sha256])?;
-                    docs.push(derive::write(&tx, &mut interner, &told, &mut derived)?);
+                    index.add(derive::write(&tx, &mut interner, &told, &mut derived)?)?;
                     tx.prepare_cached(
                         "UPDATE record SET state = ?, detail = '', attempts = attempts + 1, tried_key = NULL,
                            sdk_build = ?, settled_at = ? WHERE id = ?",
@@ -165,7 +165,7 @@ impl Store {
                 *waiting.entry(why.reason).or_default() += 1;
             }
         }
-        index::add(&tx, &docs)?;
+        index.finish()?;
         let moved = waiting
             .iter()
             .map(|(reason, count)| (reason_in(*reason), *count as i64));

@@ -22,6 +22,9 @@ use crate::{
     },
 };
 
+/// Bytes of a sample to check a key against.
+const SAMPLE_BYTES: usize = 8 << 20;
+
 const PENDING: &str = "SELECT r.id, r.seq, r.msgid, r.version, s.random_key, s.body, s.odd
                        FROM record r JOIN sealed s ON s.record = r.id";
 
@@ -77,38 +80,53 @@ impl Store {
 }
 
 impl Reader {
-    /// Sealed records behind row `after`, in the order of their rows; begin with row 0.
-    pub fn backlog(&self, company: CompanyId, after: RecordId, limit: usize) -> Result<Vec<Pending>> {
+    /// Sealed records behind row `after`, in the order of their rows; begin with row 0. At most `limit`, and no more
+    /// once they have `bytes` together; never none if there is one.
+    pub fn backlog(
+        &self,
+        company: CompanyId,
+        after: RecordId,
+        limit: usize,
+        bytes: usize,
+    ) -> Result<Vec<Pending>> {
         self.pending(
             "WHERE r.company = ?1 AND r.state = 0 AND r.id > ?2 ORDER BY r.id LIMIT ?3",
             params![company.0, after.0, limit as i64],
+            bytes,
         )
     }
 
-    /// The latest records of a key version, in any state, to check a key against.
+    /// The latest records of a key version, in any state, to check a key against: at most `n`, fewer when they are heavy.
     pub fn sample_sealed(&self, company: CompanyId, version: KeyVersion, n: usize) -> Result<Vec<Pending>> {
         self.pending(
             "WHERE r.company = ?1 AND r.version = ?2 ORDER BY r.id DESC LIMIT ?3",
             params![company.0, version.0, n as i64],
+            SAMPLE_BYTES,
         )
     }
 
-    fn pending(&self, which: &str, values: &[&dyn rusqlite::ToSql]) -> Result<Vec<Pending>> {
+    fn pending(&self, which: &str, values: &[&dyn rusqlite::ToSql], bytes: usize) -> Result<Vec<Pending>> {
         let mut statement = self.conn.prepare_cached(&format!("{PENDING} {which}"))?;
-        let rows = statement.query_map(values, |row| {
-            Ok(Pending {
+        let mut rows = statement.query(values)?;
+        let (mut all, mut held) = (Vec::new(), 0);
+        while held < bytes
+            && let Some(row) = rows.next()?
+        {
+            let sealed = Sealed {
+                seq: seq_out(row.get(1)?),
+                msgid: row.get(2)?,
+                key_version: KeyVersion(row.get(3)?),
+                random_key: kept(row, 4)?,
+                body: kept(row, 5)?,
+                odd: row.get(6)?,
+            };
+            held += sealed.bytes();
+            all.push(Pending {
                 id: RecordId(row.get(0)?),
-                sealed: Sealed {
-                    seq: seq_out(row.get(1)?),
-                    msgid: row.get(2)?,
-                    key_version: KeyVersion(row.get(3)?),
-                    random_key: kept(row, 4)?,
-                    body: kept(row, 5)?,
-                    odd: row.get(6)?,
-                },
-            })
-        })?;
-        Ok(rows.collect::<Result<_, _>>()?)
+                sealed,
+            });
+        }
+        Ok(all)
     }
 
     /// How many records wait, by reason, of one company or of all; reasons without records are left out.

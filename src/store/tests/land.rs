@@ -16,7 +16,7 @@ fn settle_all(scratch: &mut Scratch) {
     loop {
         let pending = scratch
             .store
-            .backlog(scratch.company, RecordId(0), 3)
+            .backlog(scratch.company, RecordId(0), 3, usize::MAX)
             .expect("a backlog");
         if pending.is_empty() {
             return;
@@ -59,7 +59,7 @@ fn a_page_lands_with_its_cursor_and_its_call() {
     assert_eq!(scratch.store.cursor(scratch.company).expect("a cursor"), Seq(2));
     let backlog = scratch
         .store
-        .backlog(scratch.company, landed.fresh[0].0, 10)
+        .backlog(scratch.company, landed.fresh[0].0, 10, usize::MAX)
         .expect("a backlog");
     assert_eq!(backlog.len(), 1, "behind the first row");
     assert_eq!(backlog[0].sealed, odd, "every text verbatim");
@@ -165,7 +165,7 @@ fn other_bytes_beside_a_waiting_record_are_opened_instead() {
     );
     let pending = scratch
         .store
-        .backlog(scratch.company, RecordId(0), 9)
+        .backlog(scratch.company, RecordId(0), 9, usize::MAX)
         .expect("a backlog");
     assert_eq!(
         (pending[0].sealed.body.as_str(), pending[0].sealed.key_version),
@@ -380,4 +380,23 @@ proptest! {
         prop_assert_eq!(straight.hash(), crooked.hash());
         prop_assert_eq!(straight.store.coverage().expect("counted"), crooked.store.coverage().expect("counted"));
     }
+}
+
+#[test]
+fn a_backlog_is_read_by_weight_and_never_less_than_one_record() {
+    let mut scratch = Scratch::new();
+    let body = "x".repeat(1_000_000);
+    let records: Vec<_> = (1..=5).map(|seq| sealed(seq, &body)).collect();
+    scratch.land(&records);
+    let mut read = Vec::new();
+    let mut after = RecordId(0);
+    for bytes in [1, 2_500_000, 2_500_000] {
+        let batch = scratch
+            .store
+            .backlog(scratch.company, after, 1000, bytes)
+            .expect("a backlog");
+        after = batch.last().expect("one at least").id;
+        read.push(batch.len());
+    }
+    assert_eq!(read, [1, 3, 1]);
 }

@@ -146,7 +146,9 @@ fn an_archive_of_version_1_is_converted_and_says_the_same() {
     // And it goes on: what was sealed opens, what comes is landed.
     let mut store = store;
     let company = store.companies().expect("listed")[0].0;
-    let backlog = store.backlog(company, RecordId(0), 9).expect("listed");
+    let backlog = store
+        .backlog(company, RecordId(0), 9, usize::MAX)
+        .expect("listed");
     assert_eq!(backlog.len(), 2);
     assert_eq!(backlog[0].sealed.body, "Ym9keQ==");
     let lease = store

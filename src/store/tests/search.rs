@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use super::{
     Scratch,
     brute::{Known, contains, holds},
-    recall, sealed, segment, text,
+    opened, recall, sealed, segment, text,
 };
 use crate::{
     ids::{CompanyId, Millis, RecordId, Seq},
@@ -14,7 +14,7 @@ use crate::{
     secret::Secret,
     store::{
         StoreError,
-        contract::{Filter, Order, PageKey},
+        contract::{Filter, Order, Outcome, PageKey, Verdict},
     },
     words::fold,
 };
@@ -525,4 +525,57 @@ fn a_reader_sees_the_whole_page_of_one_moment() {
     let next =
         crate::search::run(&reader, &needle("退"), Order::NewestFirst, results.next, 1).expect("answered");
     assert_eq!((next.hits[0].msgid.as_str(), next.next), ("m2", None));
+}
+
+#[test]
+fn a_page_of_heavy_messages_is_shorter_and_names_where_the_next_one_begins() {
+    let mut scratch = Scratch::new();
+    let messages: Vec<Message> = (1..=5)
+        .map(|n| text(&format!("m{n}"), "a", "b", n, "退款"))
+        .collect();
+    let records: Vec<Sealed> = (1..=5).map(|seq| sealed(seq, "body")).collect();
+    let landed = scratch.land(&records);
+    let heavy = |id, message| match opened(id, message) {
+        Outcome {
+            id,
+            verdict:
+                Verdict::Opened {
+                    message,
+                    msgid_differs,
+                    ..
+                },
+        } => Outcome {
+            id,
+            verdict: Verdict::Opened {
+                plaintext: vec![b' '; 9 << 20],
+                message,
+                msgid_differs,
+            },
+        },
+        other => other,
+    };
+    for ((id, _), message) in landed.fresh.iter().zip(messages) {
+        scratch.settle(&[heavy(*id, message)]);
+    }
+    let (mut after, mut pages, mut found) = (None, Vec::new(), Vec::new());
+    loop {
+        let page = scratch
+            .store
+            .page(&needle("退款"), Order::OldestFirst, after, 100)
+            .expect("a page");
+        assert_eq!(page.total, 5);
+        pages.push(page.hits.len());
+        found.extend(page.hits.into_iter().map(|hit| hit.msgid));
+        after = page.next;
+        if after.is_none() {
+            break;
+        }
+    }
+    assert_eq!(
+        (pages, found),
+        (
+            vec![2, 2, 1],
+            ["m1", "m2", "m3", "m4", "m5"].map(String::from).to_vec()
+        )
+    );
 }

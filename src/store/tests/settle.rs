@@ -287,7 +287,7 @@ fn each_cause_releases_what_it_could_help() {
             .expect("released");
         let sealed = scratch
             .store
-            .backlog(scratch.company, RecordId(0), 9)
+            .backlog(scratch.company, RecordId(0), 9, usize::MAX)
             .expect("a backlog");
         let found: Vec<u64> = sealed.iter().map(|pending| pending.sealed.seq.0).collect();
         assert_eq!(
@@ -350,7 +350,7 @@ fn a_key_for_another_copy_of_the_record_releases_it_too() {
     );
     let pending = scratch
         .store
-        .backlog(scratch.company, RecordId(0), 9)
+        .backlog(scratch.company, RecordId(0), 9, usize::MAX)
         .expect("a backlog");
     assert_eq!(pending[0].sealed.body, "first");
 }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use sdk_mock::{
     faults::{FAULTS_FILE, Faults},
-    generate::{Plan, generate},
+    generate::{Length, Plan, generate},
     seal::{SealOptions, seal_folder},
 };
 use serde_json::Value;
@@ -36,6 +36,19 @@ impl Corpus {
         let plan = Plan {
             messages,
             seed,
+            ..Plan::default()
+        };
+        generate(&plan, &path, &|_| {}).expect("a corpus");
+        Self { path }
+    }
+
+    /// Generates `messages` texts of exactly `characters` characters, without their truth.
+    pub fn texts(folder: &Path, messages: u64, characters: u32) -> Self {
+        let path = folder.join("corpus");
+        let plan = Plan {
+            messages,
+            length: Length::Exactly(characters),
+            truth: false,
             ..Plan::default()
         };
         generate(&plan, &path, &|_| {}).expect("a corpus");

@@ -9,7 +9,11 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 
 /// Joins items into the JSON a server would send.
 pub(super) fn render(items: &[Vec<u8>], twice: bool, torn: Option<Option<usize>>) -> Vec<u8> {
-    let mut text = br#"{"errcode":0,"errmsg":"ok","chatdata":["#.to_vec();
+    const BEGIN: &[u8] = br#"{"errcode":0,"errmsg":"ok","chatdata":["#;
+    let content: usize = items.iter().map(|item| item.len() + 1).sum();
+    // With room for the zero that a slice has behind its end.
+    let mut text = Vec::with_capacity(BEGIN.len() + (content << u8::from(twice)) + 3);
+    text.extend_from_slice(BEGIN);
     let start = text.len();
     for _ in 0..=u8::from(twice) {
         for item in items {

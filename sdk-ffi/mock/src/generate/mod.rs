@@ -47,6 +47,9 @@ pub const START: i64 = 1_756_688_400_000;
 /// Messages sealed at a time; bounds memory and is what progress counts in.
 const BATCH: usize = 2048;
 
+/// Characters sealed at a time.
+const BATCH_CHARACTERS: usize = 4 << 20;
+
 /// What is to be generated.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Plan {
@@ -80,6 +83,8 @@ pub enum Length {
     Short,
     /// 132 characters on average.
     Long,
+    /// Every message is a text of exactly so many characters.
+    Exactly(u32),
 }
 
 /// What was made.
@@ -227,6 +232,15 @@ pub fn plaintexts(plan: &Plan, mut each: impl FnMut(Draft)) -> Result<(), Error>
     })
 }
 
+/// Messages sealed at a time; fewer when each is large.
+fn batch(length: Length) -> usize {
+    match length {
+        // In memory as text, as JSON, sealed and as a line: some twelve bytes for each character.
+        Length::Exactly(characters) => (BATCH_CHARACTERS / (characters as usize).max(1)).clamp(1, BATCH),
+        _ => BATCH,
+    }
+}
+
 fn each_batch(
     plan: &Plan,
     mut act: impl FnMut(&Stage<'_>, &[Cue]) -> Result<(), Error>,
@@ -240,7 +254,7 @@ fn each_batch(
     };
     let mut script = Script::new(plan, &cast);
     loop {
-        let cues: Vec<Cue> = script.by_ref().take(BATCH).collect();
+        let cues: Vec<Cue> = script.by_ref().take(batch(plan.length)).collect();
         if cues.is_empty() {
             return Ok(());
         }

@@ -91,7 +91,8 @@ impl Scene<'_> {
     pub(super) fn words(&mut self) -> String {
         let text = super::text::message(&mut self.rng, self.length);
         let chat = &self.cast.chats[self.cue.chat];
-        if chat.room.is_some() && self.rng.random_bool(0.06) {
+        let mention = !matches!(self.length, Length::Exactly(_));
+        if mention && chat.room.is_some() && self.rng.random_bool(0.06) {
             let who = chat.people[self.rng.random_range(0..chat.people.len())];
             // The client puts this space behind a mention.
             return format!("@{}\u{2005}{text}", self.cast.people[who].name);

@@ -8,7 +8,7 @@ use rand::Rng;
 use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng as _};
 
 use super::{
-    Plan,
+    Length, Plan,
     kinds::Kind,
     people::{Cast, Role},
 };
@@ -191,7 +191,10 @@ impl Iterator for Script<'_> {
         }
         self.tick();
         let drawn = Kind::draw(&mut self.rng);
-        let mut kind = Kind::due(self.place, self.plan.messages).unwrap_or(drawn);
+        let mut kind = match self.plan.length {
+            Length::Exactly(_) => Kind::Text,
+            _ => Kind::due(self.place, self.plan.messages).unwrap_or(drawn),
+        };
         let (chat, from, target, msgid, time);
         if let Some(owed) = self.owed.take() {
             // Whatever was due here: the recalled message comes first.

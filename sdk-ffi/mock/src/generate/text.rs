@@ -17,17 +17,22 @@ pub(super) fn word(rng: &mut ChaCha8Rng, list: &[&'static str]) -> &'static str 
 
 /// A text as people write it, of a length drawn from the distribution.
 pub(super) fn message(rng: &mut ChaCha8Rng, length: Length) -> String {
-    let target = target_length(rng, length);
-    of_length(rng, target)
+    match length {
+        Length::Exactly(characters) => exactly(rng, characters as usize),
+        Length::Short => {
+            let target = target_length(rng, 18.0, 0.75, 0.004);
+            of_length(rng, target)
+        }
+        Length::Long => {
+            let target = target_length(rng, 88.0, 0.85, 0.005);
+            of_length(rng, target)
+        }
+    }
 }
 
 /// How many characters a message is to have. Both are log-normal with a tail of pasted documents: `Short` has its
 /// median near 20, `Long` its mean near 132.
-fn target_length(rng: &mut ChaCha8Rng, length: Length) -> usize {
-    let (median, spread, tail) = match length {
-        Length::Short => (18.0, 0.75, 0.004),
-        Length::Long => (88.0, 0.85, 0.005),
-    };
+fn target_length(rng: &mut ChaCha8Rng, median: f64, spread: f64, tail: f64) -> usize {
     let drawn = if rng.random_bool(tail) {
         900.0 * (0.7 * normal(rng)).exp()
     } else {
@@ -50,7 +55,8 @@ pub(super) fn of_length(rng: &mut ChaCha8Rng, target: usize) -> String {
         return word(rng, ENGLISH).to_owned();
     }
     let mut text = String::with_capacity(target * 3 + 40);
-    let mut length = 0;
+    // Bytes of the text that `length` has counted.
+    let (mut length, mut counted) = (0, 0);
     let mut point = 0;
     // A clause is about a dozen characters; stopping half of one early keeps the length where it was drawn.
     while length == 0 || length + 6 < target {
@@ -63,8 +69,10 @@ pub(super) fn of_length(rng: &mut ChaCha8Rng, target: usize) -> String {
                 text.push_str(["，", "，", "。", "；", "\n", "？"][rng.random_range(0..6)]);
             }
         }
+        let before = counted;
         clause(rng, &mut text);
-        length = text.chars().count();
+        length += text[before..].chars().count();
+        counted = text.len();
     }
     if rng.random_bool(0.08) {
         text.push_str(word(rng, EMOTICONS));
@@ -72,6 +80,24 @@ pub(super) fn of_length(rng: &mut ChaCha8Rng, target: usize) -> String {
     if rng.random_bool(0.008) {
         text.push_str(word(rng, ODD));
     }
+    text
+}
+
+/// A text of exactly so many characters: sentences, cut where they reach it.
+fn exactly(rng: &mut ChaCha8Rng, characters: usize) -> String {
+    let mut text = String::with_capacity(characters * 3 + 200);
+    let mut length = 0;
+    while length < characters {
+        let before = text.len();
+        clause(rng, &mut text);
+        text.push_str(["，", "。", "；", "\n"][rng.random_range(0..4)]);
+        length += text[before..].chars().count();
+    }
+    let end = text
+        .char_indices()
+        .nth(characters)
+        .map_or(text.len(), |(at, _)| at);
+    text.truncate(end);
     text
 }
 
@@ -166,6 +192,15 @@ mod tests {
         let all = lengths(Length::Long);
         let mean = all.iter().sum::<usize>() / all.len();
         assert!((122..=142).contains(&mean), "mean {mean}");
+    }
+
+    #[test]
+    fn a_length_that_is_named_is_met_to_the_character() {
+        let mut rng = ChaCha8Rng::seed_from_u64(5);
+        for characters in [0, 1, 50_000] {
+            let text = message(&mut rng, Length::Exactly(characters));
+            assert_eq!(text.chars().count(), characters as usize);
+        }
     }
 
     #[test]

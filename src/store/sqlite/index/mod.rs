@@ -11,7 +11,8 @@
 //! archive, a question looks into a few dozen segments, and a killed process leaves whole ones only.
 //! Every opened record is a *doc* in exactly one segment, so "not" is exact as well.
 //!
-//! Enters: [`Doc`]s, an [`Expr`]. Leaves: [`Entry`]s. Must not know: messages, filters, what a term stands for.
+//! Enters: [`Doc`]s with their texts, an [`Expr`]. Leaves: [`Entry`]s. Must not know: messages, filters, what a term
+//! without a place stands for.
 
 mod ask;
 mod build;
@@ -22,8 +23,8 @@ mod term;
 mod who;
 
 pub(super) use ask::Asker;
-pub(super) use build::{Doc, add, clear};
+pub(super) use build::{Builder, Doc, Texts, clear};
 pub(super) use expr::Expr;
 pub(super) use segment::Entry;
-pub(super) use term::{Kind, Trait, hash, is_logical, term, text, trait_term};
+pub(super) use term::{Kind, Trait, hash, is_logical, term, trait_term};
 pub(super) use who::Who;
