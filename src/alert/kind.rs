@@ -167,8 +167,7 @@ pub enum Alert {
     ClockDoubtful {
         ours: Millis,
         witness: Witness,
-        theirs: Millis,
-        difference_ms: i64,
+        why: String,
     },
     LeaseStuck {
         holder: String,

@@ -107,14 +107,14 @@ pub struct HeldCursor {
 }
 
 /// Two sayings about the time that cannot both be right.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClockDoubt {
     /// The time of this machine.
     pub ours: Millis,
     /// Who says otherwise.
     pub witness: Witness,
-    /// The time by that witness, at the same moment.
-    pub theirs: Millis,
+    /// What that witness says, for people.
+    pub why: String,
 }
 
 /// A lease that others hold.
@@ -285,8 +285,7 @@ pub fn judge(signs: &Signs, rules: &Rules, now: Millis) -> Look {
         Some(Alert::ClockDoubtful {
             ours: doubt.ours,
             witness: doubt.witness,
-            theirs: doubt.theirs,
-            difference_ms: doubt.ours.0.saturating_sub(doubt.theirs.0),
+            why: tame(&doubt.why),
         })
     });
     look.add(Kind::LeaseStuck, &signs.lease, |lease| {

@@ -202,7 +202,7 @@ fn each_sign_is_judged_by_its_rule() {
         clock: Sign::Seen(ClockDoubt {
             ours: Millis(i64::MAX),
             witness: Witness::Platform,
-            theirs: Millis(-1),
+            why: "an hour apart".into(),
         }),
         lease: lease(30, false),
         setup: Sign::Seen(vec![(Part::Pull, "no folder".into())]),

@@ -322,20 +322,18 @@ impl Speech {
             Alert::ClockDoubtful {
                 ours,
                 witness,
-                theirs,
-                difference_ms,
+                why,
             } => {
-                let (ours, theirs) = (self.time(*ours), self.time(*theirs));
-                let difference = self.span(difference_ms.saturating_abs());
+                let ours = self.time(*ours);
                 let witness = match witness {
                     Witness::Platform => self.say("企业微信", "WeCom"),
                     Witness::Records => self.say("最新的记录", "the newest records"),
                     Witness::LastRun => self.say("上一次运行", "the last run"),
                 };
                 self.say(
-                    format!("本机 {ours}，{witness} {theirs}，相差 {difference}；在一致之前不删除任何数据"),
+                    format!("本机时间 {ours}，{witness}与之不符 ({why})；在一致之前不删除任何数据"),
                     format!(
-                        "this machine says {ours}, {witness} {theirs}: {difference} apart; nothing is deleted until they agree"
+                        "this machine says {ours}, and {witness} contradict it: {why}; nothing is deleted until they agree"
                     ),
                 )
             }

@@ -64,9 +64,18 @@ impl Course {
         Some(records[*index].seq)
     }
 
-    /// All records in doubt.
-    pub(super) fn doubtful(&self) -> Vec<usize> {
-        self.held.iter().chain(&self.below).copied().collect()
+    /// All records in doubt, by index, each with the seq in front of which the cursor stays because of it: those at the
+    /// page's end hold it where it is, the others it went past.
+    pub(super) fn doubtful(&self, after: Seq) -> Vec<(usize, Seq)> {
+        let held = self
+            .held
+            .iter()
+            .map(|index| match self.misplaced.contains(index) {
+                true => (*index, after),
+                false => (*index, self.reached),
+            });
+        held.chain(self.below.iter().map(|index| (*index, after)))
+            .collect()
     }
 }
 

@@ -159,7 +159,7 @@ fn place() -> String {
 /// Milliseconds since the machine started: a clock that nobody sets. It goes on while the machine sleeps, so a holder that
 /// slept as well may be taken over before it renews; the fence keeps it from writing then.
 fn monotonic_ms() -> i64 {
-    i64::from(rustix::system::sysinfo().uptime).saturating_mul(1000)
+    rustix::system::sysinfo().uptime.saturating_mul(1000)
 }
 
 /// The number of one of this process's namespaces; empty where there are none.

@@ -67,7 +67,7 @@ pub(super) enum Step {
 pub(super) struct Pulled {
     pub(super) call: PullCall,
     pub(super) page: Page,
-    pub(super) doubtful: Vec<usize>,
+    pub(super) doubtful: Vec<(usize, Seq)>,
     pub(super) cursor: CursorMove,
     pub(super) covers: Option<SeqRange>,
     pub(super) gaps: Vec<NewGap>,
@@ -175,7 +175,7 @@ impl PullStage<'_> {
                         let permit = self.room.take(weight(&page.records)).await;
                         let pulled = Pulled {
                             call,
-                            doubtful: course.doubtful(),
+                            doubtful: course.doubtful(after),
                             page,
                             cursor: CursorMove::UpTo(reached),
                             covers: range(after, reached),

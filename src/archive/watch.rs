@@ -2,22 +2,28 @@
 //!
 //! Sending is somebody else's: a target is claimed, told, and settled, and nothing here waits for a network.
 
-use super::{Desk, Error, Window, lease};
+use super::{Desk, Error, Window, clock, lease};
 use crate::{
     alert::{
-        Expiring, Failing, Incident, Look, Memory, MissedWindow, Notice, Pace, Refused, Sign, Signs,
-        StuckLease, TargetState, WindowSign, due, tend,
+        ClockDoubt, Expiring, Failing, Held, HeldCursor, Holes, Incident, Look, Memory, MissedWindow, Notice,
+        Pace, Refused, Sign, Signs, StuckLease, TargetState, WindowSign, Witness, due, tend,
     },
+    clock::{By, Verdict},
     events,
     ids::Millis,
     record::Reason,
-    store::{Reader, Result, StoreError},
+    store::{
+        Reader, Result, StoreError,
+        contract::{GapKind, GapState},
+    },
 };
 
 /// Codes by which WeCom says that the address is not on a list; 10009 is the SDK's own.
 const ADDRESS: [i64; 3] = [60_020, 301_042, 10_009];
 /// Codes by which it says that the archive service has ended, or was never on.
 const SERVICE: [i64; 2] = [301_052, 301_053];
+/// For so long people are told that the stream began again below the cursor.
+const REWOUND_MS: i64 = 24 * 60 * 60 * 1000;
 /// For so long no other process tells a target that one has taken; longer than any sending takes.
 const HOLD_MS: i64 = 180_000;
 /// Missed windows that are looked at.
@@ -112,8 +118,47 @@ fn signs(reader: &Reader, company: String, files: Option<Files>, now: Millis) ->
         since: lease.since,
         until: lease.until,
     }));
-    // Nobody looks yet: signs.unreadable (records that wait as `unreadable`), signs.strays, signs.holes, signs.cursor,
-    // signs.clock. Each is one line here as soon as the books tell.
+    signs.unreadable = Sign::Seen(count(Some(Reason::Unreadable)));
+    let aside = reader.aside(Some(id))?;
+    signs.strays = Sign::Seen(aside.strays);
+    let gaps = reader.gaps(Some(id), false)?;
+    let mut holes = gaps
+        .iter()
+        .filter(|gap| gap.kind == GapKind::Unpullable && gap.state == GapState::Open);
+    signs.holes = Sign::of(holes.next().map(|first| Holes {
+        records: aside.unpullable,
+        first_range: (first.range.first.0, first.range.last.0),
+    }));
+    let restarted = gaps
+        .iter()
+        .rev()
+        .find(|gap| gap.kind == GapKind::Rewound && now.0 - gap.found.0 < REWOUND_MS);
+    signs.cursor = Sign::of(match (reader.held_cursor(id)?, restarted) {
+        (Some((seq, cursor)), _) => Some(HeldCursor {
+            seq: seq.0,
+            cursor: cursor.0,
+            held: Held::Ahead,
+        }),
+        (None, Some(gap)) => Some(HeldCursor {
+            seq: gap.range.first.0,
+            cursor: gap.range.last.0,
+            held: Held::Below,
+        }),
+        (None, None) => None,
+    });
+    signs.clock = match clock::verdict(reader, id, now)? {
+        Verdict::Agreed => Sign::Fine,
+        Verdict::Unwitnessed => Sign::Unknown,
+        Verdict::Doubtful { by, why } => Sign::Seen(ClockDoubt {
+            ours: now,
+            witness: match by {
+                By::Server => Witness::Platform,
+                By::Records => Witness::Records,
+                By::LastAgreement => Witness::LastRun,
+            },
+            why,
+        }),
+    };
     Ok(signs)
 }
 

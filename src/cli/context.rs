@@ -29,6 +29,9 @@ const TOKENS: &str = "tokens.db";
 /// A variable for tests: the file that holds by how many milliseconds the clock is moved.
 const TEST_CLOCK: &str = "SHIGUAN_TEST_CLOCK";
 
+/// A company and what became of setting it up.
+pub(super) type Attempt<'c> = (&'c str, Result<Setup, Failure>);
+
 /// How much of the log a command keeps to itself unless more is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Quiet {
@@ -206,10 +209,7 @@ impl Context {
     }
 
     /// Each company with its setup, or why it has none: a missing key folder of one is no reason to leave the others.
-    pub(super) fn attempts(
-        &self,
-        only: Option<&str>,
-    ) -> Result<Vec<(&str, Result<Setup, Failure>)>, Failure> {
+    pub(super) fn attempts(&self, only: Option<&str>) -> Result<Vec<Attempt<'_>>, Failure> {
         let companies = self.companies(only)?.into_iter();
         Ok(companies
             .map(|company| (company.name.as_str(), self.setup(company)))

@@ -82,8 +82,8 @@ pub struct Landing<'p> {
     pub records: &'p [Sealed],
     /// Items without a usable seq, byte for byte.
     pub strays: &'p [Vec<u8>],
-    /// Records, by index, whose seq cannot be right.
-    pub doubtful: &'p [usize],
+    /// Records, by index, whose seq cannot be right, and where the cursor stays because of each.
+    pub doubtful: &'p [(usize, Seq)],
     /// What becomes of the cursor.
     pub cursor: CursorMove,
     /// The seqs that this page accounts for; open gaps inside are closed.

@@ -42,12 +42,15 @@ const LEAVE: Duration = Duration::from_secs(5);
 const TICK: Duration = Duration::from_secs(5);
 
 /// What does not reach the books: companies that cannot be set up, pulls that could not begin, and clients whose tokens
+/// Parts of companies and why they cannot be used; nothing when they can.
+type Setups = BTreeMap<(String, Part), Option<String>>;
+
 /// fail.
 #[derive(Clone, Default)]
 pub(in crate::cli) struct Extra {
     skipped: Arc<Mutex<BTreeMap<String, Failing>>>,
     /// Parts of companies that were tried, with what is wrong with them.
-    setups: Arc<Mutex<BTreeMap<(String, Part), Option<String>>>>,
+    setups: Arc<Mutex<Setups>>,
     clients: Vec<(String, directory::Client)>,
 }
 

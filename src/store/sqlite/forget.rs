@@ -6,7 +6,12 @@
 
 use rusqlite::{OptionalExtension, Transaction, params};
 
-use super::{Store, codes::OPENED, pack::Unpacker};
+use super::{
+    Store,
+    codes::OPENED,
+    pack::Unpacker,
+    settle::{SaltedDigest, salted},
+};
 use crate::{
     ids::{CompanyId, Millis},
     message,
@@ -83,20 +88,35 @@ impl Store {
     }
 }
 
-/// Is the record's plaintext there, whole, and the message of this record? Only then is its sealed original superfluous.
+/// Is the record's plaintext there, whole, the bytes that were opened, and the message of this record? Only then is its
+/// sealed original superfluous. A body that an older program opened has no digest yet and gets one here.
 fn verified(tx: &Transaction<'_>, unpacker: &Unpacker, record: i64) -> Result<bool> {
     let mut statement = tx.prepare_cached(
-        "SELECT p.dictionary, p.body, r.msgid FROM record r JOIN plaintext p ON p.record = r.id WHERE r.id = ?",
+        "SELECT p.dictionary, p.body, r.msgid, p.salt, p.sha256
+         FROM record r JOIN plaintext p ON p.record = r.id WHERE r.id = ?",
     )?;
     let mut rows = statement.query([record])?;
     let Some(row) = rows.next()? else { return Ok(false) };
     let msgid: String = row.get(2)?;
+    let digest = row
+        .get::<_, Option<Vec<u8>>>(3)?
+        .zip(row.get::<_, Option<Vec<u8>>>(4)?);
     let body = match unpacker.body(tx, row, 0, 1) {
         Ok(body) => body,
         // A body that does not unpack is what the original is kept for.
         Err(StoreError::Damaged(_)) => return Ok(false),
         Err(error) => return Err(error),
     };
-    let message = message::read(&body);
-    Ok(!message.flaws.not_json && !msgid.is_empty() && message.msgid == msgid)
+    if message::read(&body).answers(&msgid).is_err() {
+        return Ok(false);
+    }
+    match digest {
+        Some((salt, sha256)) => Ok(salted(&salt, &body).as_slice() == sha256),
+        None => {
+            let digest = SaltedDigest::of(&body);
+            tx.prepare_cached("UPDATE plaintext SET salt = ?, sha256 = ? WHERE record = ?")?
+                .execute(params![digest.salt, digest.sha256, record])?;
+            Ok(true)
+        }
+    }
 }

@@ -276,6 +276,20 @@ impl Reader {
         Ok(tail)
     }
 
+    /// A record whose seq cannot be right and in front of which the cursor waits: its seq, and the cursor.
+    pub fn held_cursor(&self, company: CompanyId) -> Result<Option<(Seq, Seq)>> {
+        let cursor = seq_in(self.cursor(company)?);
+        let mut statement = self.conn.prepare_cached(
+            "SELECT r.seq FROM seq_doubt d JOIN record r ON r.id = d.record
+             WHERE r.company = ?1 AND d.cursor = ?2
+               AND ((r.seq < 0) > (?2 < 0) OR ((r.seq < 0) = (?2 < 0) AND r.seq > ?2)) LIMIT 1",
+        )?;
+        let seq = statement
+            .query_row([company.0, cursor], |row| row.get(0))
+            .optional()?;
+        Ok(seq.map(|seq| (seq_out(seq), seq_out(cursor))))
+    }
+
     /// True when every record of this company and msgid is known to the archive, whatever its state.
     pub fn is_known(&self, company: CompanyId, seq: Seq, msgid: &str) -> Result<bool> {
         let mut statement = self.conn.prepare_cached(

@@ -96,14 +96,14 @@ impl Store {
                 call.at.0
             ])?;
         }
-        for &index in page.doubtful {
+        for &(index, cursor) in page.doubtful {
             let Some(sealed) = records.get(index) else {
                 continue;
             };
             // A record that was believed before stays so: it came in order once.
             let fresh = landed.fresh.iter().find(|(_, at)| *at == index);
             if let Some((id, _)) = fresh {
-                gaps::doubt(&tx, *id, call.asked, call.at)?;
+                gaps::doubt(&tx, *id, cursor, call.at)?;
                 landed.doubtful.push(sealed.seq);
             }
         }
