@@ -19,11 +19,25 @@ pub(super) struct Course {
     pub(super) below: Vec<usize>,
 }
 
+/// What WeCom said when asked about single seqs.
+#[derive(Debug, Default)]
+pub(super) struct Said {
+    /// These may be jumped to.
+    pub(super) confirmed: Vec<Seq>,
+    /// These are not believed, however near they lie.
+    pub(super) refuted: Vec<Seq>,
+}
+
 impl Course {
-    /// Reads a page asked for behind `after`. `confirmed` are seqs that may be jumped to.
-    pub(super) fn read(after: Seq, records: &[Sealed], max_jump: u64, confirmed: &[Seq]) -> Self {
+    /// Reads a page asked for behind `after`.
+    pub(super) fn read(after: Seq, records: &[Sealed], max_jump: u64, said: &Said) -> Self {
         // A stream may begin at any number, so the smallest one of the first page is where it begins.
-        let mut reached = match (after, records.iter().map(|record| record.seq.0).min()) {
+        let smallest = records
+            .iter()
+            .map(|record| record.seq)
+            .filter(|seq| !said.refuted.contains(seq))
+            .min();
+        let mut reached = match (after, smallest.map(|seq| seq.0)) {
             (Seq(0), Some(first)) => first.saturating_sub(1),
             _ => after.0,
         };
@@ -33,7 +47,8 @@ impl Course {
             if seq <= after.0 {
                 below.push(index);
             } else if seq > reached {
-                if seq - reached <= max_jump || confirmed.contains(&record.seq) {
+                let near = seq - reached <= max_jump || said.confirmed.contains(&record.seq);
+                if near && !said.refuted.contains(&record.seq) {
                     reached = seq;
                     last = index;
                 } else {
@@ -41,7 +56,7 @@ impl Course {
                 }
             }
         }
-        held.retain(|index| records[*index].seq.0 > reached);
+        held.retain(|index| records[*index].seq.0 > reached || said.refuted.contains(&records[*index].seq));
         held.sort_by_key(|index| records[*index].seq);
         let misplaced = held.iter().copied().filter(|index| *index < last).collect();
         // Of a page without any believed record nothing is reached.
@@ -59,9 +74,25 @@ impl Course {
     }
 
     /// The smallest seq that is held and may still turn out right.
-    pub(super) fn candidate(&self, records: &[Sealed]) -> Option<Seq> {
-        let index = self.held.iter().find(|index| !self.misplaced.contains(index))?;
-        Some(records[*index].seq)
+    pub(super) fn candidate(&self, records: &[Sealed], said: &Said) -> Option<Seq> {
+        let open = self.held.iter().filter(|index| !self.misplaced.contains(index));
+        let mut seqs = open.map(|index| records[*index].seq);
+        seqs.find(|seq| !said.refuted.contains(seq))
+    }
+
+    /// The last believed seq, if nothing else on the page stands for it: numbers are missing in front of it, or it does not
+    /// stand at the end.
+    pub(super) fn loose_end(&self, after: Seq, records: &[Sealed]) -> Option<Seq> {
+        if after.0 == 0 || self.reached <= after {
+            return None;
+        }
+        let below = records
+            .iter()
+            .map(|record| record.seq)
+            .filter(|seq| *seq < self.reached);
+        let before = below.max().unwrap_or(after).max(after);
+        let stands_last = records.last().is_some_and(|record| record.seq == self.reached);
+        (self.reached.0 - before.0 > 1 || !stands_last).then_some(self.reached)
     }
 
     /// All records in doubt, by index, each with the seq in front of which the cursor stays because of it: those at the
@@ -95,7 +126,7 @@ mod tests {
 
     fn read(after: u64, seqs: &[u64]) -> (u64, Vec<u64>, Vec<u64>) {
         let records = page(seqs);
-        let course = Course::read(Seq(after), &records, 100, &[]);
+        let course = Course::read(Seq(after), &records, 100, &Said::default());
         let seqs = |list: &[usize]| list.iter().map(|index| records[*index].seq.0).collect();
         (course.reached.0, seqs(&course.held), seqs(&course.below))
     }
@@ -124,16 +155,56 @@ mod tests {
     #[test]
     fn a_confirmed_jump_is_followed_and_a_misplaced_seq_is_no_candidate() {
         let records = page(&[11, 5_000, 5_001]);
-        let course = Course::read(Seq(10), &records, 100, &[]);
+        let course = Course::read(Seq(10), &records, 100, &Said::default());
         assert_eq!(
-            (course.reached, course.candidate(&records)),
+            (course.reached, course.candidate(&records, &Said::default())),
             (Seq(11), Some(Seq(5_000)))
         );
-        let course = Course::read(Seq(10), &records, 100, &[Seq(5_000)]);
-        assert_eq!((course.reached, course.candidate(&records)), (Seq(5_001), None));
+        let course = Course::read(
+            Seq(10),
+            &records,
+            100,
+            &Said {
+                confirmed: vec![Seq(5_000)],
+                refuted: vec![],
+            },
+        );
+        assert_eq!(
+            (course.reached, course.candidate(&records, &Said::default())),
+            (Seq(5_001), None)
+        );
+        let records = page(&[11, 12, 40]);
+        let course = Course::read(Seq(10), &records, 100, &Said::default());
+        assert_eq!(
+            (course.reached, course.loose_end(Seq(10), &records)),
+            (Seq(40), Some(Seq(40)))
+        );
+        let said = Said {
+            confirmed: vec![],
+            refuted: vec![Seq(40)],
+        };
+        let course = Course::read(Seq(10), &records, 100, &said);
+        assert_eq!(
+            (course.reached, course.loose_end(Seq(10), &records)),
+            (Seq(12), None)
+        );
+        assert_eq!((course.held.len(), course.candidate(&records, &said)), (1, None));
+        let records = page(&[11, 15, 13, 14]);
+        let course = Course::read(Seq(10), &records, 100, &Said::default());
+        assert_eq!(
+            course.loose_end(Seq(10), &records),
+            Some(Seq(15)),
+            "in the wrong place"
+        );
         let records = page(&[5_000, 11]);
-        let course = Course::read(Seq(10), &records, 100, &[]);
-        assert_eq!((course.misplaced.len(), course.candidate(&records)), (1, None));
+        let course = Course::read(Seq(10), &records, 100, &Said::default());
+        assert_eq!(
+            (
+                course.misplaced.len(),
+                course.candidate(&records, &Said::default())
+            ),
+            (1, None)
+        );
     }
 
     proptest! {
@@ -153,7 +224,7 @@ mod tests {
             let (after, end) = (start, seqs[last]);
             let at = at.index(seqs.len());
             seqs[at] = wrong;
-            let course = Course::read(Seq(after), &page(&seqs), 100, &[]);
+            let course = Course::read(Seq(after), &page(&seqs), 100, &Said::default());
             // Near its true place a wrong seq cannot be told from a right one; that is what the re-read is for.
             prop_assert!(course.reached.0 <= end + 100);
             if at != last { prop_assert!(course.reached.0 >= end || wrong > end); }

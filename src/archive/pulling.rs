@@ -18,7 +18,7 @@ use tokio::{
 
 use super::{
     Desk, Error,
-    course::Course,
+    course::{Course, Said},
     load::{Permit, Room, weight},
     page_limit::PageLimit,
 };
@@ -325,42 +325,67 @@ impl PullStage<'_> {
         self.pages.send(Step::Landed(sender)).await.is_ok() && landed.await.is_ok()
     }
 
-    /// How far the cursor may go with this page; asks WeCom about jumps.
+    /// How far the cursor may go with this page; asks WeCom about jumps, and about a gap in front of the page's last record,
+    /// whose seq no later record confirms.
     async fn course(&mut self, after: Seq, page: &Page) -> Result<(Course, Vec<NewGap>), Error> {
         let max_jump = self.settings.max_seq_jump;
-        let (mut confirmed, mut jumps) = (Vec::new(), Vec::new());
-        let mut course = Course::read(after, &page.records, max_jump, &confirmed);
-        while confirmed.len() < CONFIRMATIONS
-            && let Some(seq) = course.candidate(&page.records)
-        {
-            // A record of that seq must be the first behind the number before it.
-            let before = Seq(seq.0 - 1);
-            let stands =
-                |page: &Page| !page.torn && page.records.iter().map(|record| record.seq).min() == Some(seq);
-            let answer = self
-                .probe(
-                    before,
-                    1,
-                    |page| if stands(page) { "confirmed" } else { "refuted" },
-                )
-                .await?;
-            if !answer.is_ok_and(|page| stands(&page)) {
-                break;
+        let (mut said, mut jumps) = (Said::default(), Vec::new());
+        let mut course = Course::read(after, &page.records, max_jump, &said);
+        for _ in 0..CONFIRMATIONS {
+            let (seq, is_jump) = match (
+                course.candidate(&page.records, &said),
+                course.loose_end(after, &page.records),
+            ) {
+                (Some(seq), _) => (seq, true),
+                (None, Some(seq)) if !said.confirmed.contains(&seq) => (seq, false),
+                (None, _) => break,
+            };
+            match self.stands(page, seq).await? {
+                Some(true) => {
+                    if is_jump {
+                        jumps.push(NewGap {
+                            kind: GapKind::Jump,
+                            range: SeqRange {
+                                first: Seq(course.reached.0 + 1),
+                                last: Seq(seq.0 - 1),
+                            },
+                            cause: format!(
+                                "WeCom's numbers jump to {seq}, which it confirmed when asked for that record"
+                            ),
+                        });
+                    }
+                    said.confirmed.push(seq);
+                }
+                Some(false) => said.refuted.push(seq),
+                // Nobody said anything: a jump waits, a small gap is believed as before.
+                None => break,
             }
-            jumps.push(NewGap {
-                kind: GapKind::Jump,
-                range: SeqRange {
-                    first: Seq(course.reached.0 + 1),
-                    last: before,
-                },
-                cause: format!(
-                    "WeCom's numbers jump to {seq}, which it confirmed when asked for that record"
-                ),
-            });
-            confirmed.push(seq);
-            course = Course::read(after, &page.records, max_jump, &confirmed);
+            course = Course::read(after, &page.records, max_jump, &said);
         }
         Ok((course, jumps))
+    }
+
+    /// Does WeCom, asked behind the number before it, tell exactly this record of the page? `None` when it could not be asked.
+    async fn stands(&mut self, page: &Page, seq: Seq) -> Result<Option<bool>, Error> {
+        let msgid = page
+            .records
+            .iter()
+            .find(|record| record.seq == seq)
+            .map(|record| record.msgid.as_str());
+        let is_it = |answer: &Page| {
+            let first = answer.records.iter().min_by_key(|record| record.seq);
+            first.is_some_and(|first| first.seq == seq && Some(first.msgid.as_str()) == msgid)
+        };
+        let answer = self
+            .probe(Seq(seq.0 - 1), 1, |answer| {
+                if is_it(answer) { "confirmed" } else { "refuted" }
+            })
+            .await?;
+        match answer {
+            Ok(answer) if !answer.torn => Ok(Some(is_it(&answer))),
+            Err(error) if !error.retryable() && !error.reduce_limit() => Err(error.into()),
+            _ => Ok(None),
+        }
     }
 
     /// The first page of a run after more than five days: what lies between the cursor and its first record may have been

@@ -172,6 +172,18 @@ fn the_cursor_waits_before_a_last_record_with_an_absurd_seq() {
 }
 
 #[test]
+fn a_small_lie_at_the_end_of_a_page_skips_nothing() {
+    let case = Case::new();
+    // Within what is believed without a question: the numbers in front of it are missing, so it is asked about.
+    case.misbehave(Rule::chatdata(Fault::ShiftSeq { by: 500 }).at_seq(case.seqs[63]));
+    let books = case.pulls(0);
+    assert_eq!(books["opened"], MESSAGES, "{books}");
+    assert_eq!(case.messages().len() as u64, MESSAGES);
+    assert_eq!(case.archive.stats()["coverage"]["doubtful_seqs"], 1);
+    case.sound();
+}
+
+#[test]
 fn a_seq_that_falls_is_kept_and_flagged() {
     let case = Case::new();
     let by = -(i64::try_from(case.seqs[150]).expect("small") - 3);

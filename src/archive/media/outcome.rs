@@ -12,6 +12,7 @@ use tokio::task::spawn_blocking;
 
 use super::{super::clock_verdict, Error, Pass, fault};
 use crate::{
+    clock::Verdict,
     ids::Millis,
     media::{
         Announced, Download, Fault, Scope, Short,
@@ -182,9 +183,9 @@ impl Pass {
             Fault::Nonsense(_) | Fault::Cursor if given_up && late => {
                 Some(times(MediaState::Refused, &detail, over))
             }
-            // For good, so not on the word of one clock.
+            // Not while another witness of the time contradicts this machine's clock.
             Fault::Passing(_) | Fault::Empty | Fault::Vault(_)
-                if given_up && late && self.clock_agrees().await? =>
+                if given_up && late && !self.clock_is_doubtful().await? =>
             {
                 Some(times(MediaState::Gone, &detail, over))
             }
@@ -222,13 +223,13 @@ impl Pass {
         self.later(task, later, beginning).await
     }
 
-    async fn clock_agrees(&self) -> Result<bool, Error> {
+    async fn clock_is_doubtful(&self) -> Result<bool, Error> {
         let company = self.company;
         let verdict = self
             .desk
             .ask(move |store| clock_verdict(store, company, Millis::now()))
             .await??;
-        Ok(verdict.is_agreed())
+        Ok(matches!(verdict, Verdict::Doubtful { .. }))
     }
 
     /// Something that would be about every file. What came of this one stays.

@@ -114,12 +114,29 @@ fn an_archive_of_version_1_is_converted_and_says_the_same() {
         store.coverage().expect("counted"),
         fresh.store.coverage().expect("counted")
     );
+    // What is no message of its record is opened no more; its bytes are kept.
+    let believed = |record: i64, body: &[u8]| {
+        message::read(body)
+            .answers(&old.copies[record as usize - 1].msgid)
+            .is_ok()
+    };
+    let mut opened = 0;
     for (record, body) in &old.bodies {
         let stored = store.message(RecordId(*record)).expect("asked").expect("there");
-        assert_eq!(&stored.opened.expect("opened").plaintext, body);
+        if believed(*record, body) {
+            assert_eq!(&stored.opened.expect("opened").plaintext, body);
+            opened += 1;
+        } else {
+            assert_eq!(stored.state.as_str(), "unreadable");
+            assert_eq!(
+                store.answer(RecordId(*record)).expect("asked").as_ref(),
+                Some(body)
+            );
+        }
     }
+    assert!(opened > 20 && opened < old.bodies.len());
     let mut found = 0;
-    for (record, body) in &old.bodies {
+    for (record, body) in old.bodies.iter().filter(|(record, body)| believed(*record, body)) {
         for segment in message::read(body).segments {
             let filter = Filter::And(vec![
                 Filter::Text {
@@ -132,7 +149,7 @@ fn an_archive_of_version_1_is_converted_and_says_the_same() {
             found += 1;
         }
     }
-    assert!(found > 30);
+    assert!(found > 20);
     assert_eq!(
         store
             .stats(crate::store::contract::Group::Type, &jiff::tz::TimeZone::UTC)
@@ -140,7 +157,7 @@ fn an_archive_of_version_1_is_converted_and_says_the_same() {
             .iter()
             .map(|tally| tally.count)
             .sum::<u64>(),
-        old.bodies.len() as u64
+        opened as u64
     );
 
     // And it goes on: what was sealed opens, what comes is landed.

@@ -183,7 +183,7 @@ fn sealed_originals_go_after_opening_and_their_hashes_stay() {
     );
 }
 
-/// Five records, one waiting for each reason; tried with key `f1`, library `build-1`.
+/// Six records, one waiting for each reason; tried with key `f1`, library `build-1`.
 fn all_waiting() -> Scratch {
     let mut scratch = Scratch::new();
     let ids: Vec<RecordId> = scratch
@@ -218,7 +218,7 @@ fn waiting_records_are_counted_and_listed() {
             .waiting(Some(scratch.company))
             .expect("counted")
             .len(),
-        5
+        6
     );
     let other = scratch.store.company("other", "ww2").expect("a company");
     assert!(scratch.store.waiting(Some(other)).expect("counted").is_empty());
@@ -237,7 +237,7 @@ fn waiting_records_are_counted_and_listed() {
     assert_eq!(poison.expect("listed").len(), 1);
     assert_eq!(
         scratch.store.key_usage(scratch.company).expect("listed")[0].waiting,
-        5
+        6
     );
     assert_eq!(
         scratch
@@ -255,8 +255,9 @@ fn waiting_records_are_counted_and_listed() {
             .is_empty()
     );
     let coverage = Coverage {
-        records: 5,
+        records: 6,
         waiting: Reason::ALL.map(|reason| (reason, 1)).to_vec(),
+        unreadable: 1,
         ..Coverage::default()
     };
     assert_eq!(scratch.store.coverage().expect("counted"), coverage);
@@ -268,16 +269,20 @@ fn each_cause_releases_what_it_could_help() {
         version: KeyVersion(version),
         fingerprint: key.into(),
     };
-    let cases: [(Release, &[u64]); 9] = [
-        (Release::All, &[1, 2, 3, 4, 5]),
+    let minute = 60_000;
+    let cases: [(Release, &[u64]); 11] = [
+        (Release::All, &[1, 2, 3, 4, 5, 6]),
         (Release::Reason(Reason::Refused), &[4]),
         (Release::Seq(Seq(3)), &[3]),
         (Release::Seq(Seq(9)), &[]),
         (arrived(1, "f2"), &[1, 2]),
         (arrived(1, "f1"), &[]),
         (arrived(2, "f2"), &[]),
-        (Release::OtherBuild("build-2".into()), &[2, 4, 5]),
+        (Release::OtherBuild("build-2".into()), &[2, 4, 5, 6]),
         (Release::OtherBuild("build-1".into()), &[]),
+        // No pause after the first try.
+        (Release::PauseOver { now: Millis(1) }, &[6]),
+        (Release::PauseOver { now: Millis(minute) }, &[6]),
     ];
     for (release, seqs) in cases {
         let mut scratch = all_waiting();
@@ -297,6 +302,41 @@ fn each_cause_releases_what_it_could_help() {
         );
         let other = scratch.store.company("other", "ww2").expect("a company");
         assert_eq!(scratch.store.release(other, &release).expect("released"), 0);
+    }
+}
+
+#[test]
+fn an_unreadable_answer_is_kept_and_asked_for_again_with_growing_pauses() {
+    const MINUTE: i64 = 60_000;
+    let mut scratch = Scratch::new();
+    scratch.land(&[sealed(1, "x")]);
+    let mut now = 0;
+    let pauses = [0, 10, 20, 40, 80, 160, 320, 640, 1280, 1440, 1440, 1440];
+    for (attempt, pause) in (1..).zip(pauses) {
+        let outcome = Outcome {
+            id: RecordId(1),
+            verdict: Verdict::Unreadable {
+                answer: vec![0xFF, 0, attempt as u8],
+                detail: "why".into(),
+            },
+        };
+        let company = scratch.company;
+        let settled = scratch.store.settle(company, &[outcome], "b", &[], Millis(now));
+        assert_eq!(settled.expect("settled").waiting, [(Reason::Unreadable, 1)]);
+        assert_eq!(
+            scratch.store.answer(RecordId(1)).expect("asked"),
+            Some(vec![0xFF, 0, attempt as u8]),
+            "kept to the byte"
+        );
+        let mut release = |now| {
+            let over = Release::PauseOver { now: Millis(now) };
+            scratch.store.release(company, &over).expect("asked")
+        };
+        if pause > 0 {
+            assert_eq!(release(now + pause * MINUTE - 1), 0, "attempt {attempt}");
+        }
+        now += pause * MINUTE;
+        assert_eq!(release(now), 1, "attempt {attempt}");
     }
 }
 

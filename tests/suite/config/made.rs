@@ -92,11 +92,12 @@ fn the_reference_file_arrives_in_the_sections() {
             pull.retry_attempts,
             pull.retry_backoff_ms,
             pull.retry_backoff_max_ms,
+            pull.max_seq_jump,
             pull.window_warning_hours,
         )
     });
-    let general = (500, 10, 30, 3, 250, 30_000, 48);
-    assert_eq!(pulls, [general, (200, 60, 0, 9, 1000, 120_000, 24), general]);
+    let general = (500, 10, 30, 3, 250, 30_000, 5_000, 48);
+    assert_eq!(pulls, [general, (200, 60, 0, 9, 1000, 120_000, 100, 24), general]);
     let schedules = [&config.pull, &acme.pull, &made_up.pull].map(|pull| format!("{:?}", pull.schedule));
     assert_eq!(
         schedules,
