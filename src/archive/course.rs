@@ -83,16 +83,16 @@ impl Course {
     /// The last believed seq, if nothing else on the page stands for it: numbers are missing in front of it, or it does not
     /// stand at the end.
     pub(super) fn loose_end(&self, after: Seq, records: &[Sealed]) -> Option<Seq> {
-        if after.0 == 0 || self.reached <= after {
+        if self.reached <= after {
             return None;
         }
-        let below = records
-            .iter()
-            .map(|record| record.seq)
-            .filter(|seq| *seq < self.reached);
-        let before = below.max().unwrap_or(after).max(after);
-        let stands_last = records.last().is_some_and(|record| record.seq == self.reached);
-        (self.reached.0 - before.0 > 1 || !stands_last).then_some(self.reached)
+        let inside = |record: &&Sealed| record.seq > after && record.seq < self.reached;
+        let below = records.iter().filter(inside).map(|record| record.seq).max();
+        // A stream may begin at any number.
+        let before = below.or((after.0 > 0).then_some(after))?;
+        let mut later = records.iter().skip_while(|record| record.seq != self.reached);
+        let misplaced = later.any(|record| inside(&record));
+        (self.reached.0 - before.0 > 1 || misplaced).then_some(self.reached)
     }
 
     /// All records in doubt, by index, each with the seq in front of which the cursor stays because of it: those at the
