@@ -1,7 +1,7 @@
 //! Reading on, page after page, until the platform says that there are no more.
 //!
 //! Pages may be short or empty; only the cursor tells the end. Cursors that lead in a circle, and empty pages without
-//! end, are errors: see [`asked`](super::asked). What changes while it is read can show twice or not at all: callers that need everything compare ids
+//! end, are errors: see [`asked`]. What changes while it is read can show twice or not at all: callers that need everything compare ids
 //! and sweep again.
 //!
 //! Must not know: what is on a page.
