@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+pub mod boot;
 pub mod wall;
 
 /// Position in a company's archive stream (finance-sdk §5.2). Unsigned 64 bit, ascending, with gaps.

@@ -4,7 +4,7 @@ use super::{Desk, Error};
 use crate::{
     clock::{By, Verdict, Witness, judge},
     directory, events,
-    ids::{CompanyId, Millis},
+    ids::{CompanyId, Millis, boot},
     store::{Reader, Result, Store},
 };
 
@@ -21,9 +21,9 @@ fn witnesses(reader: &Reader, company: CompanyId, fresh: bool) -> Result<Vec<Wit
         fresh: fresh || memory.fresh,
     }];
     if memory.agreed_at > 0 {
-        let now_up = uptime_ms();
+        let now_up = boot::uptime_ms();
         let passed = now_up
-            .filter(|_| !memory.boot.is_empty() && memory.boot == boot())
+            .filter(|_| !memory.boot.is_empty() && memory.boot == boot::id())
             .map(|now_up| now_up.saturating_sub(memory.uptime_ms));
         witnesses.push(Witness::Agreement {
             at: Millis(memory.agreed_at),
@@ -56,8 +56,8 @@ pub(super) fn confirm(store: &mut Store, company: CompanyId, now: Millis, made_u
     memory.fresh = fresh;
     if found.is_agreed() {
         memory.agreed_at = now.0;
-        memory.boot = boot();
-        memory.uptime_ms = uptime_ms().unwrap_or(0);
+        memory.boot = boot::id();
+        memory.uptime_ms = boot::uptime_ms().unwrap_or(0);
     }
     if memory != before {
         store.remember_clock(company, &memory)?;
@@ -109,17 +109,4 @@ fn tell_doubt(company: &str, by: By, why: &str) {
         why,
         "nothing is deleted and nothing is given up by time",
     );
-}
-
-/// Which boot of this machine it is; empty when nobody says.
-fn boot() -> String {
-    let id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
-    id.trim().to_owned()
-}
-
-/// Milliseconds since this machine was started, sleep included: a count that nobody sets.
-fn uptime_ms() -> Option<i64> {
-    let text = std::fs::read_to_string("/proc/uptime").ok()?;
-    let seconds: f64 = text.split_whitespace().next()?.parse().ok()?;
-    Some((seconds * 1000.0) as i64)
 }

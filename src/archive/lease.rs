@@ -9,7 +9,7 @@ use tokio::{sync::Notify, task::JoinHandle, time};
 
 use super::{Desk, Error};
 use crate::{
-    ids::{CompanyId, Millis},
+    ids::{CompanyId, Millis, boot},
     store::{StoreError, Watcher, contract::Lease},
 };
 
@@ -36,7 +36,7 @@ impl Keeper {
                     let (holder, place) = (this_process(), place());
                     let watcher = Watcher {
                         place: &place,
-                        at_ms: monotonic_ms(),
+                        at_ms: boot::uptime_ms().unwrap_or(0),
                         maybe_alive: &maybe_alive,
                     };
                     store.take_lease(company, &holder, Millis::now(), TTL_MS, &watcher)
@@ -122,7 +122,7 @@ fn this_process() -> String {
     format!(
         "{}/{}/{}/{pid}/{}",
         host(),
-        boot(),
+        boot::id(),
         namespace("pid"),
         started(pid).unwrap_or_default()
     )
@@ -141,7 +141,7 @@ fn maybe_alive(holder: &str) -> bool {
     if their_host != host() {
         return true;
     }
-    if their_boot != boot() {
+    if their_boot != boot::id() {
         return false;
     }
     if their_namespace.is_some_and(|theirs| theirs != namespace("pid")) {
@@ -151,15 +151,10 @@ fn maybe_alive(holder: &str) -> bool {
     started(pid).is_some_and(|now| start.is_empty() || now == start)
 }
 
-/// Which clock [`monotonic_ms`] reads: it begins anew with each boot, and a time namespace may shift it.
+/// Where [`boot::uptime_ms`] counts: it begins anew with each boot, and a time namespace may shift it. It goes on while the
+/// machine sleeps, so a holder that slept as well may be taken over before it renews; the fence keeps it from writing then.
 fn place() -> String {
-    format!("{}/{}/{}", host(), boot(), namespace("time"))
-}
-
-/// Milliseconds since the machine started: a clock that nobody sets. It goes on while the machine sleeps, so a holder that
-/// slept as well may be taken over before it renews; the fence keeps it from writing then.
-fn monotonic_ms() -> i64 {
-    rustix::system::sysinfo().uptime.saturating_mul(1000)
+    format!("{}/{}/{}", host(), boot::id(), namespace("time"))
 }
 
 /// The number of one of this process's namespaces; empty where there are none.
@@ -174,11 +169,6 @@ fn namespace(kind: &str) -> String {
 fn host() -> String {
     let name = rustix::system::uname().nodename().to_string_lossy().into_owned();
     name.replace('/', "-")
-}
-
-fn boot() -> String {
-    let id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
-    id.trim().to_owned()
 }
 
 /// Start time of a process in clock ticks since boot (field 22 of `/proc/PID/stat`), `None` when it is gone.
@@ -206,7 +196,7 @@ mod tests {
             !maybe_alive(&format!("{me}0")),
             "same pid, other start: the number was used again, by a container that was made anew for example"
         );
-        let other_boot = me.replacen(&boot(), "another-boot", 1);
+        let other_boot = me.replacen(&boot::id(), "another-boot", 1);
         assert!(!maybe_alive(&other_boot));
         let elsewhere = me.replacen(&host(), "another-host", 1);
         assert!(
@@ -230,7 +220,7 @@ mod tests {
     fn a_holder_written_by_an_earlier_version_is_understood() {
         let pid = std::process::id();
         let start = started(pid).expect("it lives");
-        let old = |start: &str| format!("{}/{}/{pid}/{start}", host(), boot());
+        let old = |start: &str| format!("{}/{}/{pid}/{start}", host(), boot::id());
         assert!(maybe_alive(&old(&start)));
         assert!(!maybe_alive(&old("1")));
     }

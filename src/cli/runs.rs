@@ -16,9 +16,12 @@ use crate::{
     ids::CompanyId,
     store::{
         Reader,
-        contract::{Gap, GapKind, GapState, PullCall, RunRow},
+        contract::{DoubtfulSeq, Gap, GapKind, GapState, PullCall, RunRow},
     },
 };
+
+/// Records in doubt that are listed; there are few, or something is badly wrong.
+const DOUBTFUL: usize = 1_000;
 
 /// Arguments of `runs`.
 #[derive(Debug, clap::Args)]
@@ -52,15 +55,16 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
     let names: HashMap<CompanyId, String> = reader.companies()?.into_iter().collect();
     let runs = reader.runs(company, args.limit)?;
     let gaps = reader.gaps(company, false)?;
+    let doubtful = reader.doubtful_seqs(company, DOUBTFUL)?;
     let view = View {
         context: &context,
         reader: &reader,
         names,
     };
     if args.json {
-        outln!("{}", view.json(&runs, &gaps, company)?);
+        outln!("{}", view.json(&runs, &gaps, &doubtful, company)?);
     } else {
-        view.tables(&runs, &gaps, args.calls)?;
+        view.tables(&runs, &gaps, &doubtful, args.calls)?;
     }
     Ok(Exit::Well)
 }
@@ -80,7 +84,13 @@ impl View<'_> {
         render::time_json(at, &self.context.zone)
     }
 
-    fn json(&self, runs: &[RunRow], gaps: &[Gap], company: Option<CompanyId>) -> Result<Value, Failure> {
+    fn json(
+        &self,
+        runs: &[RunRow],
+        gaps: &[Gap],
+        doubtful: &[DoubtfulSeq],
+        company: Option<CompanyId>,
+    ) -> Result<Value, Failure> {
         let mut list = Vec::with_capacity(runs.len());
         for run in runs {
             let calls = self.reader.calls_of(run.id)?;
@@ -123,13 +133,25 @@ impl View<'_> {
                 })
             })
             .collect();
+        let doubtful: Vec<Value> = doubtful
+            .iter()
+            .map(|record| {
+                json!({
+                    "company": self.name(record.company),
+                    "seq": record.seq.0,
+                    "msgid": record.msgid,
+                    "cursor": record.cursor.0,
+                    "at": self.time(Some(record.at)),
+                })
+            })
+            .collect();
         let mut cursors = Map::new();
         for (id, name) in &self.names {
             if company.is_none_or(|only| only == *id) {
                 cursors.insert(name.clone(), json!(self.reader.cursor(*id)?.0));
             }
         }
-        Ok(json!({"runs": list, "gaps": gaps, "cursors": cursors}))
+        Ok(json!({"runs": list, "gaps": gaps, "doubtful_seqs": doubtful, "cursors": cursors}))
     }
 
     fn call_json(&self, call: &PullCall) -> Value {
@@ -148,7 +170,13 @@ impl View<'_> {
         })
     }
 
-    fn tables(&self, runs: &[RunRow], gaps: &[Gap], calls: bool) -> Result<(), Failure> {
+    fn tables(
+        &self,
+        runs: &[RunRow],
+        gaps: &[Gap],
+        doubtful: &[DoubtfulSeq],
+        calls: bool,
+    ) -> Result<(), Failure> {
         let words = Words(self.context.language);
         let say = |chinese, english| words.say(chinese, english);
         let time = |at| render::time(at, &self.context.zone);
@@ -212,6 +240,26 @@ impl View<'_> {
                         call.outcome,
                     ]);
                 }
+            }
+            outln!();
+            out!("{table}");
+        }
+        if !doubtful.is_empty() {
+            let mut table = Table::new([
+                say("可疑 seq", "seq in doubt"),
+                say("企业", "company"),
+                "msgid",
+                say("游标停在", "cursor stayed at"),
+                say("时间", "at"),
+            ]);
+            for record in doubtful {
+                table.row([
+                    record.seq.to_string(),
+                    self.name(record.company).to_owned(),
+                    record.msgid.clone(),
+                    record.cursor.to_string(),
+                    time(Some(record.at)),
+                ]);
             }
             outln!();
             out!("{table}");

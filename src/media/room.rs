@@ -58,7 +58,7 @@ impl Room {
         self.ask(file, coming, coming.unwrap_or(STEP).min(STEP))
     }
 
-    /// The file brings nothing more for now.
+    /// The file is no longer under way: its share of the room is free.
     pub fn end(&self, file: i64) {
         self.coming().remove(&file);
     }

@@ -234,6 +234,21 @@ impl Aside {
     }
 }
 
+/// A record whose seq cannot be right.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DoubtfulSeq {
+    /// Whose it is.
+    pub company: CompanyId,
+    /// The seq it claims.
+    pub seq: Seq,
+    /// Its outer `msgid`.
+    pub msgid: String,
+    /// Where the cursor was, and did not follow it.
+    pub cursor: Seq,
+    /// When it came.
+    pub at: Millis,
+}
+
 /// An item without a usable seq.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Stray {

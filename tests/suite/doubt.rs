@@ -140,6 +140,7 @@ fn a_seq_that_cannot_be_right_moves_no_cursor() {
             1,
             "and it is flagged"
         );
+        assert_eq!(case.runs()["doubtful_seqs"][0]["seq"], ABSURD, "by name");
         case.sound();
         // What comes later is not skipped.
         case.corpus.behave();

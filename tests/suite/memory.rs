@@ -73,6 +73,17 @@ fn all_there(archive: &Archive, records: u64) {
     );
 }
 
+/// It ended well, all records are open, and its processes together never had more than [`RESIDENT`].
+fn opened_within(archive: &Archive, records: u64, characters: u32, code: Option<i32>, most: u64) {
+    assert_eq!(code, Some(0));
+    all_there(archive, records);
+    assert!(
+        most < RESIDENT,
+        "{records} texts of {characters} characters took {} MiB",
+        most >> 20
+    );
+}
+
 #[test]
 fn long_texts_are_pulled_opened_and_indexed_within_400_mib() {
     for (records, characters) in extremes() {
@@ -81,13 +92,7 @@ fn long_texts_are_pulled_opened_and_indexed_within_400_mib() {
         let program = Program::new(env!("CARGO_BIN_EXE_shiguan"));
         let archive = program.archive(&scratch.path().join("archive"), &corpus);
         let (code, most) = watched(archive.start(PULL));
-        assert_eq!(code, Some(0));
-        all_there(&archive, records);
-        assert!(
-            most < RESIDENT,
-            "{records} texts of {characters} characters took {} MiB",
-            most >> 20
-        );
+        opened_within(&archive, records, characters, code, most);
     }
 }
 
@@ -108,13 +113,7 @@ fn a_backlog_of_long_texts_is_opened_within_400_mib() {
     assert_eq!(books["waiting"]["refused"], records);
     corpus.behave();
     let (code, most) = watched(archive.start(["retry"]));
-    assert_eq!(code, Some(0));
-    all_there(&archive, records);
-    assert!(
-        most < RESIDENT,
-        "{records} texts of {characters} characters took {} MiB",
-        most >> 20
-    );
+    opened_within(&archive, records, characters, code, most);
 }
 
 #[test]

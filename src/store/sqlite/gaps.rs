@@ -11,7 +11,7 @@ use crate::{
     ids::{CompanyId, Millis, RecordId, RunId, Seq},
     store::{
         Result, StoreError,
-        contract::{Aside, Gap, GapKind, GapState, Lease, NewGap, SeqRange, Stray},
+        contract::{Aside, DoubtfulSeq, Gap, GapKind, GapState, Lease, NewGap, SeqRange, Stray},
     },
 };
 
@@ -241,6 +241,24 @@ impl Reader {
                 company: CompanyId(row.get(1)?),
                 raw: row.get(2)?,
                 asked: seq_out(row.get(3)?),
+                at: Millis(row.get(4)?),
+            })
+        })?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// Records whose seq cannot be right, in the order they came.
+    pub fn doubtful_seqs(&self, company: Option<CompanyId>, limit: usize) -> Result<Vec<DoubtfulSeq>> {
+        let mut statement = self.conn.prepare_cached(
+            "SELECT r.company, r.seq, r.msgid, d.cursor, d.at FROM seq_doubt d JOIN record r ON r.id = d.record
+             WHERE ?1 IS NULL OR r.company = ?1 ORDER BY r.id LIMIT ?2",
+        )?;
+        let rows = statement.query_map(params![company.map(|company| company.0), limit as i64], |row| {
+            Ok(DoubtfulSeq {
+                company: CompanyId(row.get(0)?),
+                seq: seq_out(row.get(1)?),
+                msgid: row.get(2)?,
+                cursor: seq_out(row.get(3)?),
                 at: Millis(row.get(4)?),
             })
         })?;

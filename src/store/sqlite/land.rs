@@ -158,39 +158,18 @@ pub(super) fn move_cursor(tx: &Transaction<'_>, company: CompanyId, to: CursorMo
 
 fn land_one(tx: &Transaction<'_>, company: CompanyId, sealed: &Sealed, at: Millis) -> Result<Fate> {
     let sha256 = digest(sealed);
-    let inserted = tx
-        .prepare_cached(
-            "INSERT INTO record (company, seq, msgid, version, state, sha256, landed_at)
-             VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (company, seq, twin) DO NOTHING",
-        )?
-        .execute(params![
-            company.0,
-            seq_in(sealed.seq),
-            sealed.msgid,
-            sealed.key_version.0,
-            SEALED,
-            sha256,
-            at.0
-        ])?;
-    if inserted == 1 {
-        return Ok(Fate::Fresh(keep_sealed(tx, sealed)?));
+    if let Some(id) = insert(tx, company, sealed, &sha256, 0, at)? {
+        return Ok(Fate::Fresh(id));
     }
     let Some((id, current, state)) = same_record(tx, company, sealed)? else {
         // Another message under the same seq: a record of its own.
-        tx.prepare_cached(
-            "INSERT INTO record (company, seq, twin, msgid, version, state, sha256, landed_at)
-             SELECT ?1, ?2, 1 + max(twin), ?3, ?4, ?5, ?6, ?7 FROM record WHERE company = ?1 AND seq = ?2",
-        )?
-        .execute(params![
-            company.0,
-            seq_in(sealed.seq),
-            sealed.msgid,
-            sealed.key_version.0,
-            SEALED,
-            sha256,
-            at.0
-        ])?;
-        return Ok(Fate::Fresh(keep_sealed(tx, sealed)?));
+        let twins: i64 = tx
+            .prepare_cached("SELECT max(twin) FROM record WHERE company = ? AND seq = ?")?
+            .query_row([company.0, seq_in(sealed.seq)], |row| row.get(0))?;
+        return match insert(tx, company, sealed, &sha256, twins + 1, at)? {
+            Some(id) => Ok(Fate::Fresh(id)),
+            None => Ok(Fate::Duplicate),
+        };
     };
     if current == sha256 {
         return Ok(Fate::Duplicate);
@@ -223,8 +202,33 @@ fn land_one(tx: &Transaction<'_>, company: CompanyId, sealed: &Sealed, at: Milli
     })
 }
 
-/// Keeps what was landed of the record that was just inserted.
-fn keep_sealed(tx: &Transaction<'_>, sealed: &Sealed) -> Result<RecordId> {
+/// Inserts a record with what was landed of it, unless the place is taken.
+fn insert(
+    tx: &Transaction<'_>,
+    company: CompanyId,
+    sealed: &Sealed,
+    sha256: &[u8],
+    twin: i64,
+    at: Millis,
+) -> Result<Option<RecordId>> {
+    let inserted = tx
+        .prepare_cached(
+            "INSERT INTO record (company, seq, twin, msgid, version, state, sha256, landed_at)
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (company, seq, twin) DO NOTHING",
+        )?
+        .execute(params![
+            company.0,
+            seq_in(sealed.seq),
+            twin,
+            sealed.msgid,
+            sealed.key_version.0,
+            SEALED,
+            sha256,
+            at.0
+        ])?;
+    if inserted == 0 {
+        return Ok(None);
+    }
     let id = tx.last_insert_rowid();
     tx.prepare_cached("INSERT INTO sealed (record, random_key, body, odd) VALUES (?, ?, ?, ?)")?
         .execute(params![
@@ -233,7 +237,7 @@ fn keep_sealed(tx: &Transaction<'_>, sealed: &Sealed) -> Result<RecordId> {
             keep(&sealed.body),
             sealed.odd
         ])?;
-    Ok(RecordId(id))
+    Ok(Some(RecordId(id)))
 }
 
 /// Row, hash and state of the record of this seq that an item is a copy of: the one with its msgid. An item or a record

@@ -109,8 +109,8 @@ fn a_pull_dated_after_now_makes_nothing_certain() {
     assert_eq!(covered(&scratch, T + HOUR), Some((T + HOUR, false)));
     // Failures since fix the latest moment at which it can have been; three years later that is still so.
     fail(&mut scratch, T + 2 * HOUR);
-    for now in [T + 3 * HOUR, T + 30 * DAY, T + YEARS + DAY] {
-        assert_eq!(covered(&scratch, now), Some((T + 2 * HOUR, false)), "{now}");
+    for moment in [T + 3 * HOUR, T + 30 * DAY, T + YEARS + DAY] {
+        assert_eq!(covered(&scratch, moment), Some((T + 2 * HOUR, false)), "{moment}");
     }
     drain(&mut scratch, T + 31 * DAY);
     assert_eq!(covered(&scratch, T + 31 * DAY), Some((T + 31 * DAY, true)));
