@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     events,
-    ids::{CompanyId, KeyVersion, Millis, RunId, Seq},
+    ids::{CompanyId, KeyVersion, Millis, RecordId, RunId, Seq},
     source::{self, Deaths, Decryptors, Puller},
     store::{
         Store,
@@ -190,19 +190,31 @@ async fn forget(desk: &Desk, setup: &Setup, company: CompanyId) -> Result<(), Er
     clock::tell(&setup.name, &verdict);
     let is_agreed = verdict.is_agreed();
     let after = setup.forget_sealed_after_ms;
-    let forgotten = desk
-        .ask(move |store| {
-            let now = Millis::now();
-            if is_agreed {
-                store.bring_back_due(company, now)?;
-            }
-            match after {
-                // Not kept at all: no clock is asked.
-                Some(0) => store.forget_sealed(company, Millis(i64::MAX)),
-                Some(after) if is_agreed => store.forget_sealed_daily(company, Millis(now.0 - after), now),
-                _ => Ok(Forgotten::default()),
-            }
-        })
+    let now = Millis::now();
+    let older_than = match after {
+        // Not kept at all: no clock is asked.
+        Some(0) => Millis(i64::MAX),
+        Some(after)
+            if is_agreed
+                && desk
+                    .ask(move |store| store.is_forgetting_due(company, now))
+                    .await?? =>
+        {
+            Millis(now.0 - after)
+        }
+        _ => return Ok(()),
+    };
+    let (mut forgotten, mut behind) = (Forgotten::default(), Some(RecordId(0)));
+    // Batch by batch, so that leases are renewed and events are kept in between.
+    while let Some(from) = behind {
+        let (batch, next) = desk
+            .ask(move |store| store.forget_sealed_batch(company, older_than, from))
+            .await??;
+        forgotten.gone += batch.gone;
+        forgotten.kept += batch.kept;
+        behind = next;
+    }
+    desk.ask(move |store| store.forgetting_done(company, now))
         .await??;
     if forgotten.gone > 0 {
         events::sealed_forgotten(&setup.name, forgotten.gone);

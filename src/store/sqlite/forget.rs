@@ -13,7 +13,7 @@ use super::{
     settle::{SaltedDigest, salted},
 };
 use crate::{
-    ids::{CompanyId, Millis},
+    ids::{CompanyId, Millis, RecordId},
     message,
     store::{Result, StoreError, contract::Forgotten},
 };
@@ -25,67 +25,80 @@ const BATCH: usize = 1_000;
 const DAY_MS: i64 = 24 * 60 * 60 * 1000;
 
 impl Store {
-    /// [`Store::forget_sealed`], unless it was done within the last day. The caller has made sure that `now` is right.
-    pub fn forget_sealed_daily(
-        &mut self,
-        company: CompanyId,
-        older_than: Millis,
-        now: Millis,
-    ) -> Result<Forgotten> {
-        let fact = format!("sealed_forgotten:{}", company.0);
+    /// True when old originals were not looked for within the last day.
+    pub fn is_forgetting_due(&mut self, company: CompanyId, now: Millis) -> Result<bool> {
         let last: Option<String> = self
             .reader
             .conn
-            .query_row("SELECT value FROM fact WHERE name = ?", [&fact], |row| row.get(0))
+            .query_row("SELECT value FROM fact WHERE name = ?", [fact(company)], |row| {
+                row.get(0)
+            })
             .optional()?;
-        let last = last.and_then(|text| text.parse::<i64>().ok());
-        if last.is_some_and(|last| (0..DAY_MS).contains(&now.0.saturating_sub(last))) {
-            return Ok(Forgotten::default());
-        }
-        let forgotten = self.forget_sealed(company, older_than)?;
+        let last = last.and_then(|text| text.parse().ok()).map(Millis);
+        Ok(last.is_none_or(|last| now.is_past(last, DAY_MS)))
+    }
+
+    /// All old originals were looked at, at this time.
+    pub fn forgetting_done(&mut self, company: CompanyId, now: Millis) -> Result<()> {
         self.reader.conn.execute(
             "INSERT INTO fact (name, value) VALUES (?1, ?2) ON CONFLICT DO UPDATE SET value = ?2",
-            params![fact, now.0.to_string()],
+            params![fact(company), now.0.to_string()],
         )?;
+        Ok(())
+    }
+
+    /// Removes the sealed originals of the company's records that were opened, landed and, as far as they say, sent before
+    /// `older_than`. Originals whose plaintext is not verified stay and are counted. Records that are not open keep theirs
+    /// whatever their age, and so do other copies of an opened record. The caller has made sure that the clock is right.
+    pub fn forget_sealed(&mut self, company: CompanyId, older_than: Millis) -> Result<Forgotten> {
+        let (mut forgotten, mut behind) = (Forgotten::default(), Some(RecordId(0)));
+        while let Some(from) = behind {
+            let (batch, next) = self.forget_sealed_batch(company, older_than, from)?;
+            forgotten.gone += batch.gone;
+            forgotten.kept += batch.kept;
+            behind = next;
+        }
         Ok(forgotten)
     }
 
-    /// Removes the sealed originals of the company's records that were sent, landed and opened before `older_than`:
-    /// three times that three clocks said, so that one wrong clock does not make a record old. Originals whose
-    /// plaintext is not verified stay and are counted. Records that are not open keep theirs whatever their age, and so
-    /// do other copies of an opened record.
-    pub fn forget_sealed(&mut self, company: CompanyId, older_than: Millis) -> Result<Forgotten> {
-        let (mut forgotten, mut after) = (Forgotten::default(), 0);
-        loop {
-            let tx = self.begin()?;
-            let old = tx
-                .prepare_cached(
-                    "SELECT s.record FROM sealed s JOIN record r ON r.id = s.record JOIN message m ON m.record = s.record
-                     WHERE s.record > ?1 AND r.company = ?2 AND r.state = ?3
-                       AND r.settled_at < ?4 AND r.landed_at < ?4 AND m.time < ?4
-                     ORDER BY s.record LIMIT ?5",
-                )?
-                .query_map(
-                    params![after, company.0, OPENED, older_than.0, BATCH as i64],
-                    |row| row.get(0),
-                )?
-                .collect::<Result<Vec<i64>, _>>()?;
-            let Some(last) = old.last() else {
-                return Ok(forgotten);
-            };
-            after = *last;
-            for record in &old {
-                if verified(&tx, &self.reader.unpacker, *record)? {
-                    tx.prepare_cached("DELETE FROM sealed WHERE record = ?")?
-                        .execute([record])?;
-                    forgotten.gone += 1;
-                } else {
-                    forgotten.kept += 1;
-                }
+    /// One batch of [`Store::forget_sealed`], behind row `from`; where the next one begins, if there is one.
+    pub fn forget_sealed_batch(
+        &mut self,
+        company: CompanyId,
+        older_than: Millis,
+        from: RecordId,
+    ) -> Result<(Forgotten, Option<RecordId>)> {
+        let mut forgotten = Forgotten::default();
+        let tx = self.begin()?;
+        let old = tx
+            .prepare_cached(
+                "SELECT s.record FROM sealed s JOIN record r ON r.id = s.record JOIN message m ON m.record = s.record
+                 WHERE s.record > ?1 AND r.company = ?2 AND r.state = ?3
+                   AND r.settled_at < ?4 AND r.landed_at < ?4 AND m.time < ?4
+                 ORDER BY s.record LIMIT ?5",
+            )?
+            .query_map(
+                params![from.0, company.0, OPENED, older_than.0, BATCH as i64],
+                |row| row.get(0),
+            )?
+            .collect::<Result<Vec<i64>, _>>()?;
+        for record in &old {
+            if verified(&tx, &self.reader.unpacker, *record)? {
+                tx.prepare_cached("DELETE FROM sealed WHERE record = ?")?
+                    .execute([record])?;
+                forgotten.gone += 1;
+            } else {
+                forgotten.kept += 1;
             }
-            tx.commit()?;
         }
+        tx.commit()?;
+        let full = old.len() == BATCH;
+        Ok((forgotten, old.last().copied().filter(|_| full).map(RecordId)))
     }
+}
+
+fn fact(company: CompanyId) -> String {
+    format!("sealed_forgotten:{}", company.0)
 }
 
 /// Is the record's plaintext there, whole, the bytes that were opened, and the message of this record? Only then is its
