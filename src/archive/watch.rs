@@ -22,6 +22,8 @@ use crate::{
 const ADDRESS: [i64; 3] = [60_020, 301_042, 10_009];
 /// Codes by which it says that the archive service has ended, or was never on.
 const SERVICE: [i64; 2] = [301_052, 301_053];
+/// For so long people are told of a record that was given up.
+const GIVEN_UP_MS: i64 = 30 * 24 * 60 * 60 * 1000;
 /// For so long people are told that the stream began again below the cursor.
 const REWOUND_MS: i64 = 24 * 60 * 60 * 1000;
 /// For so long no other process tells a target that one has taken; longer than any sending takes.
@@ -112,7 +114,11 @@ fn signs(reader: &Reader, company: String, files: Option<Files>, now: Millis) ->
             .map(|(from, to)| MissedWindow { from, to })
             .collect(),
     );
-    signs.lease = Sign::of(reader.lease_in_the_way(id)?.map(|lease| StuckLease {
+    // A holder that pulls is in nobody's way, this process least of all.
+    let in_the_way = reader
+        .lease_in_the_way(id)?
+        .filter(|lease| lease.holder != lease::this_process());
+    signs.lease = Sign::of(in_the_way.map(|lease| StuckLease {
         implausible: lease.until.0.saturating_sub(now.0) > 2 * lease::TTL_MS,
         holder: lease.holder,
         since: lease.since,
@@ -121,12 +127,13 @@ fn signs(reader: &Reader, company: String, files: Option<Files>, now: Millis) ->
     signs.unreadable = Sign::Seen(count(Some(Reason::Unreadable)));
     let aside = reader.aside(Some(id))?;
     signs.strays = Sign::Seen(aside.strays);
-    let gaps = reader.gaps(Some(id), false)?;
+    // What was given up lately is still news.
+    let gaps = reader.gaps_since(id, Millis(now.0 - GIVEN_UP_MS))?;
     let mut holes = gaps
         .iter()
-        .filter(|gap| gap.kind == GapKind::Unpullable && gap.state == GapState::Open);
+        .filter(|gap| gap.kind == GapKind::Unpullable && gap.state != GapState::Closed);
     signs.holes = Sign::of(holes.next().map(|first| Holes {
-        records: aside.unpullable,
+        records: 1 + holes.count() as u64,
         first_range: (first.range.first.0, first.range.last.0),
     }));
     let restarted = gaps

@@ -253,7 +253,11 @@ impl Duty {
         };
         let mut looks = vec![judge(&whole, &rules, now)];
         for company in &self.companies {
-            looks.push(judge(&self.signs(desk, company, now).await?, &rules, now));
+            // What cannot be read of one company is no reason to say that nothing can be written.
+            match self.signs(desk, company, now).await {
+                Ok(signs) => looks.push(judge(&signs, &rules, now)),
+                Err(error) => events::alert_not_looked(&error),
+            }
         }
         archived::keep(desk, looks, self.names(), now, self.calm_ms()).await
     }

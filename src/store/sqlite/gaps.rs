@@ -229,6 +229,15 @@ impl Reader {
         )
     }
 
+    /// Gaps of a company that are open, or were found or ended since then, in the order they were found.
+    pub fn gaps_since(&self, company: CompanyId, since: Millis) -> Result<Vec<Gap>> {
+        list(
+            &self.conn,
+            "company = ?1 AND (state = 0 OR found >= ?2 OR ended >= ?2)",
+            params![company.0, since.0],
+        )
+    }
+
     /// Strays of which nobody knows what they are, oldest first.
     pub fn strays(&self, company: Option<CompanyId>, limit: usize) -> Result<Vec<Stray>> {
         let mut statement = self.conn.prepare_cached(
