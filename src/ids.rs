@@ -35,6 +35,12 @@ pub struct RecordId(pub i64);
 pub struct RunId(pub i64);
 
 impl Millis {
+    /// Has this much time passed since `last`? A `last` in the future was written under a clock that was ahead, and says
+    /// nothing: then it has.
+    pub fn is_past(self, last: Self, span_ms: i64) -> bool {
+        !(0..span_ms).contains(&self.0.saturating_sub(last.0))
+    }
+
     /// The clock of this machine, which may be wrong: nothing irreversible may follow from it alone (see
     /// [`crate::clock`]). Rooms below `archive` and `cli` take time as a value instead.
     pub fn now() -> Self {

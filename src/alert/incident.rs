@@ -78,13 +78,13 @@ pub fn tend(
                 let seen = alerts.iter().find(|alert| alert.subject() == incident.subject);
                 match seen {
                     Some(alert) => changed.push(Incident {
-                        seen: now.max(incident.seen),
+                        seen: now,
                         alert: alert.clone(),
                         ..(*incident).clone()
                     }),
                     None if kind.needs_acknowledgement() => {}
-                    None if now.0 - incident.seen.0 >= calm_ms => changed.push(Incident {
-                        ended: Some(now.max(incident.seen)),
+                    None if now.is_past(incident.seen, calm_ms) => changed.push(Incident {
+                        ended: Some(now),
                         ..(*incident).clone()
                     }),
                     None => {}

@@ -175,7 +175,7 @@ pub fn due(
                 // It came and went while the target could not be told; the list of incidents has it.
                 (None, Some(_)) => return None,
                 (Some(telling), Some(_)) if telling.cleared.is_none() => What::AllClear,
-                (Some(telling), None) if now.0 - telling.last.0 >= pace.pause(telling) => What::Reminder,
+                (Some(telling), None) if now.is_past(telling.last, pace.pause(telling)) => What::Reminder,
                 (Some(_), _) => return None,
             };
             incident.id?;

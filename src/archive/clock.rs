@@ -5,8 +5,11 @@ use crate::{
     clock::{By, Verdict, Witness, judge},
     directory, events,
     ids::{CompanyId, Millis, boot},
-    store::{Reader, Result, Store},
+    store::{Reader, Result, Store, contract::ClockMemory},
 };
+
+const HOUR_MS: i64 = 60 * 60 * 1000;
+const DAY_MS: i64 = 24 * HOUR_MS;
 
 /// Compares the clock with what is known of the time: WeCom's server, this company's newest records, and the last time
 /// they agreed. Changes nothing.
@@ -21,10 +24,8 @@ fn witnesses(reader: &Reader, company: CompanyId, fresh: bool) -> Result<Vec<Wit
         fresh: fresh || memory.fresh,
     }];
     if memory.agreed_at > 0 {
-        let now_up = boot::uptime_ms();
-        let passed = now_up
-            .filter(|_| !memory.boot.is_empty() && memory.boot == boot::id())
-            .map(|now_up| now_up.saturating_sub(memory.uptime_ms));
+        let same_boot = !memory.boot.is_empty() && memory.boot == boot::id();
+        let passed = same_boot.then(|| boot::uptime_ms().saturating_sub(memory.uptime_ms));
         witnesses.push(Witness::Agreement {
             at: Millis(memory.agreed_at),
             passed_ms: passed,
@@ -57,9 +58,23 @@ pub(super) fn confirm(store: &mut Store, company: CompanyId, now: Millis, made_u
     if found.is_agreed() {
         memory.agreed_at = now.0;
         memory.boot = boot::id();
-        memory.uptime_ms = boot::uptime_ms().unwrap_or(0);
+        memory.uptime_ms = boot::uptime_ms();
     }
-    if memory != before {
+    match found {
+        Verdict::Agreed if now.is_past(Millis(memory.brought_back), DAY_MS) => {
+            store.bring_back_due(company, now)?;
+            memory.brought_back = now.0;
+        }
+        Verdict::Agreed => {}
+        _ => memory.brought_back = 0,
+    }
+    // The boot's own count is what the agreement is for; writing it down at every pull would be a commit each.
+    let only_newer = ClockMemory {
+        agreed_at: before.agreed_at,
+        uptime_ms: before.uptime_ms,
+        ..memory.clone()
+    };
+    if only_newer != before || now.is_past(Millis(before.agreed_at), HOUR_MS) {
         store.remember_clock(company, &memory)?;
     }
     Ok(found)

@@ -6,7 +6,10 @@
 
 use std::{
     collections::{BTreeMap, HashMap},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
 };
 
 use tokio::sync::Notify;
@@ -36,7 +39,8 @@ pub struct Hearing {
     /// By name: the corpid.
     companies: BTreeMap<String, String>,
     keep_ms: i64,
-    forgot: Option<Millis>,
+    /// When old events were last let go, in milliseconds; 0: not since the start.
+    forgot: Arc<AtomicI64>,
     /// When the clock was last asked about.
     asked: Option<Millis>,
     counting: Counting,
@@ -61,7 +65,7 @@ impl Hearing {
             desk,
             companies: companies.into_iter().collect(),
             keep_ms: i64::from(keep_days) * DAY_MS,
-            forgot: None,
+            forgot: Arc::default(),
             asked: None,
             counting: Counting::default(),
             bell: Arc::default(),
@@ -83,39 +87,37 @@ impl Hearing {
         })
     }
 
-    /// Once a day: events grow only here, so here they are let go. An event is let in only when the time that WeCom
-    /// signed agrees with this machine's clock, so no clock alone decides what is old.
-    async fn forget(&mut self, now: Millis) {
-        if self
-            .forgot
-            .is_some_and(|last| (0..DAY_MS).contains(&(now.0 - last.0)))
-        {
-            return;
-        }
-        // Nothing is let go on the word of one clock; asked again with the next event, at most once an hour.
-        if self
-            .asked
-            .is_some_and(|last| (0..HOUR_MS).contains(&now.0.saturating_sub(last.0)))
-        {
+    /// Once a day, and only while the clock agrees with its witnesses: events grow only here, so here they are let go.
+    /// Beside the answers, since WeCom waits for those.
+    fn forget(&mut self, now: Millis) {
+        let forgot = Millis(self.forgot.load(Ordering::Relaxed));
+        let due = now.is_past(forgot, DAY_MS) && self.asked.is_none_or(|last| now.is_past(last, HOUR_MS));
+        if !due {
             return;
         }
         self.asked = Some(now);
-        match clock::agrees_for_all(&self.desk, "old events are kept").await {
-            Ok(true) => {}
-            Ok(false) => return,
-            Err(error) => return events::callbacks_not_forgotten(&error),
-        }
-        let before = Millis(now.0 - self.keep_ms);
-        match self.desk.ask(move |store| store.forget_events(before)).await {
-            Ok(Ok(forgotten)) => {
-                self.forgot = Some(now);
-                if forgotten > 0 {
-                    events::callbacks_forgotten(forgotten);
-                }
+        let (desk, forgot, before) = (
+            self.desk.clone(),
+            Arc::clone(&self.forgot),
+            Millis(now.0 - self.keep_ms),
+        );
+        tokio::spawn(async move {
+            match clock::agrees_for_all(&desk, "old events are kept").await {
+                Ok(true) => {}
+                Ok(false) => return,
+                Err(error) => return events::callbacks_not_forgotten(&error),
             }
-            Ok(Err(error)) => events::callbacks_not_forgotten(&error),
-            Err(error) => events::callbacks_not_forgotten(&error),
-        }
+            match desk.ask(move |store| store.forget_events(before)).await {
+                Ok(Ok(forgotten)) => {
+                    forgot.store(now.0, Ordering::Relaxed);
+                    if forgotten > 0 {
+                        events::callbacks_forgotten(forgotten);
+                    }
+                }
+                Ok(Err(error)) => events::callbacks_not_forgotten(&error),
+                Err(error) => events::callbacks_not_forgotten(&error),
+            }
+        });
     }
 }
 
@@ -150,7 +152,7 @@ impl EventSink for Hearing {
         if let Some(last) = arrived.last()
             && kept.contains(&true)
         {
-            self.forget(last.received).await;
+            self.forget(last.received);
         }
         kept
     }

@@ -2,7 +2,7 @@
 //! narrowed down to it, it is stepped over, put on the ledger, and asked for again with growing pauses.
 
 use super::{
-    Error,
+    Error, clock,
     pulling::{PullStage, Pulled, describe},
 };
 use crate::{
@@ -22,7 +22,7 @@ const FAR: u64 = 1 << 24;
 const PAUSE_MS: i64 = 60_000;
 /// The longest pause.
 const LONGEST_PAUSE_MS: i64 = 6 * 60 * 60 * 1000;
-/// How long WeCom keeps a record, and a day more, since our clock is only one witness.
+/// How long WeCom keeps a record, and a day more.
 const GIVE_UP_MS: i64 = (super::RETENTION_HOURS + 24) * 60 * 60 * 1000;
 
 impl PullStage<'_> {
@@ -105,9 +105,10 @@ impl PullStage<'_> {
     /// Asks again for the holes whose pause is over, before anything else: WeCom deletes them in the end.
     pub(super) async fn ask_for_holes(&mut self) -> Result<(), Error> {
         let company = self.company;
+        let only_open = !self.settings.gaps;
         let gaps = self
             .desk
-            .ask(move |store| store.gaps(Some(company), false))
+            .ask(move |store| store.gaps(Some(company), only_open))
             .await??;
         let now = Millis::now();
         for gap in gaps {
@@ -188,7 +189,14 @@ impl PullStage<'_> {
         self.desk
             .ask(move |store| store.gap_tried(id, &cause, next_try))
             .await??;
-        if now.0 - gap.found.0 > GIVE_UP_MS {
+        let company = self.company;
+        if now.0 - gap.found.0 > GIVE_UP_MS
+            && self
+                .desk
+                .ask(move |store| clock::verdict(store, company, now))
+                .await??
+                .is_agreed()
+        {
             self.end_hole(id, GapState::Lost).await?;
         }
         Ok(())

@@ -36,7 +36,7 @@ impl Keeper {
                     let (holder, place) = (this_process(), place());
                     let watcher = Watcher {
                         place: &place,
-                        at_ms: boot::uptime_ms().unwrap_or(0),
+                        at_ms: boot::uptime_ms(),
                         maybe_alive: &maybe_alive,
                     };
                     store.take_lease(company, &holder, Millis::now(), TTL_MS, &watcher)
@@ -117,7 +117,7 @@ async fn renew(desk: Desk, lease: Lease, lost: Arc<Notify>) {
 
 /// `host/boot/namespace/pid/start`: enough to tell a living holder from a dead one on the same machine. Process numbers
 /// mean something inside one namespace only: the containers of one machine all have a process 1.
-fn this_process() -> String {
+pub(super) fn this_process() -> String {
     let pid = std::process::id();
     format!(
         "{}/{}/{}/{pid}/{}",

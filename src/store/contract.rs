@@ -784,6 +784,9 @@ pub struct ClockMemory {
     pub uptime_ms: i64,
     /// Records come from WeCom, which serves none that are older than its window.
     pub fresh: bool,
+    /// When what a clock that was ahead had put off was last brought back, by the clock itself; 0: never, or the clock was
+    /// in doubt since.
+    pub brought_back: i64,
 }
 
 /// What became of sealed originals whose time was over.

@@ -168,7 +168,10 @@ impl Pass {
         let given_up = attempts >= self.fetching.attempts;
         // While nothing at all comes, nobody says anything about the file: then it only ends when WeCom cannot have it any more.
         let heard = self.has_heard() || self.is_past_everything(task);
-        let late = self.is_late(task) && (heard || why.scope() != Scope::Moment);
+        // Nothing is over while another witness of the time contradicts this machine's clock.
+        let late = self.is_late(task)
+            && (heard || why.scope() != Scope::Moment)
+            && !self.clock_is_doubtful().await?;
         let times = |state, detail: &str, over: &str| (state, format!("{detail}, {attempts} times{over}"));
         let over = ", and its time is over";
         let end = match why {
@@ -183,10 +186,7 @@ impl Pass {
             Fault::Nonsense(_) | Fault::Cursor if given_up && late => {
                 Some(times(MediaState::Refused, &detail, over))
             }
-            // Not while another witness of the time contradicts this machine's clock.
-            Fault::Passing(_) | Fault::Empty | Fault::Vault(_)
-                if given_up && late && !self.clock_is_doubtful().await? =>
-            {
+            Fault::Passing(_) | Fault::Empty | Fault::Vault(_) if given_up && late => {
                 Some(times(MediaState::Gone, &detail, over))
             }
             _ => None,
@@ -223,7 +223,7 @@ impl Pass {
         self.later(task, later, beginning).await
     }
 
-    async fn clock_is_doubtful(&self) -> Result<bool, Error> {
+    pub(super) async fn clock_is_doubtful(&self) -> Result<bool, Error> {
         let company = self.company;
         let verdict = self
             .desk

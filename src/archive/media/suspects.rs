@@ -65,7 +65,7 @@ impl Pass {
     /// A file waits like any other that failed, until its time is over.
     pub(super) async fn own_trouble(&self, task: &MediaTask, detail: String) -> Result<(), Error> {
         let attempts = task.attempts + 1;
-        if attempts >= self.fetching.attempts && self.is_late(task) {
+        if attempts >= self.fetching.attempts && self.is_late(task) && !self.clock_is_doubtful().await? {
             let detail = format!("{detail}, {attempts} times, and its time is over");
             return self.ended(task, MediaState::Gone, detail).await;
         }

@@ -10,7 +10,7 @@ use crate::{
     store::{Result, contract::ClockMemory},
 };
 
-/// The longest pause after a failed question about consent, and more than that after a failed try of a file.
+/// The longest pause after a failed question about consent.
 const LONGEST_PAUSE_MS: i64 = 7 * 24 * 60 * 60 * 1000;
 
 /// Name of the fact that is WeCom's time less ours, and when that was: two numbers.
@@ -67,7 +67,7 @@ impl Store {
     }
 
     /// Makes due what a clock that was ahead has put off: questions that were asked after `now`, files that were sent
-    /// after it, marks and tries that wait longer than anything waits. To be called with a clock that is known to be
+    /// after it, marks that wait longer than anything waits. To be called with a clock that is known to be
     /// right.
     pub fn bring_back_due(&mut self, company: CompanyId, now: Millis) -> Result<u64> {
         let (soon, longest) = (
@@ -85,7 +85,6 @@ impl Store {
             "UPDATE reading SET read_at = ?2 WHERE company = ?1 AND read_at > ?3 AND ?4 > 0",
             "UPDATE stale SET due = ?2 WHERE company = ?1 AND due > ?3 AND ?4 > 0",
             "UPDATE media_file SET since = ?2 WHERE company = ?1 AND state < 2 AND since > ?3 AND ?4 > 0",
-            "UPDATE media_file SET next_try = ?2 WHERE company = ?1 AND state < 2 AND next_try > ?4 AND ?3 > 0",
         ] {
             changed += tx
                 .prepare_cached(sql)?

@@ -12,9 +12,8 @@ use crate::{
     store::Result,
 };
 
-/// Ended incidents that stay listed: this many, and this long.
+/// Ended incidents that stay listed.
 const HISTORY: i64 = 10_000;
-const HISTORY_MS: i64 = 400 * 24 * 60 * 60 * 1000;
 
 const COLUMNS: &str = "i.id, i.company, i.kind, i.subject, i.began, i.seen, i.ended, i.facts,
     i.acked_by, i.acked_at, i.acked_note";
@@ -280,7 +279,7 @@ fn exists(conn: &Connection, id: i64) -> Result<bool> {
 }
 
 fn update(conn: &Connection, id: i64, incident: &Incident) -> Result<()> {
-    conn.prepare_cached("UPDATE incident SET seen = max(seen, ?), ended = ?, facts = ? WHERE id = ?")?
+    conn.prepare_cached("UPDATE incident SET seen = ?, ended = ?, facts = ? WHERE id = ?")?
         .execute(params![
             incident.seen.0,
             incident.ended.map_or(0, |at| at.0),
@@ -290,7 +289,8 @@ fn update(conn: &Connection, id: i64, incident: &Incident) -> Result<()> {
     Ok(())
 }
 
-/// Keeps a new incident and lets old ones go; what a person acknowledged stays, so that it is not raised again.
+/// Keeps a new incident and lets old ones go, by their number and not by a clock. What a person acknowledged stays, so
+/// that it is not raised again.
 fn insert(conn: &Connection, incident: &Incident) -> Result<i64> {
     conn.prepare_cached(
         "INSERT INTO incident (company, kind, subject, began, seen, ended, facts) VALUES (?, ?, ?, ?, ?, ?, ?)",
@@ -307,11 +307,10 @@ fn insert(conn: &Connection, incident: &Incident) -> Result<i64> {
     let id = conn.last_insert_rowid();
     for sql in [
         "DELETE FROM telling WHERE incident IN
-           (SELECT id FROM incident WHERE ended <> 0 AND acked_at = 0 AND (id <= ?1 OR ended < ?2))",
-        "DELETE FROM incident WHERE ended <> 0 AND acked_at = 0 AND (id <= ?1 OR ended < ?2)",
+           (SELECT id FROM incident WHERE ended <> 0 AND acked_at = 0 AND id <= ?1)",
+        "DELETE FROM incident WHERE ended <> 0 AND acked_at = 0 AND id <= ?1",
     ] {
-        conn.prepare_cached(sql)?
-            .execute([id - HISTORY, incident.began.0 - HISTORY_MS])?;
+        conn.prepare_cached(sql)?.execute([id - HISTORY])?;
     }
     Ok(id)
 }

@@ -19,7 +19,7 @@ use crate::{
     ids::{CompanyId, Millis, RecordId},
     record::Sealed,
     store::{
-        Result,
+        Result, StoreError,
         contract::{CursorMove, Landed, Landing, Lease, PullCall, Stray},
     },
 };
@@ -168,7 +168,10 @@ fn land_one(tx: &Transaction<'_>, company: CompanyId, sealed: &Sealed, at: Milli
             .query_row([company.0, seq_in(sealed.seq)], |row| row.get(0))?;
         return match insert(tx, company, sealed, &sha256, twins + 1, at)? {
             Some(id) => Ok(Fate::Fresh(id)),
-            None => Ok(Fate::Duplicate),
+            None => Err(StoreError::Damaged(format!(
+                "seq {} has a twin beyond its last one",
+                sealed.seq
+            ))),
         };
     };
     if current == sha256 {

@@ -138,14 +138,20 @@ impl Reader {
         )))
     }
 
-    /// When the records with the greatest seqs were landed, and their own times, for those that are open and have one.
+    /// When the last records up to the cursor were landed, and their own times, for those that are open and have one.
     pub fn newest_times(&self, company: CompanyId) -> Result<Vec<(Millis, Millis)>> {
         let mut statement = self.conn.prepare_cached(
+            // Seqs beyond the cursor are those of a stream that began again, or in doubt.
             "SELECT r.landed_at, m.time FROM
-               (SELECT id, landed_at FROM record WHERE company = ? AND seq >= 0 ORDER BY seq DESC LIMIT 200) r
+               (SELECT id, landed_at FROM record
+                WHERE company = ?1 AND seq >= 0 AND seq <= ?2 AND id NOT IN (SELECT record FROM seq_doubt)
+                ORDER BY seq DESC LIMIT 200) r
              CROSS JOIN message m ON m.record = r.id WHERE m.time <> 0 LIMIT 9",
         )?;
-        let rows = statement.query_map([company.0], |row| Ok((Millis(row.get(0)?), Millis(row.get(1)?))))?;
+        let upto = i64::try_from(self.cursor(company)?.0).unwrap_or(i64::MAX);
+        let rows = statement.query_map([company.0, upto], |row| {
+            Ok((Millis(row.get(0)?), Millis(row.get(1)?)))
+        })?;
         Ok(rows.collect::<Result<_, _>>()?)
     }
 

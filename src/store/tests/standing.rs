@@ -191,6 +191,7 @@ fn what_is_known_of_the_time_is_remembered() {
         boot: "b".into(),
         uptime_ms: 5,
         fresh: true,
+        brought_back: 7,
     };
     scratch
         .store

@@ -23,6 +23,9 @@ const FILE: &str =
   FROM media_file f JOIN record r ON r.id = f.record
     LEFT JOIN media_content c ON c.id = f.content LEFT JOIN media_content p ON p.id = c.playable";
 
+/// Longer than any pause between two tries of a file.
+const LONGEST_PAUSE_MS: i64 = 2 * 60 * 60 * 1000;
+
 impl Reader {
     /// Files to fetch now, those first whose time ends first; each handle once. `busy` are under way already.
     pub fn media_due(
@@ -37,10 +40,12 @@ impl Reader {
         let mut statement = view.prepare_cached(
             "SELECT f.id, f.record, f.ord, f.md5, f.size, f.since, f.attempts, f.differed, f.have, f.cursor, f.handle
              FROM media_file f INDEXED BY media_file_due
-             WHERE f.company = ?1 AND f.state < 2 AND f.next_try <= ?2 AND (?3 IS NULL OR f.record = ?3)
+             WHERE f.company = ?1 AND f.state < 2 AND (f.next_try <= ?2 OR f.next_try > ?4) AND (?3 IS NULL OR f.record = ?3)
              ORDER BY f.since, f.id",
         )?;
-        let mut rows = statement.query(params![company.0, now.0, only.map(|record| record.0)])?;
+        // A try further off than any pause was put off by a clock that was ahead.
+        let farthest = now.0.saturating_add(LONGEST_PAUSE_MS);
+        let mut rows = statement.query(params![company.0, now.0, only.map(|record| record.0), farthest])?;
         let mut tasks: Vec<MediaTask> = Vec::new();
         let mut handles: Vec<Vec<u8>> = Vec::new();
         while let Some(row) = rows.next()? {
