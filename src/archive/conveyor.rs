@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     events,
-    ids::{CompanyId, KeyVersion, RecordId, RunId, Seq},
+    ids::{CompanyId, KeyVersion, Millis, RecordId, RunId, Seq},
     source::{Decryptors, Puller},
     store::contract::{Books, Landing, Lease, Pending},
     unseal::OpenRing,
@@ -103,6 +103,7 @@ impl Conveyor<'_> {
             company: self.company,
             name: self.name,
             run: self.run,
+            lease: self.lease,
             desk: self.desk,
             puller,
             settings: self.settings,
@@ -139,28 +140,23 @@ impl Conveyor<'_> {
             let Pulled {
                 call,
                 page,
-                doubtful,
-                cursor,
-                covers,
-                gaps,
+                concluded,
                 permit,
             } = pulled;
-            // A call that only checked something brings nothing.
             let received = (page.records.len() + page.strays.len()) as u64;
-            let lease = self.lease.clone();
+            let (lease, run) = (self.lease.clone(), self.run);
             let (landed, mut records) = self
                 .desk
                 .ask(move |store| {
                     let landed = store.land_page(
                         &lease,
                         &Landing {
-                            call: &call,
+                            run,
+                            at: call.as_ref().map_or_else(Millis::now, |call| call.at),
+                            call: call.as_ref(),
                             records: &page.records,
                             strays: &page.strays,
-                            doubtful: &doubtful,
-                            cursor,
-                            covers,
-                            gaps: &gaps,
+                            concluded: &concluded,
                         },
                     );
                     landed.map(|landed| (landed, page.records))

@@ -40,6 +40,14 @@ pub enum Error {
         /// The answers were cut off before their first whole record.
         torn: bool,
     },
+    /// An answer says that the stream ends here, and others contradict it.
+    #[error("WeCom answers that nothing comes behind seq {after}, but {but}")]
+    FalseEnd {
+        /// The cursor.
+        after: Seq,
+        /// What contradicts it.
+        but: String,
+    },
     /// The vault said no.
     #[error(transparent)]
     Vault(#[from] crate::media::VaultError),
@@ -72,6 +80,11 @@ impl Error {
             }
             Self::NoProgress { .. } => Some(
                 "see what stands between this machine and WeCom (a proxy?); the next pull tries again"
+                    .to_owned(),
+            ),
+            Self::FalseEnd { .. } => Some(
+                "nothing that was pulled is lost; the next pull asks again, `shiguan pull --from-seq 0` reads everything \
+                 again that WeCom still has, and `shiguan runs --calls` lists the calls for WeCom's support"
                     .to_owned(),
             ),
             Self::Worker(_) => Some("run the command again; if it repeats, run `shiguan doctor`".to_owned()),

@@ -3,13 +3,15 @@
 
 use super::{
     Error, clock,
-    pulling::{PullStage, Pulled, describe},
+    load::weight,
+    pulling::{PullStage, Pulled, describe, is_final},
 };
 use crate::{
     events,
     ids::{Millis, Seq},
-    source,
-    store::contract::{CursorMove, Gap, GapKind, GapState, NewGap, SeqRange},
+    record::RETENTION_MS,
+    source::{self, Page},
+    store::contract::{Concluded, CursorMove, Gap, GapKind, GapState, HoleTried, NewGap, SeqRange},
 };
 
 /// Numbers tried one by one behind a failing record.
@@ -18,28 +20,82 @@ const NEAR: u64 = 64;
 const NEAR_HANGING: u64 = 8;
 /// The farthest number tried.
 const FAR: u64 = 1 << 24;
+/// Holes that one run asks for again at most, unless all are asked for by hand.
+const HOLES: usize = 64;
 /// Pause after the first try in vain; doubles.
 const PAUSE_MS: i64 = 60_000;
 /// The longest pause.
 const LONGEST_PAUSE_MS: i64 = 6 * 60 * 60 * 1000;
 /// How long WeCom keeps a record, and a day more.
-const GIVE_UP_MS: i64 = (super::RETENTION_HOURS + 24) * 60 * 60 * 1000;
+const GIVE_UP_MS: i64 = RETENTION_MS + 24 * 60 * 60 * 1000;
+
+/// What came of looking for the first number behind which the call works.
+pub(super) enum Stepped {
+    /// It works behind this number, and behind none below.
+    Over(Seq),
+    /// A stop was asked for.
+    Stopped,
+    /// It works nowhere within reach, or the library does not answer any more.
+    Nowhere,
+}
+
+/// What one call for a hole brought.
+enum Brought {
+    /// The record of this number, inside the hole.
+    Record(Seq),
+    /// Nothing of the hole.
+    Nothing,
+    /// The call fails there.
+    Failure(Error),
+    /// Nobody can be asked at the moment.
+    Nobody,
+}
 
 impl PullStage<'_> {
-    /// Does the library answer at all, asked behind everything there is? If so, a failure is bound to a range of the stream.
-    pub(super) async fn library_answers(&mut self, after: Seq) -> Result<bool, Error> {
+    /// Does the library answer, asked for something else? If so, this trouble is bound to a range of the stream.
+    pub(super) async fn library_answers(&mut self, after: Seq, trouble: &Error) -> Result<bool, Error> {
+        // Behind everything there is. Where a refusal is the trouble, only a page will do.
         let beyond = Seq(after.0.max(i64::MAX as u64));
-        let answer = self.probe(beyond, 1, |_| "checked").await?;
-        // A refusal is an answer, too; a death, a tear or a dead network is none.
-        Ok(match answer {
+        let is_refused = is_final(trouble);
+        Ok(match self.probe(beyond, 1, |_| "checked").await? {
             Ok(page) => !page.torn,
-            Err(error) => !error.retryable(),
+            // A refusal is an answer, too; a death, a tear or a dead network is none.
+            Err(error) => !error.retryable() && !is_refused,
         })
     }
 
-    /// Finds the first number behind which `GetChatData` works again, writes the hole down and returns that number.
-    /// `None` when there is none within reach.
-    pub(super) async fn step_over(&mut self, after: Seq, trouble: &Error) -> Result<Option<Seq>, Error> {
+    /// Finds the first number behind which `GetChatData` works again, and writes the hole down.
+    pub(super) async fn step_over(&mut self, after: Seq, trouble: &Error) -> Result<Stepped, Error> {
+        let stepped = self.first_working(after, None, trouble).await?;
+        let Stepped::Over(last) = stepped else {
+            return Ok(stepped);
+        };
+        // Nobody knows which of these numbers are records.
+        let first = Seq(after.0 + 1);
+        events::hole_found(self.name, first, last, trouble);
+        let concluded = Concluded {
+            cursor: CursorMove::UpTo(last),
+            gaps: vec![NewGap {
+                kind: GapKind::Unpullable,
+                range: SeqRange { first, last },
+                cause: trouble.to_string(),
+            }],
+            ..Concluded::default()
+        };
+        Ok(match self.conclude(concluded).await {
+            Ok(()) => Stepped::Over(last),
+            Err(_) => Stepped::Stopped,
+        })
+    }
+
+    /// The first number above `after`, at most `upto`, behind which the call works: one by one at first, then by doubled
+    /// steps, and by halves within the last of them.
+    async fn first_working(
+        &mut self,
+        after: Seq,
+        upto: Option<Seq>,
+        trouble: &Error,
+    ) -> Result<Stepped, Error> {
         let hangs = matches!(
             trouble,
             Error::Source(source::Error::Child {
@@ -48,164 +104,191 @@ impl PullStage<'_> {
             })
         );
         let near = if hangs { NEAR_HANGING } else { NEAR };
-        let mut step = 1;
-        let mut failed = 0;
-        while step <= FAR && after.0.checked_add(step).is_some() {
-            if self.stopped() {
-                return Ok(None);
+        let farthest = upto
+            .map_or(u64::MAX, |upto| upto.0)
+            .saturating_sub(after.0)
+            .min(FAR);
+        let (mut failed, mut step) = (0, 1.min(farthest));
+        while step > failed {
+            match self.works_behind(Seq(after.0 + step), trouble).await? {
+                _ if self.stopped() => return Ok(Stepped::Stopped),
+                None => return Ok(Stepped::Nowhere),
+                Some(true) => break,
+                Some(false) => failed = step,
             }
-            if self.works_behind(Seq(after.0 + step)).await? {
-                break;
-            }
-            failed = step;
-            step = if step < near { step + 1 } else { step * 2 };
+            step = if step < near { step + 1 } else { step * 2 }.min(farthest);
         }
-        if step > FAR || after.0.checked_add(step).is_none() {
-            return Ok(None);
+        if step == failed {
+            return Ok(Stepped::Nowhere);
         }
         while step - failed > 1 {
             let middle = failed + (step - failed) / 2;
-            if self.works_behind(Seq(after.0 + middle)).await? {
-                step = middle;
-            } else {
-                failed = middle;
+            match self.works_behind(Seq(after.0 + middle), trouble).await? {
+                _ if self.stopped() => return Ok(Stepped::Stopped),
+                None => return Ok(Stepped::Nowhere),
+                Some(true) => step = middle,
+                Some(false) => failed = middle,
             }
         }
-        let last = Seq(after.0 + step);
-        // Nobody knows which of these numbers are records.
-        let first = Seq(after.0 + 1);
-        events::hole_found(self.name, first, last, trouble);
-        let (_, mut call) = self.ask(last, 1).await;
-        "stepped over".clone_into(&mut call.outcome);
-        let permit = self.room.take(0).await;
-        let pulled = Pulled {
-            call,
-            page: source::Page::default(),
-            doubtful: Vec::new(),
-            cursor: CursorMove::UpTo(last),
-            covers: None,
-            gaps: vec![NewGap {
-                kind: GapKind::Unpullable,
-                range: SeqRange { first, last },
-                cause: trouble.to_string(),
-            }],
-            permit,
-        };
-        Ok(self.land(pulled).await.is_ok().then_some(last))
+        Ok(Stepped::Over(Seq(after.0 + step)))
     }
 
-    async fn works_behind(&mut self, seq: Seq) -> Result<bool, Error> {
+    /// `None`: the library answers nothing at all at the moment.
+    async fn works_behind(&mut self, seq: Seq, trouble: &Error) -> Result<Option<bool>, Error> {
         match self.probe(seq, 1, |_| "checked").await? {
-            Ok(page) => Ok(!page.torn),
-            Err(error) if error.retryable() || error.reduce_limit() => Ok(false),
-            Err(error) => Err(error.into()),
+            // Where an empty page is the trouble, another one is the same trouble.
+            Ok(page) if matches!(trouble, Error::FalseEnd { .. }) => Ok(Some(!page.records.is_empty())),
+            Ok(page) if !page.torn => Ok(Some(true)),
+            Err(error) if !is_of_a_record(&error) && !self.library_answers(seq, trouble).await? => Ok(None),
+            Ok(_) | Err(_) => Ok(Some(false)),
         }
     }
 
-    /// Asks again for the holes whose pause is over, before anything else: WeCom deletes them in the end.
+    /// Asks again for the holes of earlier runs whose pause is over.
     pub(super) async fn ask_for_holes(&mut self) -> Result<(), Error> {
         let company = self.company;
         let only_open = !self.settings.gaps;
-        let gaps = self
+        let mut holes = self
             .desk
             .ask(move |store| store.gaps(Some(company), only_open))
             .await??;
         let now = Millis::now();
-        for gap in gaps {
+        holes.retain(|gap| {
             let due = gap.state == GapState::Open
+                && gap.run != self.run
                 && (gap.next_try <= now || gap.next_try.0 > now.0 + LONGEST_PAUSE_MS);
             let asked_for = self.settings.gaps && gap.state != GapState::Closed;
-            if gap.kind == GapKind::Unpullable && (due || asked_for) && !self.stopped() {
-                self.ask_for_hole(&gap, now).await?;
+            gap.kind == GapKind::Unpullable && (due || asked_for)
+        });
+        // Those that waited longest, so that none waits for ever.
+        holes.sort_by_key(|gap| gap.next_try);
+        if !self.settings.gaps {
+            holes.truncate(HOLES);
+        }
+        for hole in holes {
+            if self.stopped() || !self.ask_for_hole(&hole, now).await? {
+                break;
             }
         }
         Ok(())
     }
 
-    /// Reads the hole record by record until it is through or fails again.
-    async fn ask_for_hole(&mut self, gap: &Gap, now: Millis) -> Result<(), Error> {
-        let id = gap.id;
-        let mut first = gap.range.first;
-        let mut filled = false;
-        let cause = loop {
-            let (answer, mut call) = self.ask(Seq(first.0.saturating_sub(1)), 1).await;
-            let page = match answer {
-                Ok(page) if !page.torn => page,
-                Ok(_) => {
-                    "torn".clone_into(&mut call.outcome);
-                    let trouble = Error::NoProgress {
-                        after: call.asked,
-                        torn: true,
+    /// Asks for each record of the hole, past those on which the call still fails. False when nobody can be asked.
+    async fn ask_for_hole(&mut self, hole: &Gap, now: Millis) -> Result<bool, Error> {
+        let SeqRange { mut first, last } = hole.range;
+        let mut still_failing = Vec::new();
+        while first <= last {
+            let upto = match self.ask_in_hole(first, last).await? {
+                Brought::Nobody => return Ok(false),
+                Brought::Record(seq) => {
+                    first = Seq(seq.0 + 1);
+                    continue;
+                }
+                Brought::Nothing => {
+                    still_failing.push((SeqRange { first, last }, "WeCom no longer returns it".to_owned()));
+                    break;
+                }
+                Brought::Failure(trouble) => {
+                    let before = Seq(first.0.saturating_sub(1));
+                    let upto = match self.first_working(before, Some(last), &trouble).await? {
+                        Stepped::Over(seq) => seq,
+                        Stepped::Nowhere => last,
+                        Stepped::Stopped => return Ok(false),
                     };
-                    self.note(call).await?;
-                    break trouble.to_string();
-                }
-                Err(error) => {
-                    call.code = error.code();
-                    call.errcode = error.errcode();
-                    call.outcome = error.to_string();
-                    self.note(call).await?;
-                    if !matches!(error, source::Error::Child { .. }) && !error.reduce_limit() {
-                        // Nobody can be reached at the moment; the pull itself will say so.
-                        return Ok(());
-                    }
-                    break error.to_string();
+                    still_failing.push((SeqRange { first, last: upto }, trouble.to_string()));
+                    upto
                 }
             };
-            describe(&mut call, &page);
-            let Some(seq) = call.last.filter(|seq| *seq >= first && *seq <= gap.range.last) else {
-                "checked".clone_into(&mut call.outcome);
-                self.note(call).await?;
-                if filled {
-                    return self.end_hole(id, GapState::Closed).await;
-                }
-                break "WeCom does not tell it any more".to_owned();
-            };
-            "hole filled".clone_into(&mut call.outcome);
-            let permit = self.room.take(super::load::weight(&page.records)).await;
+            let Some(next) = upto.0.checked_add(1) else { break };
+            first = Seq(next);
+        }
+        if !self.all_landed().await {
+            return Ok(false);
+        }
+        let pause = PAUSE_MS
+            .saturating_mul(1 << hole.tries.min(16))
+            .min(LONGEST_PAUSE_MS);
+        let late = now.0.saturating_sub(hole.found.0) > GIVE_UP_MS;
+        let mut tried = HoleTried {
+            still_failing,
+            next_try: Millis(now.0.saturating_add(pause)),
+            is_given_up: hole.state == GapState::Lost,
+        };
+        let (company, lease, hole) = (self.company, self.lease.clone(), hole.clone());
+        self.desk
+            .ask(move |store| {
+                // Given up is for ever, so not on the word of one clock.
+                tried.is_given_up |= late && clock::verdict(store, company, now)?.is_agreed();
+                store.hole_tried(&lease, &hole, &tried, now)
+            })
+            .await??;
+        Ok(true)
+    }
+
+    /// One call for what stands at `first` or behind it. Whatever it brings is landed, and moves no cursor.
+    async fn ask_in_hole(&mut self, first: Seq, last: Seq) -> Result<Brought, Error> {
+        let (answer, mut call) = self.ask(Seq(first.0.saturating_sub(1)), 1).await;
+        let page = match answer {
+            Ok(page) => page,
+            Err(error) => {
+                self.note_failure(call, &error).await?;
+                let is_of_a_record = is_of_a_record(&error);
+                let trouble = Error::from(error);
+                return Ok(
+                    match is_of_a_record || self.library_answers(first, &trouble).await? {
+                        true => Brought::Failure(trouble),
+                        // The next pull will say so.
+                        false => Brought::Nobody,
+                    },
+                );
+            }
+        };
+        describe(&mut call, &page);
+        let torn = page.torn;
+        let seqs = page.records.iter().map(|record| record.seq);
+        let found = seqs.filter(|seq| (first..=last).contains(seq)).min();
+        if !torn {
+            let word = if found.is_some() { "hole filled" } else { "checked" };
+            word.clone_into(&mut call.outcome);
+        }
+        if page.records.is_empty() && page.strays.is_empty() {
+            self.note(call).await?;
+        } else {
+            let permit = self.room.take(weight(&page.records)).await;
             let pulled = Pulled {
-                call,
-                doubtful: Vec::new(),
+                call: Some(call),
+                concluded: Concluded {
+                    doubtful: below(&page, first),
+                    ..Concluded::default()
+                },
                 page,
-                cursor: CursorMove::UpTo(first),
-                covers: None,
-                gaps: Vec::new(),
                 permit,
             };
-            if self.land(pulled).await.is_err() || !self.all_landed().await {
-                return Ok(());
+            if self.land(pulled).await.is_err() {
+                return Ok(Brought::Nobody);
             }
-            filled = true;
-            if seq >= gap.range.last {
-                return self.end_hole(id, GapState::Closed).await;
-            }
-            first = Seq(seq.0 + 1);
-            self.desk.ask(move |store| store.gap_shrinks(id, first)).await??;
-        };
-        let pause = PAUSE_MS
-            .saturating_mul(1 << gap.tries.min(16))
-            .min(LONGEST_PAUSE_MS);
-        let next_try = Millis(now.0.saturating_add(pause));
-        self.desk
-            .ask(move |store| store.gap_tried(id, &cause, next_try))
-            .await??;
-        let company = self.company;
-        if now.0 - gap.found.0 > GIVE_UP_MS
-            && self
-                .desk
-                .ask(move |store| clock::verdict(store, company, now))
-                .await??
-                .is_agreed()
-        {
-            self.end_hole(id, GapState::Lost).await?;
         }
-        Ok(())
+        Ok(match (found, torn) {
+            (Some(seq), _) => Brought::Record(seq),
+            (None, false) => Brought::Nothing,
+            (None, true) => Brought::Failure(Error::NoProgress {
+                after: Seq(first.0.saturating_sub(1)),
+                torn,
+            }),
+        })
     }
+}
 
-    async fn end_hole(&self, id: i64, state: GapState) -> Result<(), Error> {
-        Ok(self
-            .desk
-            .ask(move |store| store.gap_ended(id, state, Millis::now()))
-            .await??)
-    }
+/// Records, by index, that come although only those from `first` on were asked for.
+fn below(page: &Page, first: Seq) -> Vec<(usize, Seq)> {
+    let records = page.records.iter().enumerate();
+    let below = records.filter(|(_, record)| record.seq < first);
+    below
+        .map(|(index, _)| (index, Seq(first.0.saturating_sub(1))))
+        .collect()
+}
+
+/// True for what a single record can do to the call by itself.
+fn is_of_a_record(error: &source::Error) -> bool {
+    matches!(error, source::Error::Child { .. }) || error.reduce_limit()
 }

@@ -29,6 +29,7 @@ mod consent;
 mod conveyor;
 mod course;
 mod desk;
+mod ending;
 mod error;
 mod hearing;
 mod hole;

@@ -47,6 +47,11 @@ impl PageLimit {
         self.next = fit.min(self.next.saturating_mul(self.growth));
     }
 
+    /// What matters stands behind what is not believed: ask for as many as may be, also where one at a time is configured.
+    pub(super) fn widen(&mut self) {
+        self.next = self.most.max(FIRST);
+    }
+
     /// The page was too large, or did not come whole. False when there is no smaller one.
     pub(super) fn smaller(&mut self) -> bool {
         let possible = self.next > 1;
@@ -111,8 +116,15 @@ mod tests {
         assert_eq!((asked, limit.next()), (vec![16, 4, 1], 1));
         limit.saw(1_500, 1);
         assert_eq!(limit.next(), 2);
+        limit.widen();
+        assert_eq!(limit.next(), 1000);
+        assert!(limit.smaller());
+        let mut one = PageLimit::new(1);
+        one.widen();
+        assert!(one.next() > 1, "behind a single record");
         // An empty page says nothing.
+        let next = limit.next();
         limit.saw(40, 0);
-        assert_eq!(limit.next(), 2);
+        assert_eq!(limit.next(), next);
     }
 }

@@ -1,8 +1,10 @@
 //! The first stage: asks for page after page until the stream's end, with patience where that can help.
 //!
 //! Nothing an answer says is believed without a check (promise 11): a seq that jumps is asked about, the end of the stream is
-//! compared with what the archive holds, and a record on which `GetChatData` fails is found and stepped over ([`hole`]).
+//! compared with what the archive holds ([`ending`]), and a record on which `GetChatData` fails is found and stepped over
+//! ([`hole`]).
 //!
+//! [`ending`]: super::ending
 //! [`hole`]: super::hole
 
 use std::{
@@ -17,26 +19,25 @@ use tokio::{
 };
 
 use super::{
-    Desk, Error,
+    Desk, Error, clock,
     course::{Course, Said},
+    ending::Checked,
+    hole::Stepped,
     load::{Permit, Room, weight},
     page_limit::PageLimit,
 };
 use crate::{
     events,
     ids::{CompanyId, Millis, RunId, Seq},
+    record::RETENTION_MS,
     source::{self, Page, Puller},
-    store::contract::{Books, CursorMove, GapKind, NewGap, PullCall, SeqRange},
+    store::contract::{Books, Concluded, CursorMove, GapKind, Lease, NewGap, PullCall, SeqRange},
 };
 
-/// Known records that are read again at the end of the stream to check that it is one.
-const TAIL: usize = 8;
 /// Jumps of one page that are asked about; more wait for the next page.
 const CONFIRMATIONS: usize = 8;
 /// How often one run goes back because the cursor was wrong.
 const REWINDS: u32 = 3;
-/// How long WeCom keeps a record.
-const RETENTION_MS: i64 = super::RETENTION_HOURS * 60 * 60 * 1000;
 
 /// How to pull.
 #[derive(Debug, Clone)]
@@ -65,12 +66,10 @@ pub(super) enum Step {
 
 /// A page and what was concluded from it.
 pub(super) struct Pulled {
-    pub(super) call: PullCall,
+    /// `None` when only a conclusion is to be kept.
+    pub(super) call: Option<PullCall>,
     pub(super) page: Page,
-    pub(super) doubtful: Vec<(usize, Seq)>,
-    pub(super) cursor: CursorMove,
-    pub(super) covers: Option<SeqRange>,
-    pub(super) gaps: Vec<NewGap>,
+    pub(super) concluded: Concluded,
     /// Its place on the conveyor.
     pub(super) permit: Permit,
 }
@@ -93,6 +92,7 @@ pub(super) struct PullStage<'a> {
     pub(super) company: CompanyId,
     pub(super) name: &'a str,
     pub(super) run: RunId,
+    pub(super) lease: &'a Lease,
     pub(super) desk: &'a Desk,
     pub(super) puller: &'a mut Puller,
     pub(super) settings: &'a Pulling,
@@ -105,147 +105,211 @@ pub(super) struct PullStage<'a> {
 /// The landing stage ended on an error of its own, which is the one to report.
 pub(super) struct Gone;
 
-/// What the check of an empty answer came to.
-enum Checked {
-    /// It is the end.
-    End,
-    /// It could not be checked this time.
-    Unchecked,
-    /// There is something behind `after`; go on from there.
-    More { after: Seq },
+/// Where the stage is in the stream, and how it asks.
+struct Position {
+    after: Seq,
+    limit: PageLimit,
+    /// Failed answers in a row.
+    attempt: u32,
+    /// True while a failing range is being narrowed down.
+    narrowing: bool,
+    /// How often the cursor went back in this run.
+    rewinds: u32,
+    /// The first page with a record was not seen yet.
+    is_first: bool,
+    /// Where strays made the page be asked for a second time.
+    asked_twice: Option<Seq>,
+    /// Where nothing on a full page was believed, so that it was asked for with more records.
+    asked_wide: Option<Seq>,
+}
+
+impl Position {
+    fn go_on(&mut self, after: Seq) {
+        self.after = after;
+        (self.attempt, self.narrowing) = (0, false);
+    }
+}
+
+/// What follows from an answer.
+enum Next {
+    /// Ask again at once.
+    Ask,
+    /// The stage has ended.
+    End(End),
+    /// Something is wrong.
+    Trouble(Error),
 }
 
 impl PullStage<'_> {
-    /// Pulls from behind `after` to the end of the stream; pages go to the landing stage in order.
+    /// Pulls from behind `after` to the end of the stream; pages go to the landing stage in order. Then asks again for the
+    /// holes: the stream first, because each of them may cost a deadline.
     pub(super) async fn work(mut self, after: Seq) -> Result<End, Error> {
-        self.ask_for_holes().await?;
-        self.follow(after).await
+        let end = self.follow(after).await?;
+        if end != End::Stopped {
+            self.ask_for_holes().await?;
+        }
+        Ok(end)
     }
 
-    async fn follow(&mut self, mut after: Seq) -> Result<End, Error> {
-        let mut limit = PageLimit::new(self.settings.limit);
-        let (mut attempt, mut rewinds) = (0, 0);
-        // True while a failing range is being narrowed down.
-        let mut narrowing = false;
-        let mut first = true;
-        // Where strays made the page be asked for a second time.
-        let mut asked_twice = None;
+    async fn follow(&mut self, after: Seq) -> Result<End, Error> {
+        let mut at = Position {
+            after,
+            limit: PageLimit::new(self.settings.limit),
+            attempt: 0,
+            narrowing: false,
+            rewinds: 0,
+            is_first: true,
+            asked_twice: None,
+            asked_wide: None,
+        };
         loop {
             if self.stopped() {
                 return Ok(End::Stopped);
             }
-            let (answer, mut call) = self.ask(after, limit.next()).await;
-            let trouble = match answer {
-                Ok(page) if page.is_empty() => {
-                    let checked = self.check_end(after, rewinds < REWINDS).await?;
-                    let word = match checked {
-                        Checked::End => "empty",
-                        Checked::Unchecked => "unchecked",
-                        Checked::More { .. } => "contradicted",
-                    };
-                    word.clone_into(&mut call.outcome);
-                    self.note(call).await?;
-                    match checked {
-                        Checked::More { after: from } => {
-                            rewinds += u32::from(from < after);
-                            after = from;
-                            continue;
-                        }
-                        Checked::End | Checked::Unchecked => return Ok(End::Drained),
-                    }
-                }
-                Ok(page) => {
-                    describe(&mut call, &page);
-                    let (bytes, count) = (page.bytes, call.count as usize);
-                    events::page_pulled(self.name, &call);
-                    let torn = page.torn;
-                    let strays = !page.strays.is_empty();
-                    let (course, mut gaps) = self.course(after, &page).await?;
-                    let held = course.held.first().map(|index| page.records[*index].seq);
-                    if let Some(seq) = held {
-                        events::seq_doubted(self.name, seq, course.reached);
-                    }
-                    if std::mem::take(&mut first) {
-                        gaps.extend(self.expired(after, &page, &course).await?);
-                    }
-                    let reached = course.reached;
-                    if page.records.is_empty() && page.strays.is_empty() {
-                        self.note(call).await?;
-                    } else {
-                        let permit = self.room.take(weight(&page.records)).await;
-                        let pulled = Pulled {
-                            call,
-                            doubtful: course.doubtful(after),
-                            page,
-                            cursor: CursorMove::UpTo(reached),
-                            covers: range(after, reached),
-                            gaps,
-                            permit,
-                        };
-                        if self.land(pulled).await.is_err() {
-                            return Ok(End::Stopped);
-                        }
-                    }
-                    if strays && asked_twice != Some(after) {
-                        // Asked once more, an item without a seq may come whole.
-                        asked_twice = Some(after);
-                        continue;
-                    }
-                    if reached > after {
-                        after = reached;
-                        (attempt, narrowing) = (0, false);
-                        limit.saw(bytes, count);
-                        continue;
-                    }
-                    if let (Some(seq), false) = (held, torn) {
-                        return Ok(End::Held { seq });
-                    }
-                    if torn {
-                        limit.smaller();
-                    }
-                    Error::NoProgress { after, torn }
-                }
+            let (answer, call) = self.ask(at.after, at.limit.next()).await;
+            let next = match answer {
+                Ok(page) if page.is_empty() => self.end(&mut at, Some(call)).await?,
+                Ok(page) => self.take(&mut at, page, call).await?,
                 Err(error) => {
-                    call.code = error.code();
-                    call.errcode = error.errcode();
-                    call.outcome = error.to_string();
-                    self.note(call).await?;
-                    if error.reduce_limit() && limit.smaller() {
+                    self.note_failure(call, &error).await?;
+                    if error.reduce_limit() && at.limit.smaller() {
                         continue;
                     }
-                    if !error.retryable() && !error.reduce_limit() {
-                        return Err(error.into());
-                    }
-                    error.into()
+                    Next::Trouble(error.into())
                 }
             };
-            attempt += 1;
-            if attempt > patience(&trouble, self.settings.attempts) || narrowing {
-                // Does it always fail, or only here? Only what fails here is a record's fault.
-                if !narrowing && !self.library_answers(after).await? {
-                    if attempt > self.settings.attempts {
-                        return Err(trouble);
-                    }
-                } else if limit.smaller() {
-                    narrowing = true;
-                    continue;
-                } else {
-                    match self.step_over(after, &trouble).await? {
-                        Some(next) => {
-                            after = next;
-                            (attempt, narrowing) = (0, false);
-                            continue;
-                        }
-                        None => return Err(trouble),
+            match next {
+                Next::Ask => {}
+                Next::End(end) => return Ok(end),
+                Next::Trouble(trouble) => {
+                    if let Some(end) = self.bear(&mut at, trouble).await? {
+                        return Ok(end);
                     }
                 }
             }
-            let pause = self.pause(attempt);
-            events::pull_retried(self.name, attempt, pause, &trouble);
-            tokio::select! {
-                () = time::sleep(pause) => {}
-                _ = self.stop.wait_for(|stop| *stop) => return Ok(End::Stopped),
+        }
+    }
+
+    /// A page with something on it: it is landed, and the position follows what is believed of it.
+    async fn take(&mut self, at: &mut Position, page: Page, mut call: PullCall) -> Result<Next, Error> {
+        let after = at.after;
+        describe(&mut call, &page);
+        let (bytes, count, limit) = (page.bytes, call.count, call.limit);
+        events::page_pulled(self.name, &call);
+        let (torn, strays) = (page.torn, !page.strays.is_empty());
+        let (course, mut gaps) = self.course(after, &page).await?;
+        let (reached, held) = (
+            course.reached,
+            course.held.first().map(|index| page.records[*index].seq),
+        );
+        if let Some(seq) = held {
+            events::seq_doubted(self.name, seq, reached);
+        }
+        if reached > after && std::mem::take(&mut at.is_first) {
+            gaps.extend(self.expired(after, &page, reached).await?);
+        }
+        if page.records.is_empty() && page.strays.is_empty() {
+            self.note(call).await?;
+        } else {
+            let permit = self.room.take(weight(&page.records)).await;
+            let pulled = Pulled {
+                call: Some(call),
+                concluded: Concluded {
+                    doubtful: course.doubtful(after),
+                    cursor: CursorMove::UpTo(reached),
+                    covers: range(after, reached),
+                    gaps,
+                    doubt_above: None,
+                },
+                page,
+                permit,
+            };
+            if self.land(pulled).await.is_err() {
+                return Ok(Next::End(End::Stopped));
             }
+        }
+        if strays && at.asked_twice != Some(after) {
+            // Asked once more, an item without a seq may come whole.
+            at.asked_twice = Some(after);
+            return Ok(Next::Ask);
+        }
+        if reached > after {
+            at.go_on(reached);
+            at.limit.saw(bytes, count as usize);
+            return Ok(Next::Ask);
+        }
+        if torn {
+            at.limit.smaller();
+            return Ok(Next::Trouble(Error::NoProgress { after, torn }));
+        }
+        let is_full = count >= limit;
+        if is_full && at.asked_wide != Some(after) {
+            // What is believed may stand behind what is not.
+            at.asked_wide = Some(after);
+            at.limit.widen();
+            return Ok(Next::Ask);
+        }
+        match held {
+            Some(seq) => Ok(Next::End(End::Held { seq })),
+            None if is_full => Ok(Next::Trouble(Error::NoProgress { after, torn })),
+            // Nothing stands behind `after` but what has no place in the stream.
+            None => self.end(at, None).await,
+        }
+    }
+
+    /// Nothing comes behind `after`: checks whether that is the end of the stream.
+    async fn end(&mut self, at: &mut Position, call: Option<PullCall>) -> Result<Next, Error> {
+        let checked = self.check_end(at.after, at.rewinds < REWINDS).await?;
+        if let Some(mut call) = call {
+            call.outcome = match checked {
+                Checked::End => "empty",
+                Checked::Unchecked => "unchecked",
+                Checked::WentBack { .. } | Checked::Contradicted(_) => "contradicted",
+            }
+            .to_owned();
+            self.note(call).await?;
+        }
+        Ok(match checked {
+            Checked::End | Checked::Unchecked => Next::End(End::Drained),
+            Checked::WentBack { to } => {
+                at.rewinds += 1;
+                at.go_on(to);
+                Next::Ask
+            }
+            Checked::Contradicted(but) => Next::Trouble(Error::FalseEnd { after: at.after, but }),
+        })
+    }
+
+    /// Something is wrong: waits, narrows the failing range down, or steps over it. `Some` or an error ends the stage.
+    async fn bear(&mut self, at: &mut Position, trouble: Error) -> Result<Option<End>, Error> {
+        at.attempt += 1;
+        if at.attempt > patience(&trouble, self.settings.attempts) || at.narrowing {
+            // Does it always fail, or only here? Only what fails here is a record's fault.
+            let is_bound = may_be_bound(&trouble) && self.library_answers(at.after, &trouble).await?;
+            if is_bound {
+                if at.limit.smaller() {
+                    at.narrowing = true;
+                    return Ok(None);
+                }
+                return match self.step_over(at.after, &trouble).await? {
+                    Stepped::Over(last) => {
+                        at.go_on(last);
+                        Ok(None)
+                    }
+                    Stepped::Stopped => Ok(Some(End::Stopped)),
+                    Stepped::Nowhere => Err(trouble),
+                };
+            }
+            at.narrowing = false;
+            if at.attempt > self.settings.attempts || is_final(&trouble) {
+                return Err(trouble);
+            }
+        }
+        let pause = self.pause(at.attempt);
+        events::pull_retried(self.name, at.attempt, pause, &trouble);
+        tokio::select! {
+            () = time::sleep(pause) => Ok(None),
+            _ = self.stop.wait_for(|stop| *stop) => Ok(Some(End::Stopped)),
         }
     }
 
@@ -294,14 +358,15 @@ impl PullStage<'_> {
                     word(page).clone_into(&mut call.outcome);
                 }
             }
-            Err(error) => {
-                call.code = error.code();
-                call.errcode = error.errcode();
-                call.outcome = error.to_string();
-            }
+            Err(error) => describe_failure(&mut call, error),
         }
         self.note(call).await?;
         Ok(answer)
+    }
+
+    pub(super) async fn note_failure(&self, mut call: PullCall, error: &source::Error) -> Result<(), Error> {
+        describe_failure(&mut call, error);
+        self.note(call).await
     }
 
     pub(super) async fn note(&self, call: PullCall) -> Result<(), Error> {
@@ -317,6 +382,19 @@ impl PullStage<'_> {
             .send(Step::Page(Box::new(pulled)))
             .await
             .map_err(|_| Gone)
+    }
+
+    /// Keeps a conclusion that no page brings.
+    pub(super) async fn conclude(&self, concluded: Concluded) -> Result<(), Gone> {
+        let permit = self.room.take(0).await;
+        let page = Page::default();
+        self.land(Pulled {
+            call: None,
+            page,
+            concluded,
+            permit,
+        })
+        .await
     }
 
     /// Waits until everything sent so far is in the archive; false when the landing stage has ended.
@@ -365,7 +443,7 @@ impl PullStage<'_> {
         Ok((course, jumps))
     }
 
-    /// Does WeCom, asked behind the number before it, tell exactly this record of the page? `None` when it could not be asked.
+    /// Does WeCom, asked behind the number before it, return exactly this record of the page? `None` when it could not be asked.
     async fn stands(&mut self, page: &Page, seq: Seq) -> Result<Option<bool>, Error> {
         let msgid = page
             .records
@@ -389,26 +467,26 @@ impl PullStage<'_> {
     }
 
     /// The first page of a run after more than five days: what lies between the cursor and its first record may have been
-    /// deleted by WeCom before anybody asked.
-    async fn expired(&self, after: Seq, page: &Page, course: &Course) -> Result<Option<NewGap>, Error> {
+    /// deleted by WeCom before anybody asked. Not while the clock is in doubt; then the missed window alone is told.
+    async fn expired(&self, after: Seq, page: &Page, reached: Seq) -> Result<Option<NewGap>, Error> {
         let (company, run) = (self.company, self.run);
-        let first = page
-            .records
-            .iter()
-            .map(|record| record.seq)
-            .filter(|seq| *seq > after)
-            .min();
-        let Some(first) =
-            first.filter(|first| after.0 > 0 && first.0 - after.0 > 1 && *first <= course.reached)
-        else {
+        let seqs = page.records.iter().map(|record| record.seq);
+        let first = seqs.filter(|seq| *seq > after && *seq <= reached).min();
+        let Some(first) = first.filter(|first| after.0 > 0 && first.0 - after.0 > 1) else {
             return Ok(None);
         };
-        let last_end = self
-            .desk
-            .ask(move |store| store.last_end_before(company, run))
-            .await??;
         let now = Millis::now();
-        Ok(last_end.filter(|end| now.0 - end.0 > RETENTION_MS).map(|end| NewGap {
+        let (last_end, verdict) = self
+            .desk
+            .ask(move |store| {
+                Ok::<_, crate::store::StoreError>((
+                    store.last_end_before(company, run)?,
+                    clock::verdict(store, company, now)?,
+                ))
+            })
+            .await??;
+        let late = last_end.filter(|end| now.0.saturating_sub(end.0) > RETENTION_MS && verdict.is_agreed());
+        Ok(late.map(|end| NewGap {
             kind: GapKind::Expired,
             range: SeqRange {
                 first: Seq(after.0 + 1),
@@ -420,155 +498,6 @@ impl PullStage<'_> {
                 super::RETENTION_HOURS
             ),
         }))
-    }
-
-    /// An empty answer is the end of the stream only if WeCom still tells what the archive holds, or holds nothing itself.
-    async fn check_end(&mut self, after: Seq, may_go_back: bool) -> Result<Checked, Error> {
-        if !self.all_landed().await {
-            return Ok(Checked::Unchecked);
-        }
-        let company = self.company;
-        let tail = self.desk.ask(move |store| store.tail(company, TAIL)).await??;
-        let Some(lowest) = tail.last().copied() else {
-            return Ok(Checked::End);
-        };
-        let from = Seq(lowest.0.saturating_sub(1));
-        let limit = (TAIL + 2) as u32;
-        let answer = self.probe(from, limit, |_| "checked").await?;
-        let Ok(page) = answer.map(|page| (!page.torn).then_some(page)) else {
-            return Ok(Checked::Unchecked);
-        };
-        let Some(page) = page else {
-            return Ok(Checked::Unchecked);
-        };
-        if page.is_empty() {
-            return self.check_beginning(after, may_go_back).await;
-        }
-        let Some(unseen) = self.first_unknown(&page).await? else {
-            return Ok(Checked::End);
-        };
-        if unseen > after {
-            // It came since the empty answer.
-            return Ok(Checked::More { after });
-        }
-        self.go_back(
-            unseen,
-            &tail,
-            may_go_back,
-            "WeCom has records below the cursor that the archive lacks",
-        )
-        .await
-    }
-
-    /// WeCom holds nothing of what was read last: because its five days are over, or because its numbers began again.
-    async fn check_beginning(&mut self, after: Seq, may_go_back: bool) -> Result<Checked, Error> {
-        let answer = self.probe(Seq(0), TAIL as u32, |_| "checked").await?;
-        let Ok(page) = answer else {
-            return Ok(Checked::Unchecked);
-        };
-        if page.torn {
-            return Ok(Checked::Unchecked);
-        }
-        let Some(unseen) = self.first_unknown(&page).await? else {
-            return Ok(Checked::End);
-        };
-        if unseen > after {
-            return Ok(Checked::More { after });
-        }
-        self.go_back(
-            unseen,
-            &[],
-            may_go_back,
-            "WeCom's stream begins again below the cursor",
-        )
-        .await
-    }
-
-    /// The smallest seq on the page that the archive does not know with its msgid.
-    async fn first_unknown(&self, page: &Page) -> Result<Option<Seq>, Error> {
-        let company = self.company;
-        let names: Vec<(Seq, String)> = page
-            .records
-            .iter()
-            .map(|record| (record.seq, record.msgid.clone()))
-            .collect();
-        Ok(self
-            .desk
-            .ask(move |store| {
-                let mut first = None;
-                for (seq, msgid) in names {
-                    if !store.is_known(company, seq, &msgid)? {
-                        first = Some(first.map_or(seq, |known: Seq| known.min(seq)));
-                    }
-                }
-                Ok::<_, crate::store::StoreError>(first)
-            })
-            .await??)
-    }
-
-    /// The cursor was wrong: it goes back before `unseen`, on the ledger.
-    async fn go_back(&mut self, unseen: Seq, tail: &[Seq], may: bool, why: &str) -> Result<Checked, Error> {
-        if !may {
-            return Ok(Checked::Unchecked);
-        }
-        let to = Seq(unseen.0.saturating_sub(1));
-        let company = self.company;
-        let cursor = self.desk.ask(move |store| store.cursor(company)).await??;
-        // Records above a jump in what was read last are those that the cursor should not have followed.
-        let keep = tail
-            .windows(2)
-            .rev()
-            .find(|pair| pair[0].0 - pair[1].0 > self.settings.max_seq_jump)
-            .map(|pair| pair[1]);
-        events::cursor_went_back(self.name, cursor, to, why);
-        let (answer, call) = self.ask(to, 1).await;
-        let mut call = call;
-        "rewound".clone_into(&mut call.outcome);
-        if let Err(error) = answer {
-            call.outcome = error.to_string();
-            self.note(call).await?;
-            return Ok(Checked::Unchecked);
-        }
-        let permit = self.room.take(0).await;
-        let pulled = Pulled {
-            call,
-            page: Page::default(),
-            doubtful: Vec::new(),
-            cursor: CursorMove::BackTo(to),
-            covers: None,
-            gaps: vec![NewGap {
-                kind: GapKind::Rewound,
-                range: SeqRange {
-                    first: unseen,
-                    last: cursor.max(unseen),
-                },
-                cause: format!("{why}: the cursor went back from {cursor} to {to}"),
-            }],
-            permit,
-        };
-        if self.land(pulled).await.is_err() || !self.all_landed().await {
-            return Ok(Checked::Unchecked);
-        }
-        if let Some(keep) = keep {
-            self.doubt_above(keep).await?;
-        }
-        Ok(Checked::More { after: to })
-    }
-
-    async fn doubt_above(&self, keep: Seq) -> Result<(), Error> {
-        let company = self.company;
-        let doubted = self
-            .desk
-            .ask(move |store| store.doubt_above(company, keep, Millis::now()))
-            .await??;
-        tracing::warn!(
-            event = "pull.doubted",
-            company = self.name,
-            doubted,
-            above = keep.0,
-            "records above a jump are in doubt"
-        );
-        Ok(())
     }
 
     /// Doubling with full jitter in the upper half, so that several companies do not knock together.
@@ -583,13 +512,29 @@ impl PullStage<'_> {
 }
 
 /// After how many repetitions it is asked whether only this range fails. A death of the library needs one: it will be
-/// the same record again.
+/// the same record again. Where a repetition alone cannot help it is asked at once.
 fn patience(trouble: &Error, attempts: u32) -> u32 {
     match trouble {
         Error::Source(source::Error::Child { .. }) => attempts.min(1),
-        Error::Source(error) if error.reduce_limit() => 0,
+        Error::Source(error) if error.reduce_limit() || !error.retryable() => 0,
         _ => attempts,
     }
+}
+
+/// Can one record be the reason? Not of answers that come whole and bring nothing believable, and not where nothing was
+/// asked of WeCom.
+fn may_be_bound(trouble: &Error) -> bool {
+    use source::Error::{Child, Envelope, Sdk};
+    match trouble {
+        Error::NoProgress { torn, .. } => *torn,
+        Error::FalseEnd { .. } | Error::Source(Child { .. } | Sdk { .. } | Envelope { .. }) => true,
+        _ => false,
+    }
+}
+
+/// True when no repetition helps.
+pub(super) fn is_final(trouble: &Error) -> bool {
+    matches!(trouble, Error::Source(error) if !error.retryable() && !error.reduce_limit())
 }
 
 /// Behind `after` up to `reached`; nothing when that is empty.
@@ -598,6 +543,12 @@ fn range(after: Seq, reached: Seq) -> Option<SeqRange> {
         first: Seq(after.0 + 1),
         last: reached,
     })
+}
+
+fn describe_failure(call: &mut PullCall, error: &source::Error) {
+    call.code = error.code();
+    call.errcode = error.errcode();
+    call.outcome = error.to_string();
 }
 
 /// Fills the call's books from the page.

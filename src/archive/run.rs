@@ -305,7 +305,7 @@ async fn drive_to_the_end(
     puller: Option<Result<Puller, source::Error>>,
 ) -> Result<End, Error> {
     let mut ended = drive(conveyor, job, puller).await?;
-    while conveyor.again.swap(0, Ordering::Relaxed) > 0 && ended == End::Drained {
+    while conveyor.again.swap(0, Ordering::Relaxed) > 0 && ended != End::Stopped {
         ended = conveyor.work(None, Seq(0)).await?;
     }
     Ok(ended)

@@ -1,9 +1,9 @@
 //! The 5-day window: WeCom deletes its copy, so silence for too long loses records (finance-sdk §5.4).
 
-use crate::{ids::Millis, store::contract::Covered};
+use crate::{ids::Millis, record::RETENTION_MS, store::contract::Covered};
 
-/// How long WeCom keeps a record (finance-sdk §5.4, official).
-pub const RETENTION_HOURS: i64 = 5 * 24;
+/// How long WeCom keeps a record.
+pub const RETENTION_HOURS: i64 = RETENTION_MS / HOUR_MS;
 
 const HOUR_MS: i64 = 60 * 60 * 1000;
 
@@ -25,7 +25,7 @@ pub struct Window {
 impl Window {
     /// Looks at an archive that is covered so far.
     pub fn at(covered: Covered, now: Millis) -> Self {
-        let whole = RETENTION_HOURS * HOUR_MS;
+        let whole = RETENTION_MS;
         let left = covered
             .until
             .0

@@ -73,28 +73,44 @@ pub struct PullCall {
     pub took_ms: u64,
 }
 
-/// One answer of `GetChatData` as it goes into the archive, with what was concluded from it.
+/// A page to land, and what was concluded from it.
 #[derive(Debug, Clone, Copy)]
 pub struct Landing<'p> {
-    /// The call that brought it.
-    pub call: &'p PullCall,
+    /// The run that lands it.
+    pub run: RunId,
+    /// When it came.
+    pub at: Millis,
+    /// The call that brought it; `None` when only a conclusion is to be kept.
+    pub call: Option<&'p PullCall>,
     /// Its records, in the answer's order.
     pub records: &'p [Sealed],
     /// Items without a usable seq, byte for byte.
     pub strays: &'p [Vec<u8>],
+    /// What follows from it.
+    pub concluded: &'p Concluded,
+}
+
+/// What follows from a page besides its records.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Concluded {
     /// Records, by index, whose seq cannot be right, and where the cursor stays because of each.
-    pub doubtful: &'p [(usize, Seq)],
+    pub doubtful: Vec<(usize, Seq)>,
     /// What becomes of the cursor.
     pub cursor: CursorMove,
-    /// The seqs that this page accounts for; open gaps inside are closed.
+    /// The seqs that the page accounts for: what is on the ledger as skipped leaves it as far as it lies inside.
     pub covers: Option<SeqRange>,
     /// Ranges that turned out not to be seen.
-    pub gaps: &'p [NewGap],
+    pub gaps: Vec<NewGap>,
+    /// The records above this seq are in doubt: the cursor followed a seq that was not right.
+    pub doubt_above: Option<Seq>,
 }
 
 /// What landing does to the cursor.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum CursorMove {
+    /// It stays where it is.
+    #[default]
+    Stay,
     /// It becomes the greatest seq among itself and this.
     UpTo(Seq),
     /// It goes back to this: it was wrong, or the stream began again.
@@ -212,12 +228,23 @@ pub struct Gap {
     pub ended: Option<Millis>,
 }
 
+/// What came of asking for a hole again.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct HoleTried {
+    /// Parts that still fail, in order, and why. The last number of each is a record on which the call failed.
+    pub still_failing: Vec<(SeqRange, String)>,
+    /// When it is asked for again, at the earliest.
+    pub next_try: Millis,
+    /// WeCom has deleted it by now: what still fails is lost.
+    pub is_given_up: bool,
+}
+
 /// Open gaps in which records may be missing, strays, and seqs in doubt: what is kept aside and is no record's state.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Aside {
     /// Items without a usable seq of which nobody knows what they are.
     pub strays: u64,
-    /// Records that `GetChatData` cannot deliver, still asked for.
+    /// Holes: ranges, of one record nearly always, that `GetChatData` cannot deliver and that are still asked for.
     pub unpullable: u64,
     /// Other ranges that were not seen.
     pub unseen: u64,
@@ -308,8 +335,6 @@ pub struct Landed {
     pub changed: u64,
     /// Items without a usable seq, kept raw.
     pub stray: u64,
-    /// Seqs of new rows that cannot be right.
-    pub doubtful: Vec<Seq>,
 }
 
 /// A landed record that is to be opened.

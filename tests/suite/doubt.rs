@@ -552,3 +552,170 @@ fn runs_tell_what_was_pulled_call_by_call() {
         shown.stdout
     );
 }
+
+/// An empty page that hides a record for good costs that record; the others come.
+#[test]
+fn an_empty_page_in_the_middle_of_the_stream_is_not_its_end() {
+    for place in [64, 150, 298] {
+        let case = Case::new();
+        let hidden = case.seqs[place];
+        case.misbehave(Rule::chatdata(Fault::ShortPage { records: 0 }).at_seq(hidden));
+        let books = case.pulls(3);
+        assert_eq!(
+            (&books["stored"], &books["unpullable"]),
+            (&Value::from(MESSAGES - 1), &Value::from(1)),
+            "{books}"
+        );
+        let gap = &case.gaps("unpullable")[0];
+        assert_eq!(gap["last_seq"], hidden, "{gap}");
+        assert_eq!(gap["first_seq"], hidden, "{gap}");
+        case.corpus.behave();
+        assert_eq!(case.pulls(0)["stored"], 1);
+        assert_eq!(case.found(), case.all());
+        assert_eq!(case.gaps("unpullable")[0]["state"], "closed");
+    }
+}
+
+#[test]
+fn an_empty_page_that_comes_once_costs_nothing() {
+    let case = Case::new();
+    case.misbehave(
+        Rule::chatdata(Fault::ShortPage { records: 0 })
+            .at_seq(case.seqs[64])
+            .times(2),
+    );
+    assert_eq!(case.pulls(0)["stored"], MESSAGES);
+    assert_eq!(case.gaps("unpullable"), Vec::<Value>::new());
+}
+
+/// From there on nothing is told although the beginning still is: no end that anybody should believe.
+#[test]
+fn an_end_that_the_beginning_contradicts_fails_the_pull() {
+    let case = Case::new();
+    case.pulls(0);
+    case.misbehave(Rule::chatdata(Fault::ShortPage { records: 0 }).at_seq(case.seqs[30]..=case.seqs[299]));
+    let finished = case.pull();
+    assert_eq!(finished.code, Some(1), "{}\n{}", finished.stdout, finished.stderr);
+    assert!(
+        finished.stderr.contains("nothing comes behind seq"),
+        "{}",
+        finished.stderr
+    );
+    assert_eq!(case.cursor(), case.seqs[299]);
+    assert_eq!(case.gaps("unpullable"), Vec::<Value>::new());
+    case.corpus.behave();
+    assert_eq!(case.pulls(0)["stored"], 0);
+}
+
+/// The network goes away while a failing range is narrowed down: that makes no hole wider than the record.
+#[test]
+fn an_outage_while_a_record_is_searched_for_makes_no_hole() {
+    for from in [5, 7, 8, 9, 11] {
+        let case = Case::new();
+        let bad = case.seqs[120];
+        let outage = Rule::chatdata(Fault::Return {
+            code: 10_001,
+            slice: String::new(),
+        });
+        case.corpus.misbehave(
+            &Faults::new()
+                .with(outage.at_call(from..=from + 12).times(13))
+                .with(Rule::chatdata(Fault::TornItem).at_seq(bad)),
+        );
+        case.pull();
+        for gap in case.gaps("unpullable") {
+            assert_eq!(
+                (&gap["first_seq"], &gap["last_seq"]),
+                (&Value::from(bad), &Value::from(bad)),
+                "outage from call {from}: {gap}"
+            );
+        }
+        case.misbehave(Rule::chatdata(Fault::TornItem).at_seq(bad));
+        let books = case.pulls(3);
+        assert_eq!(books["unpullable"], 1, "{books}");
+        let healthy: BTreeSet<u64> = case.all().into_iter().filter(|seq| *seq != bad).collect();
+        assert_eq!(case.found(), healthy, "outage from call {from}");
+    }
+}
+
+/// Of a hole with two records, the one that can be had is had, whichever it is.
+#[test]
+fn the_healthy_part_of_a_hole_comes() {
+    for (still_bad, comes) in [(120, 121), (121, 120)] {
+        let case = Case::new();
+        case.misbehave(Rule::chatdata(Fault::Segfault).at_seq([120, 121].map(|at| case.seqs[at]).to_vec()));
+        case.pulls(3);
+        case.misbehave(Rule::chatdata(Fault::Segfault).at_seq(case.seqs[still_bad]));
+        let finished = case.pull_with(["--gaps"]);
+        assert_eq!(finished.code, Some(3), "{}\n{}", finished.stdout, finished.stderr);
+        assert!(case.found().contains(&case.seqs[comes]), "{}", finished.stdout);
+        let gaps = case.gaps("unpullable");
+        let open: Vec<&Value> = gaps.iter().filter(|gap| gap["state"] == "open").collect();
+        assert_eq!(open.len(), 1, "{gaps:?}");
+        assert_eq!(open[0]["last_seq"], case.seqs[still_bad], "{gaps:?}");
+        case.corpus.behave();
+        assert_eq!(case.pull_with(["--gaps"]).code, Some(0));
+        assert_eq!(case.found(), case.all());
+    }
+}
+
+/// A skipped range stays skipped, also when so few records were pulled behind it that the check of the end meets it.
+#[test]
+fn a_range_that_somebody_skipped_is_not_taken_for_a_cursor_that_was_wrong() {
+    let case = Case::new();
+    case.misbehave(Rule::chatdata(Fault::Gap).at_seq(case.seqs[10]..=case.seqs[299]));
+    case.pulls(0);
+    case.corpus.behave();
+    let from = case.seqs[296].to_string();
+    let skipped = case.pull_with(["--set", "pull.max_seq_jump=10", "--from-seq", &from, "--yes"]);
+    assert_eq!(skipped.code, Some(3), "{}", skipped.stderr);
+    assert_eq!(skipped.json()["stored"], 3);
+    assert_eq!(case.pulls(3)["stored"], 0);
+    assert_eq!(case.gaps("rewound"), Vec::<Value>::new());
+    assert_eq!(case.runs()["doubtful_seqs"], serde_json::json!([]));
+    assert_eq!(case.gaps("skipped")[0]["state"], "open");
+    let back = case.pull_with(["--gaps"]);
+    assert_eq!(back.code, Some(0), "{}", back.stderr);
+    assert_eq!(case.found(), case.all());
+    assert_eq!(case.gaps("skipped")[0]["state"], "closed");
+}
+
+/// Items without a seq, and seqs that fall, are no holes, wherever they stand.
+#[test]
+fn what_has_no_place_in_the_stream_is_no_hole() {
+    let lies = [
+        (299, "pull.limit=100", Fault::NoSeq, 1),
+        (150, "pull.limit=1", Fault::NoSeq, 1),
+        (299, "pull.limit=1", Fault::NoSeq, 1),
+        (299, "pull.limit=100", Fault::SetSeq { seq: 3 }, 0),
+        (150, "pull.limit=1", Fault::SetSeq { seq: ABSURD }, 0),
+        (150, "pull.limit=1", Fault::SetSeq { seq: 3 }, 0),
+    ];
+    for (place, limit, fault, strays) in lies {
+        let case = Case::new();
+        case.misbehave(Rule::chatdata(fault.clone()).at_seq(case.seqs[place]));
+        let finished = case.pull_with(["--set", limit]);
+        let books = finished.json();
+        let what = format!("{fault:?} at {place}, {limit}: {books}\n{}", finished.stderr);
+        assert_eq!(books["waiting"]["stray"], strays, "{what}");
+        assert_eq!(books["stored"], MESSAGES - strays, "{what}");
+        assert_eq!(finished.code, Some(if strays > 0 { 3 } else { 0 }), "{what}");
+        assert_eq!(case.gaps("unpullable"), Vec::<Value>::new(), "{what}");
+    }
+}
+
+#[test]
+fn a_record_that_the_library_always_refuses_costs_one_record() {
+    for code in [10_000, 10_002, 10_009] {
+        let refused = Fault::Return {
+            code,
+            slice: String::new(),
+        };
+        costs_one_record(refused, "pull.limit=100");
+    }
+    let unknown = Fault::Errcode {
+        errcode: 999_999,
+        errmsg: "no".into(),
+    };
+    costs_one_record(unknown, "pull.limit=100");
+}

@@ -7,7 +7,7 @@ use rusqlite::{OptionalExtension, Transaction, params};
 use super::{Reader, Store, codes::seq_in, codes::seq_out};
 use crate::{
     ids::{CompanyId, Millis, RunId, Seq},
-    record::Reason,
+    record::{RETENTION_MS, Reason},
     store::{
         Result, StoreError,
         contract::{Books, PullCall, RunRow, SeqRange},
@@ -196,9 +196,6 @@ impl Reader {
     }
 }
 
-/// WeCom keeps a record so long (finance-sdk §5.4).
-const KEPT_MS: i64 = 5 * 24 * 60 * 60 * 1000;
-
 /// Notes that too much time lies between this call, if it was answered, and the one before: once this call is on
 /// record, nothing else shows it.
 fn note_missed_window(tx: &Transaction<'_>, company: CompanyId, call: &PullCall) -> Result<()> {
@@ -215,12 +212,12 @@ fn note_missed_window(tx: &Transaction<'_>, company: CompanyId, call: &PullCall)
         )?
         .query_row([company.0], |row| row.get(0))
         .optional()?;
-    if let Some(last) = last.filter(|last| call.at.0.saturating_sub(*last) > KEPT_MS) {
+    if let Some(last) = last.filter(|last| call.at.0.saturating_sub(*last) > RETENTION_MS) {
         tx.prepare_cached(
             "INSERT INTO missed_window (company, since, until, noticed) VALUES (?, ?, ?, ?)
              ON CONFLICT DO UPDATE SET until = max(until, excluded.until), noticed = excluded.noticed",
         )?
-        .execute([company.0, last, call.at.0 - KEPT_MS, call.at.0])?;
+        .execute([company.0, last, call.at.0 - RETENTION_MS, call.at.0])?;
     }
     Ok(())
 }

@@ -5,13 +5,15 @@ use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 use super::{
     Reader, Store,
     codes::{seq_in, seq_out},
+    land::same_record,
     lease,
 };
 use crate::{
     ids::{CompanyId, Millis, RecordId, RunId, Seq},
+    record::RETENTION_MS,
     store::{
         Result, StoreError,
-        contract::{Aside, DoubtfulSeq, Gap, GapKind, GapState, Lease, NewGap, SeqRange, Stray},
+        contract::{Aside, DoubtfulSeq, Gap, GapKind, GapState, HoleTried, Lease, NewGap, SeqRange, Stray},
     },
 };
 
@@ -72,47 +74,57 @@ pub(super) fn insert(
     Ok(())
 }
 
-/// Takes the seqs of `covers` out of open gaps: a gap that is covered whole is closed, one that is covered in part shrinks
-/// from below or splits.
-pub(super) fn cover(tx: &Transaction<'_>, company: CompanyId, covers: SeqRange, now: Millis) -> Result<()> {
-    for gap in list(tx, "company = ?1 AND state = 0", params![company.0])? {
-        let SeqRange { first, last } = gap.range;
-        // A hole closes when its record comes, not when the stream goes on behind it.
-        if gap.kind == GapKind::Unpullable || covers.last < first || covers.first > last {
+/// Takes the seqs of `covers` out of the open ranges that somebody skipped. `first` is the first record that came. What
+/// lies in front of it, when the range is asked for the first time and after WeCom's five days, is lost: WeCom deletes
+/// from the front.
+pub(super) fn cover(
+    tx: &Transaction<'_>,
+    company: CompanyId,
+    covers: SeqRange,
+    first: Option<Seq>,
+    now: Millis,
+) -> Result<()> {
+    // A hole closes when its record comes, not when the stream goes on behind it.
+    for gap in list(
+        tx,
+        "company = ?1 AND state = 0 AND kind = ?2",
+        params![company.0, kind_in(GapKind::Skipped)],
+    )? {
+        let range = gap.range;
+        if covers.last < range.first || covers.first > range.last {
             continue;
         }
-        if covers.first > first {
-            // What lies below stays open under the old row; the rest gets a row of its own if anything of it is left.
-            set_last(tx, gap.id, Seq(covers.first.0 - 1))?;
-            if covers.last < last {
-                copy_rest(tx, gap.id, Seq(covers.last.0 + 1), last)?;
+        let is_late = now.0.saturating_sub(gap.found.0) > RETENTION_MS;
+        if covers.first <= range.first && gap.tries == 0 && is_late {
+            let gone = first.map_or(range.last, |first| Seq(first.0.saturating_sub(1)).min(range.last));
+            if gone >= range.first {
+                copy(tx, gap.id, range.first, gone)?;
+                end(tx, tx.last_insert_rowid(), LOST, now)?;
             }
-        } else if covers.last < last {
-            tx.prepare_cached("UPDATE gap SET first = ? WHERE id = ?")?
-                .execute([seq_in(Seq(covers.last.0 + 1)), gap.id])?;
-        } else {
-            // WeCom tells nothing of what it has deleted: then the range was asked for and cannot be had.
-            let came: bool = tx
-                .prepare_cached(
-                    "SELECT EXISTS (SELECT 1 FROM record WHERE company = ?1 AND seq BETWEEN ?2 AND ?3)",
-                )?
-                .query_row(params![company.0, seq_in(first), seq_in(last)], |row| row.get(0))?;
-            end(tx, gap.id, if came { CLOSED } else { LOST }, now)?;
+        }
+        match (covers.first > range.first, covers.last < range.last) {
+            (false, false) => end(tx, gap.id, CLOSED, now)?,
+            (false, true) => {
+                tx.prepare_cached("UPDATE gap SET first = ?, tries = tries + 1 WHERE id = ?")?
+                    .execute([seq_in(Seq(covers.last.0 + 1)), gap.id])?;
+            }
+            (true, goes_on) => {
+                if goes_on {
+                    copy(tx, gap.id, Seq(covers.last.0 + 1), range.last)?;
+                }
+                tx.prepare_cached("UPDATE gap SET last = ? WHERE id = ?")?
+                    .execute([seq_in(Seq(covers.first.0 - 1)), gap.id])?;
+            }
         }
     }
     Ok(())
 }
 
-fn set_last(tx: &Transaction<'_>, id: i64, last: Seq) -> Result<()> {
-    tx.prepare_cached("UPDATE gap SET last = ? WHERE id = ?")?
-        .execute([seq_in(last), id])?;
-    Ok(())
-}
-
-fn copy_rest(tx: &Transaction<'_>, id: i64, first: Seq, last: Seq) -> Result<()> {
+/// A row like this one over another range.
+fn copy(tx: &Transaction<'_>, id: i64, first: Seq, last: Seq) -> Result<()> {
     tx.prepare_cached(
-        "INSERT INTO gap (company, run, kind, first, last, cause, found, tries, next_try)
-         SELECT company, run, kind, ?2, ?3, cause, found, tries, next_try FROM gap WHERE id = ?1",
+        "INSERT INTO gap (company, run, kind, first, last, cause, found, tries, next_try, state, ended)
+         SELECT company, run, kind, ?2, ?3, cause, found, tries, next_try, state, ended FROM gap WHERE id = ?1",
     )?
     .execute([id, seq_in(first), seq_in(last)])?;
     Ok(())
@@ -128,6 +140,25 @@ fn end(tx: &Transaction<'_>, id: i64, state: i64, now: Millis) -> Result<()> {
 pub(super) fn doubt(tx: &Transaction<'_>, record: RecordId, cursor: Seq, at: Millis) -> Result<()> {
     tx.prepare_cached("INSERT OR IGNORE INTO seq_doubt (record, cursor, at) VALUES (?, ?, ?)")?
         .execute(params![record.0, seq_in(cursor), at.0])?;
+    Ok(())
+}
+
+/// The record came in its place after all.
+pub(super) fn believe(tx: &Transaction<'_>, record: RecordId) -> Result<()> {
+    tx.prepare_cached("DELETE FROM seq_doubt WHERE record = ?")?
+        .execute([record.0])?;
+    Ok(())
+}
+
+/// The records above `keep` are in doubt: the cursor followed a seq that was not right.
+pub(super) fn doubt_above(tx: &Transaction<'_>, company: CompanyId, keep: Seq, at: Millis) -> Result<()> {
+    // Seqs from 2^63 on are negative in the column and greater than all others.
+    tx.prepare_cached(
+        "INSERT OR IGNORE INTO seq_doubt (record, cursor, at)
+         SELECT id, ?2, ?3 FROM record WHERE company = ?1
+           AND ((seq < 0) > (?2 < 0) OR ((seq < 0) = (?2 < 0) AND seq > ?2))",
+    )?
+    .execute(params![company.0, seq_in(keep), at.0])?;
     Ok(())
 }
 
@@ -274,9 +305,14 @@ impl Reader {
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
-    /// The last `n` records of the stream up to the cursor, greatest seq first; records in doubt left out.
+    /// The last `n` seqs of the stream up to the cursor that lie behind every range that was not seen, greatest first;
+    /// records in doubt left out.
     pub fn tail(&self, company: CompanyId, n: usize) -> Result<Vec<Seq>> {
-        let cursor = seq_in(self.cursor(company)?);
+        let cursor = self.cursor(company)?;
+        let unseen = list(&self.conn, "company = ?1 AND state = 0", params![company.0])?;
+        let unseen = unseen.iter().map(|gap| gap.range.last);
+        let above = unseen.filter(|last| *last <= cursor).max();
+        let cursor = seq_in(cursor);
         let mut tail = Vec::with_capacity(n);
         // Seqs from 2^63 on are negative in the column and greater than all others.
         let (great, small) = if cursor < 0 {
@@ -300,6 +336,7 @@ impl Reader {
                 tail.push(seq?);
             }
         }
+        tail.retain(|seq| above.is_none_or(|above| *seq > above));
         Ok(tail)
     }
 
@@ -317,12 +354,36 @@ impl Reader {
         Ok(seq.map(|seq| (seq_out(seq), seq_out(cursor))))
     }
 
-    /// True when every record of this company and msgid is known to the archive, whatever its state.
-    pub fn is_known(&self, company: CompanyId, seq: Seq, msgid: &str) -> Result<bool> {
-        let mut statement = self.conn.prepare_cached(
-            "SELECT EXISTS (SELECT 1 FROM record WHERE company = ?1 AND seq = ?2 AND msgid = ?3)",
-        )?;
-        Ok(statement.query_row(params![company.0, seq_in(seq), msgid], |row| row.get(0))?)
+    /// The smallest seq among these items that the archive does not have as that message, ranges on the ledger as not
+    /// seen left out.
+    pub fn first_unknown(&self, company: CompanyId, items: &[(Seq, String)]) -> Result<Option<Seq>> {
+        let unseen = list(&self.conn, "company = ?1 AND state = 0", params![company.0])?;
+        let mut first: Option<Seq> = None;
+        for (seq, msgid) in items {
+            let is_expected = unseen
+                .iter()
+                .any(|gap| (gap.range.first..=gap.range.last).contains(seq));
+            if !is_expected && same_record(&self.conn, company, *seq, msgid)?.is_none() {
+                first = Some(first.map_or(*seq, |known| known.min(*seq)));
+            }
+        }
+        Ok(first)
+    }
+
+    /// When the last record that is believed up to the cursor was landed, and when it says that it was sent, whichever is
+    /// earlier; `None`: there is none.
+    pub fn age_of_tail(&self, company: CompanyId) -> Result<Option<Millis>> {
+        let Some(last) = self.tail(company, 1)?.first().copied() else {
+            return Ok(None);
+        };
+        let (landed, sent): (i64, Option<i64>) = self
+            .conn
+            .prepare_cached(
+                "SELECT min(r.landed_at), min(m.time) FROM record r LEFT JOIN message m ON m.record = r.id AND m.time > 0
+                 WHERE r.company = ?1 AND r.seq = ?2",
+            )?
+            .query_row([company.0, seq_in(last)], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        Ok(Some(Millis(sent.map_or(landed, |sent| sent.min(landed)))))
     }
 
     /// When a pull of the company last reached the end of the stream before `run`; `None`: never.
@@ -349,56 +410,43 @@ impl Store {
         Ok(())
     }
 
-    /// A gap was asked for again, in vain: the next try is due then.
-    pub fn gap_tried(&mut self, id: i64, cause: &str, next_try: Millis) -> Result<()> {
-        self.reader.conn.execute(
-            "UPDATE gap SET tries = tries + 1, next_try = ?2, cause = ?3 WHERE id = ?1",
-            params![id, next_try.0, cause],
-        )?;
-        Ok(())
-    }
-
-    /// A gap begins later now: what was before came.
-    pub fn gap_shrinks(&mut self, id: i64, first: Seq) -> Result<()> {
-        self.reader
-            .conn
-            .execute("UPDATE gap SET first = ? WHERE id = ?", [seq_in(first), id])?;
-        Ok(())
-    }
-
-    /// A gap came to an end.
-    pub fn gap_ended(&mut self, id: i64, state: GapState, now: Millis) -> Result<()> {
+    /// A hole was asked for again: these parts of it still fail, each with its cause. Without any the hole is closed; a
+    /// part whose last number came in the meantime is closed, too.
+    pub fn hole_tried(&mut self, lease: &Lease, hole: &Gap, tried: &HoleTried, now: Millis) -> Result<()> {
         let tx = self.begin()?;
-        let column = match state {
-            GapState::Open => OPEN,
-            GapState::Closed => CLOSED,
-            GapState::Lost => LOST,
+        lease::check(&tx, lease)?;
+        let mut missing = Vec::new();
+        for (range, cause) in &tried.still_failing {
+            // The last number of a hole is a record on which the call failed; the others may be no records at all.
+            let came: bool = tx
+                .prepare_cached("SELECT EXISTS (SELECT 1 FROM record WHERE company = ?1 AND seq = ?2)")?
+                .query_row(params![hole.company.0, seq_in(range.last)], |row| row.get(0))?;
+            if !came {
+                missing.push((range, cause));
+            }
+        }
+        let (state, ended) = match (missing.is_empty(), tried.is_given_up) {
+            (true, _) => (CLOSED, now.0),
+            (false, true) => (LOST, now.0),
+            (false, false) => (OPEN, 0),
         };
-        end(
-            &tx,
-            id,
-            column,
-            if state == GapState::Open { Millis(0) } else { now },
-        )?;
-        tx.commit()?;
-        Ok(())
-    }
-
-    /// The records above `keep` are in doubt: the cursor followed a seq that was not right.
-    pub fn doubt_above(&mut self, company: CompanyId, keep: Seq, now: Millis) -> Result<u64> {
-        let tx = self.begin()?;
-        let above: Vec<i64> = tx
-            .prepare_cached(
-                "SELECT id FROM record WHERE company = ?1
-                   AND ((seq < 0) > (?2 < 0) OR ((seq < 0) = (?2 < 0) AND seq > ?2))",
-            )?
-            .query_map(params![company.0, seq_in(keep)], |row| row.get(0))?
-            .collect::<Result<_, _>>()?;
-        for record in &above {
-            doubt(&tx, RecordId(*record), keep, now)?;
+        tx.prepare_cached(
+            "UPDATE gap SET tries = tries + 1, next_try = ?2, state = ?3, ended = ?4 WHERE id = ?1",
+        )?
+        .execute(params![hole.id, tried.next_try.0, state, ended])?;
+        for (index, (range, cause)) in missing.into_iter().enumerate() {
+            let id = match index {
+                0 => hole.id,
+                _ => {
+                    copy(&tx, hole.id, range.first, range.last)?;
+                    tx.last_insert_rowid()
+                }
+            };
+            tx.prepare_cached("UPDATE gap SET first = ?2, last = ?3, cause = ?4 WHERE id = ?1")?
+                .execute(params![id, seq_in(range.first), seq_in(range.last), cause])?;
         }
         tx.commit()?;
-        Ok(above.len() as u64)
+        Ok(())
     }
 
     /// A stray turned out to be a record that is there.

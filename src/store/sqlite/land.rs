@@ -1,11 +1,11 @@
 //! Landing: a page, the cursor that moves past it and the call that brought it, in one transaction (promise 1).
 //!
 //! A seq that comes again with the same bytes changes nothing (promise 5). With another msgid it is another message and
-//! becomes a record of its own, a twin. With the same msgid and other bytes, the new copy is kept beside the first. Which copy is *current*, the one to open, does not depend on when a process was killed:
-//! the first one stays current until it was tried; when it fails, the next copy that was never tried takes
-//! its place; when one opened, it stays.
+//! becomes a record of its own, a twin. With the same msgid and other bytes, the new copy is kept beside the first. Which
+//! copy is *current*, the one to open, does not depend on when a process was killed: the first one stays current until it
+//! was tried; when it fails, the next copy that was never tried takes its place; when one opened, it stays.
 
-use rusqlite::{OptionalExtension, Transaction, params};
+use rusqlite::{Connection, OptionalExtension, Transaction, params};
 use sha2::{Digest, Sha256};
 
 use super::{
@@ -16,18 +16,22 @@ use super::{
     pack::keep,
 };
 use crate::{
-    ids::{CompanyId, Millis, RecordId},
+    ids::{CompanyId, Millis, RecordId, Seq},
     record::Sealed,
     store::{
         Result, StoreError,
-        contract::{CursorMove, Landed, Landing, Lease, PullCall, Stray},
+        contract::{Concluded, CursorMove, Landed, Landing, Lease, PullCall, Stray},
     },
 };
 
+/// What became of one item.
 enum Fate {
+    /// A row of its own.
     Fresh(RecordId),
-    Duplicate,
-    Changed { to_open: Option<RecordId> },
+    /// This row has these bytes already.
+    Duplicate(RecordId),
+    /// Another copy of this row, kept beside it.
+    Changed { of: RecordId, is_to_open: bool },
 }
 
 impl Store {
@@ -43,13 +47,15 @@ impl Store {
         self.land_page(
             lease,
             &Landing {
-                call,
+                run: call.run,
+                at: call.at,
+                call: Some(call),
                 records,
                 strays,
-                doubtful: &[],
-                cursor: CursorMove::UpTo(reached.unwrap_or_default()),
-                covers: None,
-                gaps: &[],
+                concluded: &Concluded {
+                    cursor: reached.map_or(CursorMove::Stay, CursorMove::UpTo),
+                    ..Concluded::default()
+                },
             },
         )
     }
@@ -58,11 +64,14 @@ impl Store {
     /// changed hands; then nothing is written.
     pub fn land_page(&mut self, lease: &Lease, page: &Landing<'_>) -> Result<Landed> {
         let Landing {
+            run,
+            at,
             call,
             records,
             strays,
-            ..
+            concluded,
         } = *page;
+        let company = lease.company;
         let tx = self.begin()?;
         lease::check(&tx, lease)?;
         let mut landed = Landed {
@@ -72,47 +81,61 @@ impl Store {
         // Rows that were there and are counted where they move.
         let mut to_open = 0;
         for (index, sealed) in records.iter().enumerate() {
-            match land_one(&tx, lease.company, sealed, call.at)? {
-                Fate::Fresh(id) => landed.fresh.push((id, index)),
-                Fate::Duplicate => landed.duplicate += 1,
-                Fate::Changed { to_open: again } => {
+            let doubted = concluded.doubtful.iter().find(|(doubted, _)| *doubted == index);
+            match land_one(&tx, company, sealed, at)? {
+                Fate::Fresh(id) => {
+                    if let Some((_, cursor)) = doubted {
+                        gaps::doubt(&tx, id, *cursor, at)?;
+                    }
+                    landed.fresh.push((id, index));
+                }
+                // A record that was believed once stays so, and one that comes in its place now is believed from now on.
+                Fate::Duplicate(id) => {
+                    if doubted.is_none() {
+                        gaps::believe(&tx, id)?;
+                    }
+                    landed.duplicate += 1;
+                }
+                Fate::Changed { of, is_to_open } => {
+                    if doubted.is_none() {
+                        gaps::believe(&tx, of)?;
+                    }
                     landed.changed += 1;
-                    to_open += i64::from(again.is_some());
-                    landed.fresh.extend(again.map(|id| (id, index)));
+                    if is_to_open {
+                        to_open += 1;
+                        landed.fresh.push((of, index));
+                    }
                 }
             }
         }
         let fresh = landed.fresh.len() as i64 - to_open;
-        tally(&tx, lease.company, SEALED, fresh)?;
+        tally(&tx, company, SEALED, fresh)?;
+        let asked = call.map_or(Seq(0), |call| call.asked);
         for raw in strays {
             tx.prepare_cached(
                 "INSERT OR IGNORE INTO stray (company, sha256, raw, asked, at) VALUES (?, ?, ?, ?, ?)",
             )?
             .execute(params![
-                lease.company.0,
+                company.0,
                 Sha256::digest(raw).as_slice(),
                 raw,
-                seq_in(call.asked),
-                call.at.0
+                seq_in(asked),
+                at.0
             ])?;
         }
-        for &(index, cursor) in page.doubtful {
-            let Some(sealed) = records.get(index) else {
-                continue;
-            };
-            // A record that was believed before stays so: it came in order once.
-            let fresh = landed.fresh.iter().find(|(_, at)| *at == index);
-            if let Some((id, _)) = fresh {
-                gaps::doubt(&tx, *id, cursor, call.at)?;
-                landed.doubtful.push(sealed.seq);
-            }
+        gaps::insert(&tx, company, run, &concluded.gaps, at)?;
+        if let Some(covers) = concluded.covers {
+            let first = records.iter().map(|sealed| sealed.seq);
+            let first = first.filter(|seq| *seq >= covers.first).min();
+            gaps::cover(&tx, company, covers, first, at)?;
         }
-        gaps::insert(&tx, lease.company, call.run, page.gaps, call.at)?;
-        if let Some(covers) = page.covers {
-            gaps::cover(&tx, lease.company, covers, call.at)?;
+        if let Some(keep) = concluded.doubt_above {
+            gaps::doubt_above(&tx, company, keep, at)?;
         }
-        move_cursor(&tx, lease.company, page.cursor)?;
-        insert_call(&tx, lease.company, call)?;
+        move_cursor(&tx, company, concluded.cursor)?;
+        if let Some(call) = call {
+            insert_call(&tx, company, call)?;
+        }
         tx.commit()?;
         Ok(landed)
     }
@@ -129,9 +152,7 @@ impl Store {
                 gaps::doubt(&tx, id, stray.asked, now)?;
                 Some(id.0)
             }
-            Fate::Changed { .. } | Fate::Duplicate => {
-                same_record(&tx, lease.company, sealed)?.map(|(id, ..)| id)
-            }
+            Fate::Changed { of, .. } | Fate::Duplicate(of) => Some(of.0),
         };
         tx.prepare_cached("UPDATE stray SET record = ? WHERE id = ?")?
             .execute(params![record, stray.id])?;
@@ -147,6 +168,7 @@ pub(super) fn move_cursor(tx: &Transaction<'_>, company: CompanyId, to: CursorMo
         .query_row([company.0], |row| Ok((row.get(0)?, row.get(1)?)))?;
     // Compared here and not in SQL, where seqs from 2^63 on are negative.
     let cursor = match to {
+        CursorMove::Stay => return Ok(()),
         CursorMove::UpTo(seq) => seq.max(seq_out(cursor)),
         CursorMove::BackTo(seq) => seq,
     };
@@ -161,7 +183,7 @@ fn land_one(tx: &Transaction<'_>, company: CompanyId, sealed: &Sealed, at: Milli
     if let Some(id) = insert(tx, company, sealed, &sha256, 0, at)? {
         return Ok(Fate::Fresh(id));
     }
-    let Some((id, current, state)) = same_record(tx, company, sealed)? else {
+    let Some((id, current, state)) = same_record(tx, company, sealed.seq, &sealed.msgid)? else {
         // Another message under the same seq: a record of its own.
         let twins: i64 = tx
             .prepare_cached("SELECT max(twin) FROM record WHERE company = ? AND seq = ?")?
@@ -175,7 +197,7 @@ fn land_one(tx: &Transaction<'_>, company: CompanyId, sealed: &Sealed, at: Milli
         };
     };
     if current == sha256 {
-        return Ok(Fate::Duplicate);
+        return Ok(Fate::Duplicate(RecordId(id)));
     }
     let kept = tx
         .prepare_cached(
@@ -192,16 +214,17 @@ fn land_one(tx: &Transaction<'_>, company: CompanyId, sealed: &Sealed, at: Milli
             sealed.odd
         ])?;
     if kept == 0 {
-        return Ok(Fate::Duplicate);
+        return Ok(Fate::Duplicate(RecordId(id)));
     }
     let waits = state != SEALED && state != OPENED;
-    let to_open = waits && promote(tx, RecordId(id))?;
-    if to_open {
+    let is_to_open = waits && promote(tx, RecordId(id))?;
+    if is_to_open {
         tally(tx, company, state, -1)?;
         tally(tx, company, SEALED, 1)?;
     }
     Ok(Fate::Changed {
-        to_open: to_open.then_some(RecordId(id)),
+        of: RecordId(id),
+        is_to_open,
     })
 }
 
@@ -245,18 +268,19 @@ fn insert(
 
 /// Row, hash and state of the record of this seq that an item is a copy of: the one with its msgid. An item or a record
 /// without a msgid says nothing about which message it is, and counts as a copy.
-fn same_record(
-    tx: &Transaction<'_>,
+pub(super) fn same_record(
+    conn: &Connection,
     company: CompanyId,
-    sealed: &Sealed,
+    seq: Seq,
+    msgid: &str,
 ) -> Result<Option<(i64, Vec<u8>, i64)>> {
-    let found = tx
+    let found = conn
         .prepare_cached(
             "SELECT id, sha256, state FROM record
              WHERE company = ?1 AND seq = ?2 AND (msgid = ?3 OR msgid = '' OR ?3 = '')
              ORDER BY msgid = ?3 DESC, twin LIMIT 1",
         )?
-        .query_row(params![company.0, seq_in(sealed.seq), sealed.msgid], |row| {
+        .query_row(params![company.0, seq_in(seq), msgid], |row| {
             Ok((row.get(0)?, row.get(1)?, row.get(2)?))
         })
         .optional()?;

@@ -248,10 +248,17 @@ fn history_is_bounded() {
         .target_told("duty", &[notice(&long_ago, What::AllClear)], Millis(2))
         .unwrap();
     raise(&mut scratch.store, 500 * 86_400_000);
-    assert_eq!(scratch.store.incidents(10).unwrap().len(), 2, "no clock makes them go");
+    assert_eq!(
+        scratch.store.incidents(10).unwrap().len(),
+        2,
+        "no clock makes them go"
+    );
     rusqlite::Connection::open(scratch.store.path())
         .unwrap()
-        .execute("UPDATE incident SET id = id + 20000, ended = 1 WHERE ended = 0", [])
+        .execute(
+            "UPDATE incident SET id = id + 20000, ended = 1 WHERE ended = 0",
+            [],
+        )
         .unwrap();
     raise(&mut scratch.store, 500 * 86_400_000);
     assert_eq!(scratch.store.incidents(10).unwrap().len(), 2);
