@@ -43,6 +43,7 @@ mod people;
 mod progress;
 mod pulling;
 mod run;
+mod strays;
 pub mod watch;
 mod window;
 

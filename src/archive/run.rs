@@ -12,21 +12,15 @@ use tokio::sync::watch;
 
 use super::{
     Desk, Error, Progress, Pulling, Report, Window, books::Held, clock, conveyor::Conveyor, lease::Keeper,
-    load::Room, pulling::End,
+    load::Room, pulling::End, strays,
 };
 use crate::{
     events,
     ids::{CompanyId, KeyVersion, Millis, RecordId, RunId, Seq},
     source::{self, Deaths, Decryptors, Puller},
-    store::{
-        Store,
-        contract::{Books, Forgotten, GapKind, NewGap, Release, SeqRange},
-    },
+    store::contract::{Books, Forgotten, GapKind, NewGap, Release, SeqRange},
     unseal::OpenRing,
 };
-
-/// Strays looked at in one run.
-const STRAYS: usize = 10_000;
 
 /// Everything a run needs to know about its company.
 pub struct Setup {
@@ -131,7 +125,7 @@ pub async fn execute(
     let kept = books.clone();
     let (waiting_now, sealed_now, aside, cursor) = desk
         .ask(move |store| {
-            resolve_strays(store, company)?;
+            strays::resolve(store, company)?;
             store.end_run(run, &kept, &outcome, Millis::now())?;
             Ok::<_, crate::store::StoreError>((
                 store.waiting(Some(company))?,
@@ -160,24 +154,6 @@ pub async fn execute(
         Some(failure) => events::run_failed(&setup.name, &report.books, failure),
     }
     Ok(report)
-}
-
-/// Strays whose record has come in the meantime, told by its msgid, are strays no more.
-fn resolve_strays(store: &mut Store, company: CompanyId) -> Result<(), crate::store::StoreError> {
-    for stray in store.strays(Some(company), STRAYS)? {
-        let msgid = source::page::stray_msgid(&stray.raw);
-        if msgid.is_empty() {
-            continue;
-        }
-        let record = store
-            .by_msgid(&msgid)?
-            .into_iter()
-            .find(|record| record.company == company);
-        if let Some(record) = record {
-            store.stray_is(stray.id, record.id)?;
-        }
-    }
-    Ok(())
 }
 
 /// Lets sealed originals go whose time is over: the opened bytes and the originals' hashes stay. Nothing goes by time
@@ -383,14 +359,7 @@ async fn release(
     let lease = keeper.lease().clone();
     let released = desk
         .ask(move |store| {
-            let mut released = 0;
-            // A newer program may find a seq where an older one found none.
-            for stray in store.strays(Some(company), STRAYS)? {
-                if let Some(sealed) = source::page::stray(&stray.raw) {
-                    store.land_stray(&lease, &stray, &sealed, Millis::now())?;
-                    released += 1;
-                }
-            }
+            let mut released = strays::land(store, &lease)?;
             for release in &releases {
                 released += store.release(company, release)?;
             }

@@ -295,7 +295,7 @@ fn aside(coverage: &Coverage) -> Vec<Finding> {
     add(
         "holes",
         aside.unpullable,
-        "records that GetChatData cannot deliver",
+        "holes: records that GetChatData cannot deliver",
         "the SDK fails on them each time; WeCom deletes them after five days",
         "shiguan pull --gaps, with another build of the SDK if there is one",
     );

@@ -294,7 +294,7 @@ impl View<'_> {
                 self.name(gap.company).to_owned(),
                 range,
                 kind(words, gap.kind).to_owned(),
-                state(words, gap.state).to_owned(),
+                state(words, gap).to_owned(),
                 time(Some(gap.found)),
                 gap.tries.to_string(),
                 gap.cause.clone(),
@@ -321,9 +321,11 @@ fn kind(words: Words, kind: GapKind) -> &'static str {
     }
 }
 
-fn state(words: Words, state: GapState) -> &'static str {
-    match state {
+fn state(words: Words, gap: &Gap) -> &'static str {
+    match gap.state {
         GapState::Open => words.say("未拉取到", "not seen"),
+        // Nothing was missing there: it only says what happened.
+        GapState::Closed if !gap.kind.may_miss_records() => words.say("仅作记录", "noted"),
         GapState::Closed => words.say("已补齐", "closed"),
         GapState::Lost => words.say("已无法取得", "lost"),
     }

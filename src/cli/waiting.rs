@@ -51,7 +51,7 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
     }
     let aside = reader.aside(None)?;
     if args.reason.is_none() {
-        for stray in reader.strays(None, args.limit)? {
+        for stray in reader.strays(None, 0, args.limit)? {
             let msgid = page::stray_msgid(&stray.raw);
             let company = reader.company_name(stray.company)?;
             let detail = format!(

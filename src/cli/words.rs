@@ -164,8 +164,8 @@ impl Words {
         if aside.unpullable > 0 {
             let holes = render::number(aside.unpullable);
             text += &self.say(
-                format!("；{holes} 条 SDK 无法拉取"),
-                format!("; {holes} records that GetChatData cannot deliver are missing"),
+                format!("；{holes} 处 SDK 无法拉取 (shiguan runs)"),
+                format!("; {holes} holes, records that GetChatData cannot deliver (`shiguan runs`)"),
             );
         }
         let unseen = aside.unseen + aside.lost;

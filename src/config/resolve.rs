@@ -28,9 +28,6 @@ use super::{
     },
 };
 
-/// How long WeCom keeps a record (finance-sdk §5.4).
-const WINDOW_MS: i64 = 5 * 24 * 60 * 60 * 1000;
-
 /// Builds the sections, or tells every mistake.
 pub(super) fn resolve(mut layers: Layers, file: &Path) -> Result<Config, ConfigError> {
     let mut problems = std::mem::take(&mut layers.problems);
@@ -374,7 +371,7 @@ impl Resolver<'_> {
 
     /// What WeCom deletes between two pulls is lost, so no pause may be as long as it keeps records.
     fn refuse_long_pauses(&mut self, cron: &Cron, chosen: &Chosen, name: &str) {
-        if let Some((_, end)) = cron.pause_of(WINDOW_MS) {
+        if let Some((_, end)) = cron.pause_of(crate::record::RETENTION_MS) {
             let day = jiff::Timestamp::from_millisecond(end.0)
                 .map(|end| end.to_zoned(jiff::tz::TimeZone::UTC).date().to_string())
                 .unwrap_or_default();

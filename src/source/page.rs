@@ -187,13 +187,20 @@ fn item(raw: &[u8]) -> Option<Sealed> {
     if let Ok(item) = serde_json::from_slice::<Item>(raw) {
         return Some(item.into());
     }
-    let (mut seq, mut sealed) = (
-        None,
-        Sealed {
-            odd: Some(verbatim(raw)),
-            ..Sealed::default()
-        },
-    );
+    let (seq, sealed) = members(raw);
+    Some(Sealed {
+        seq: Seq(seq?),
+        odd: Some(verbatim(raw)),
+        ..sealed
+    })
+}
+
+/// What the members of an item say that is not of the documented shape, as far as it goes.
+fn members(raw: &[u8]) -> (Option<u64>, Sealed) {
+    let (mut seq, mut sealed) = (None, Sealed::default());
+    if raw.first() != Some(&b'{') {
+        return (seq, sealed);
+    }
     let mut at = 1;
     while let Step::Key(key, value) = scan::next_key(raw, at) {
         let Some(end) = scan::value_end(raw, value) else {
@@ -215,8 +222,7 @@ fn item(raw: &[u8]) -> Option<Sealed> {
         }
         at = end;
     }
-    sealed.seq = Seq(seq?);
-    Some(sealed)
+    (seq, sealed)
 }
 
 /// An item as text; one that is no UTF-8 as `base64:` and its bytes, so that none of them is lost.
@@ -234,20 +240,7 @@ pub fn stray(raw: &[u8]) -> Option<Sealed> {
 
 /// The msgid in an item without a usable seq; empty when there is none.
 pub fn stray_msgid(raw: &[u8]) -> String {
-    if raw.first() != Some(&b'{') {
-        return String::new();
-    }
-    let mut at = 1;
-    while let Step::Key(key, value) = scan::next_key(raw, at) {
-        let Some(end) = scan::value_end(raw, value) else {
-            break;
-        };
-        if scan::decode(key) == "msgid" && raw.get(value) == Some(&b'"') {
-            return scan::decode(&raw[value..end]);
-        }
-        at = end;
-    }
-    String::new()
+    members(raw).1.msgid
 }
 
 fn text(raw: &[u8]) -> String {

@@ -106,10 +106,14 @@ impl Reader {
 
     /// The latest runs of one company or all, latest first.
     pub fn runs(&self, company: Option<CompanyId>, limit: usize) -> Result<Vec<RunRow>> {
+        // Seqs from 2^63 on are negative in the column and greater than all others.
         let mut statement = self.conn.prepare_cached(
             "SELECT id, company, command, began, ended, outcome, received, stored, opened, duplicate, changed, stray, calls,
-               waiting, (SELECT min(first) FROM pull_call WHERE run = r.id AND outcome = 'ok'),
-               (SELECT max(last) FROM pull_call WHERE run = r.id AND outcome = 'ok')
+               waiting,
+               (SELECT first FROM pull_call WHERE run = r.id AND outcome = 'ok' AND first IS NOT NULL
+                ORDER BY first < 0, first LIMIT 1),
+               (SELECT last FROM pull_call WHERE run = r.id AND outcome = 'ok' AND last IS NOT NULL
+                ORDER BY last >= 0, last DESC LIMIT 1)
              FROM run r WHERE ?1 IS NULL OR company = ?1 ORDER BY id DESC LIMIT ?2",
         )?;
         let rows = statement.query_map(params![company.map(|company| company.0), limit as i64], |row| {
@@ -148,9 +152,7 @@ impl Reader {
 
     /// The calls of a run, in order.
     pub fn calls_of(&self, run: RunId) -> Result<Vec<PullCall>> {
-        let mut calls = self.calls_where("run = ?1 ORDER BY id DESC LIMIT ?2", run.0, usize::MAX >> 1)?;
-        calls.reverse();
-        Ok(calls)
+        self.calls_where("run = ?1 ORDER BY id LIMIT ?2", run.0, usize::MAX >> 1)
     }
 
     /// The last `limit` windows that were missed, oldest first: from when to when records may be lost.

@@ -269,13 +269,14 @@ impl Reader {
         )
     }
 
-    /// Strays of which nobody knows what they are, oldest first.
-    pub fn strays(&self, company: Option<CompanyId>, limit: usize) -> Result<Vec<Stray>> {
+    /// Strays of which nobody knows what they are, oldest first, behind row `after`.
+    pub fn strays(&self, company: Option<CompanyId>, after: i64, limit: usize) -> Result<Vec<Stray>> {
         let mut statement = self.conn.prepare_cached(
             "SELECT id, company, raw, asked, at FROM stray
-             WHERE record IS NULL AND (?1 IS NULL OR company = ?1) ORDER BY id LIMIT ?2",
+             WHERE record IS NULL AND id > ?2 AND (?1 IS NULL OR company = ?1) ORDER BY id LIMIT ?3",
         )?;
-        let rows = statement.query_map(params![company.map(|company| company.0), limit as i64], |row| {
+        let company = company.map(|company| company.0);
+        let rows = statement.query_map(params![company, after, limit as i64], |row| {
             Ok(Stray {
                 id: row.get(0)?,
                 company: CompanyId(row.get(1)?),

@@ -2,6 +2,7 @@
 
 mod brute;
 mod consent;
+mod gaps;
 mod golden;
 mod great;
 mod heard;
