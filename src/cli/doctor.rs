@@ -503,7 +503,7 @@ fn clock_beside(verdict: &Verdict, name: &str) -> Finding {
             format!("contradicted by {by}"),
             format!("{why}; until that is cleared nothing is deleted and no file is given up by time"),
             "compare the time of this machine with another one and set it (NTP); if it is right, the next pull that \
-             brings new records confirms it",
+             brings messages of the last hour confirms it, or an answer of WeCom's server API",
         ),
     }
 }

@@ -172,6 +172,7 @@ fn begin(
         company.is_some_and(|company| company.callback.is_some())
     };
     let callers: Vec<String> = wakes.keys().filter(called).cloned().collect();
+    let served: Vec<String> = wakes.keys().cloned().collect();
     for (company, wake) in wakes {
         let part = |what, begin: Begin| keep_going(what, company.clone(), PAUSES, stop.clone(), begin);
         let shared = || (Arc::clone(context), company.clone(), desk.clone(), stop.clone());
@@ -246,7 +247,8 @@ fn begin(
             }
             Ok(())
         });
-        let companies = context.config.companies.iter();
+        // Those that this process pulls: of others nothing is heard.
+        let companies = served.iter().filter_map(|name| context.config.company(name));
         let companies = companies.map(|company| (company.name.clone(), company.corpid.clone()));
         let hearing = Hearing::new(desk.clone(), companies, context.config.callback.keep_days);
         let (bell, following, ending) = (hearing.bell(), desk.clone(), stop.clone());

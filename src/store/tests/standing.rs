@@ -2,6 +2,7 @@
 
 use super::{Scratch, opened, sealed, text};
 use crate::{
+    clock::ServerTime,
     ids::{Millis, Seq},
     store::contract::{ClockMemory, Covered, PullCall},
 };
@@ -193,11 +194,80 @@ fn what_is_known_of_the_time_is_remembered() {
         fresh: true,
         brought_back: 7,
     };
+    let said = ServerTime {
+        ahead_ms: -7,
+        observed: Millis(T),
+        boot: "b".into(),
+        uptime_ms: 9,
+    };
     scratch
         .store
         .remember_clock(company, &memory)
-        .and_then(|()| scratch.store.remember_server_clock(-7, Millis(T)))
+        .and_then(|()| scratch.store.remember_server_clock(&said))
         .expect("kept");
     assert_eq!(scratch.store.clock_memory(company).expect("read"), memory);
-    assert_eq!(scratch.store.server_clock().expect("read"), Some((-7, Millis(T))));
+    assert_eq!(scratch.store.server_clock().expect("read"), Some(said.clone()));
+    // As versions before wrote it: nobody counted since when.
+    let conn = scratch.store.conn_for_tests();
+    conn.execute(
+        "UPDATE fact SET value = '-7 1790000000000' WHERE name = 'clock_server'",
+        [],
+    )
+    .expect("written");
+    let older = ServerTime {
+        boot: String::new(),
+        uptime_ms: 0,
+        ..said
+    };
+    assert_eq!(scratch.store.server_clock().expect("read"), Some(older));
+}
+
+#[test]
+fn the_last_agreement_is_the_machines_whichever_company_it_was_about() {
+    let mut scratch = Scratch::new();
+    let other = scratch.store.company("other", "ww2").expect("a company");
+    assert_eq!(scratch.store.last_agreement("b").expect("read"), None);
+    let memory = |agreed_at, boot: &str, uptime_ms| ClockMemory {
+        agreed_at,
+        boot: boot.into(),
+        uptime_ms,
+        ..ClockMemory::default()
+    };
+    let (first, second) = (memory(T + DAY, "b", 5), memory(T, "b", 500));
+    let company = scratch.company;
+    scratch
+        .store
+        .remember_clock(company, &first)
+        .and_then(|()| scratch.store.remember_clock(other, &second))
+        .expect("kept");
+    assert_eq!(
+        scratch.store.last_agreement("b").expect("read"),
+        Some(second),
+        "later by the count of this boot, whatever the dates"
+    );
+    assert_eq!(scratch.store.last_agreement("c").expect("read"), Some(first));
+}
+
+#[test]
+fn only_what_the_latest_run_landed_is_of_now() {
+    let mut scratch = scratch();
+    land(&mut scratch, 1, T, T - HOUR);
+    assert_eq!(
+        scratch.store.times_of_latest_run(scratch.company).expect("asked"),
+        [(Millis(T), Millis(T - HOUR))]
+    );
+    scratch.run = scratch
+        .store
+        .begin_run(scratch.company, "pull", Millis(T))
+        .expect("a run");
+    drain(&mut scratch, T);
+    assert_eq!(
+        scratch.store.times_of_latest_run(scratch.company).expect("asked"),
+        []
+    );
+    land(&mut scratch, 2, T + 1, T);
+    assert_eq!(
+        scratch.store.times_of_latest_run(scratch.company).expect("asked"),
+        [(Millis(T + 1), Millis(T))]
+    );
 }
