@@ -59,6 +59,7 @@ pub(super) fn confirm(store: &mut Store, company: CompanyId, now: Millis, made_u
     let found = judge(now, &witnesses);
     let before = memory.clone();
     memory.fresh = fresh;
+    memory.from_wecom |= !made_up;
     if found.is_agreed() {
         memory.agreed_at = now.0;
         memory.boot = boot::id();
@@ -144,6 +145,7 @@ mod tests {
     /// Three open records that say they were sent a month after their landing: no clock can have been right.
     fn contradict(path: &std::path::Path, company: CompanyId, now: Millis) {
         let conn = rusqlite::Connection::open(path).unwrap();
+        conn.pragma_update(None, "foreign_keys", false).unwrap();
         conn.execute("UPDATE company SET cursor = 3 WHERE id = ?", [company.0])
             .unwrap();
         for seq in 1..=3 {
@@ -159,6 +161,18 @@ mod tests {
             )
             .unwrap();
         }
+    }
+
+    #[test]
+    fn that_records_came_from_wecom_is_never_forgotten() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut store = Store::open(&dir.path().join("archive.db")).unwrap();
+        let company = store.company("acme", "ww1").unwrap();
+        let mut after = |made_up| {
+            confirm(&mut store, company, Millis::now(), made_up).unwrap();
+            store.clock_memory(company).unwrap().from_wecom
+        };
+        assert_eq!([after(true), after(false), after(true)], [false, true, true]);
     }
 
     #[tokio::test]

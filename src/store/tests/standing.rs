@@ -249,6 +249,7 @@ fn the_last_agreement_is_the_machines_whichever_company_it_was_about() {
 }
 
 #[test]
+        from_wecom: true,
 fn only_what_the_latest_run_landed_is_of_now() {
     let mut scratch = scratch();
     land(&mut scratch, 1, T, T - HOUR);
