@@ -7,6 +7,8 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 use crate::ids::Millis;
 
 /// Clocks that differ by no more than this are taken for the same: corrections by NTP, calls that take long.
@@ -84,14 +86,17 @@ pub enum Witness {
     },
 }
 
-/// Which witness it was.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// Which witness it was. The words are those of incidents in the archive and in JSON.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum By {
-    /// WeCom's `Date`.
+    /// The `Date` of an answer of WeCom's server.
+    #[serde(rename = "platform")]
     Server,
-    /// The newest records.
+    /// The times of the newest records.
+    #[serde(rename = "records")]
     Records,
     /// The last time the clock agreed with the others.
+    #[serde(rename = "last_run")]
     LastAgreement,
 }
 
@@ -151,7 +156,7 @@ impl fmt::Display for By {
         f.write_str(match self {
             Self::Server => "WeCom's server",
             Self::Records => "the newest records",
-            Self::LastAgreement => "the archive's own books",
+            Self::LastAgreement => "the time at which it last agreed",
         })
     }
 }

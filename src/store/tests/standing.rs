@@ -149,6 +149,31 @@ fn failing_pulls_fail_since_the_earliest_of_their_dates() {
 }
 
 #[test]
+fn an_answer_counts_from_a_moment_on_and_never_from_the_future() {
+    let mut scratch = scratch();
+    let answered = |scratch: &Scratch, since: i64, now: i64| {
+        let answered = scratch
+            .store
+            .answered_since(scratch.company, Millis(since), Millis(now));
+        answered.expect("asked").map(|at| at.0)
+    };
+    assert_eq!(answered(&scratch, 0, T), None);
+    drain(&mut scratch, T);
+    fail(&mut scratch, T + HOUR);
+    assert_eq!(
+        answered(&scratch, T - HOUR, T + DAY),
+        Some(T),
+        "failures are no answers"
+    );
+    assert_eq!(answered(&scratch, T + 1, T + DAY), None);
+    assert_eq!(
+        answered(&scratch, T - HOUR, T - 1),
+        None,
+        "of a clock that was ahead"
+    );
+}
+
+#[test]
 fn what_a_clock_ahead_put_off_becomes_due() {
     let mut scratch = Scratch::new();
     let company = scratch.company;
