@@ -131,8 +131,9 @@ impl Store {
     }
 
     /// Makes due what a clock that was ahead has put off: questions that were asked after `now`, files that were sent
-    /// after it, marks that wait longer than anything waits. To be called with a clock that is known to be
-    /// right.
+    /// after it, marks that wait longer than anything waits. Files that a clock which was behind landed before they were
+    /// sent count from their sending, so that none is given up before its time. To be called with a clock that is known to
+    /// be right.
     pub fn bring_back_due(&mut self, company: CompanyId, now: Millis) -> Result<u64> {
         let (soon, longest) = (
             now.0.saturating_add(SLACK_MS),
@@ -149,6 +150,9 @@ impl Store {
             "UPDATE reading SET read_at = ?2 WHERE company = ?1 AND read_at > ?3 AND ?4 > 0",
             "UPDATE stale SET due = ?2 WHERE company = ?1 AND due > ?3 AND ?4 > 0",
             "UPDATE media_file SET since = ?2 WHERE company = ?1 AND state < 2 AND since > ?3 AND ?4 > 0",
+            "UPDATE media_file SET since = m.time FROM record r JOIN message m ON m.record = r.id
+             WHERE media_file.company = ?1 AND media_file.state < 2 AND r.id = media_file.record
+               AND m.time > r.landed_at + (?3 - ?2) AND m.time > media_file.since AND m.time <= ?2 AND ?4 > 0",
         ] {
             changed += tx
                 .prepare_cached(sql)?

@@ -204,6 +204,37 @@ fn what_a_clock_ahead_put_off_becomes_due() {
 }
 
 #[test]
+fn files_that_a_clock_behind_landed_before_they_were_sent_count_from_their_sending() {
+    let mut scratch = scratch();
+    let company = scratch.company;
+    // By a clock three years behind, by a right one, and one that says it comes from the future.
+    land(&mut scratch, 1, T - YEARS, T - HOUR);
+    land(&mut scratch, 2, T, T - HOUR);
+    land(&mut scratch, 3, T, T + YEARS);
+    let since = |scratch: &Scratch| -> Vec<i64> {
+        let conn = scratch.store.conn_for_tests();
+        let mut statement = conn
+            .prepare("SELECT since FROM media_file ORDER BY record")
+            .expect("prepared");
+        let rows = statement.query_map([], |row| row.get(0)).expect("read");
+        rows.collect::<Result<_, _>>().expect("read")
+    };
+    scratch
+        .store
+        .conn_for_tests()
+        .execute(
+            "INSERT INTO media_file (record, ord, company, handle, kind, since)
+             SELECT r.id, 0, 1, CAST(r.id AS BLOB), 'image', min(m.time, r.landed_at)
+             FROM record r JOIN message m ON m.record = r.id",
+            [],
+        )
+        .expect("written");
+    assert_eq!(since(&scratch), [T - YEARS, T - HOUR, T]);
+    scratch.store.bring_back_due(company, Millis(T)).expect("done");
+    assert_eq!(since(&scratch), [T - HOUR, T - HOUR, T]);
+}
+
+#[test]
 fn what_is_known_of_the_time_is_remembered() {
     let mut scratch = Scratch::new();
     let company = scratch.company;
@@ -218,6 +249,7 @@ fn what_is_known_of_the_time_is_remembered() {
         uptime_ms: 5,
         fresh: true,
         brought_back: 7,
+        from_wecom: true,
     };
     let said = ServerTime {
         ahead_ms: -7,
@@ -274,7 +306,6 @@ fn the_last_agreement_is_the_machines_whichever_company_it_was_about() {
 }
 
 #[test]
-        from_wecom: true,
 fn only_what_the_latest_run_landed_is_of_now() {
     let mut scratch = scratch();
     land(&mut scratch, 1, T, T - HOUR);
