@@ -7,6 +7,8 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 use crate::ids::Millis;
 
 /// Clocks that differ by no more than this are taken for the same: corrections by NTP, calls that take long.
@@ -26,6 +28,31 @@ const UNWITNESSED_MS: i64 = 5 * DAY_MS;
 const HOUR_MS: i64 = 60 * 60 * 1000;
 const DAY_MS: i64 = 24 * HOUR_MS;
 
+/// What an answer of WeCom's server said of the time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ServerTime {
+    /// Its time less ours, when it came.
+    pub ahead_ms: i64,
+    /// When it came, by our clock.
+    pub observed: Millis,
+    /// In which boot of the machine it came; empty when that is not known.
+    pub boot: String,
+    /// Milliseconds since that boot, when it came.
+    pub uptime_ms: i64,
+}
+
+impl ServerTime {
+    /// What it says in the boot `boot`, `uptime_ms` milliseconds after its start.
+    pub fn witness(&self, boot: &str, uptime_ms: i64) -> Witness {
+        let same_boot = !boot.is_empty() && self.boot == boot;
+        Witness::Server {
+            ahead_ms: self.ahead_ms,
+            observed: self.observed,
+            passed_ms: same_boot.then(|| uptime_ms.saturating_sub(self.uptime_ms)),
+        }
+    }
+}
+
 /// Something that says what time it is, apart from the clock in question.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Witness {
@@ -35,6 +62,13 @@ pub enum Witness {
         ahead_ms: i64,
         /// When it came, by our clock.
         observed: Millis,
+        /// Milliseconds since then by a count that nobody sets (time since boot); `None` after a reboot.
+        passed_ms: Option<i64>,
+    },
+    /// Records that the run under way has landed: when each was landed by our clock, and its own time.
+    Landed {
+        /// Landing and message time.
+        times: Vec<(Millis, Millis)>,
     },
     /// The records with the greatest seqs: when each was landed by our clock, and its own time.
     Records {
@@ -52,14 +86,17 @@ pub enum Witness {
     },
 }
 
-/// Which witness it was.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// Which witness it was. The words are those of incidents in the archive and in JSON.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum By {
-    /// WeCom's `Date`.
+    /// The `Date` of an answer of WeCom's server.
+    #[serde(rename = "platform")]
     Server,
-    /// The newest records.
+    /// The times of the newest records.
+    #[serde(rename = "records")]
     Records,
     /// The last time the clock agreed with the others.
+    #[serde(rename = "last_run")]
     LastAgreement,
 }
 
@@ -81,9 +118,30 @@ pub enum Verdict {
 
 /// What one witness says.
 enum Says {
-    Right,
-    Wrong(String),
+    Right(Confirms),
+    Wrong(Contradicts, String),
     Nothing,
+}
+
+/// How much a confirmation is worth.
+#[derive(PartialEq, Eq)]
+enum Confirms {
+    /// It only says that nothing is strange, and outvotes nothing.
+    Nothing,
+    /// The clock was right lately.
+    Lately,
+    /// The clock is right now: WeCom says so, and what passed since is counted by the boot.
+    Now,
+}
+
+/// Which confirmations outvote a contradiction.
+enum Contradicts {
+    /// None: it comes from outside.
+    Always,
+    /// Only that the clock is right now: something surely moved the clock.
+    UnlessNow,
+    /// Also that it was right lately: nobody counted what passed.
+    UnlessLately,
 }
 
 impl Verdict {
@@ -98,117 +156,152 @@ impl fmt::Display for By {
         f.write_str(match self {
             Self::Server => "WeCom's server",
             Self::Records => "the newest records",
-            Self::LastAgreement => "the archive's own books",
+            Self::LastAgreement => "the time at which it last agreed",
         })
     }
 }
 
 /// Compares the machine's time with the witnesses.
 ///
-/// WeCom's server and records that have just come count before the archive's own past: the past only knows that the
-/// clock went on strangely, not which of its two times was right.
+/// The archive's own past only knows that the clock went on strangely, not which of its two times was right. So WeCom's
+/// server, and records that were sent and landed just now, count before it. What they said before the clock was moved
+/// does not.
 pub fn judge(now: Millis, witnesses: &[Witness]) -> Verdict {
-    let mut right = false;
-    let mut confirmed = false;
-    let mut contradicted = None;
-    let mut past = None;
+    let mut right = Vec::new();
+    let mut wrong = Vec::new();
     for witness in witnesses {
-        let (by, says, is_past) = match witness {
-            Witness::Server { ahead_ms, observed } => (By::Server, server(now, *ahead_ms, *observed), false),
-            Witness::Records { times, fresh } => {
-                let (says, is_past) = records(now, times, *fresh);
-                (By::Records, says, is_past)
-            }
-            Witness::Agreement { at, passed_ms } => {
-                (By::LastAgreement, agreement(now, *at, *passed_ms), true)
-            }
+        let (by, says) = match witness {
+            Witness::Server {
+                ahead_ms,
+                observed,
+                passed_ms,
+            } => (By::Server, server(now, *ahead_ms, *observed, *passed_ms)),
+            Witness::Landed { times } => (By::Records, landed(now, times)),
+            Witness::Records { times, fresh } => (By::Records, records(now, times, *fresh)),
+            Witness::Agreement { at, passed_ms } => (By::LastAgreement, agreement(now, *at, *passed_ms)),
         };
         match says {
-            Says::Right => {
-                right = true;
-                confirmed |= !is_past;
-            }
-            Says::Wrong(why) if is_past => past = past.or(Some((by, why))),
-            Says::Wrong(why) => contradicted = contradicted.or(Some((by, why))),
+            Says::Right(confirms) => right.push(confirms),
+            Says::Wrong(contradicts, why) => wrong.push((contradicts, by, why)),
             Says::Nothing => {}
         }
     }
-    match contradicted.or_else(|| past.filter(|_| !confirmed)) {
-        Some((by, why)) => Verdict::Doubtful { by, why },
-        None if right => Verdict::Agreed,
-        None => Verdict::Unwitnessed,
+    let now_right = right.contains(&Confirms::Now);
+    let lately_right = now_right || right.contains(&Confirms::Lately);
+    // What comes from outside is told before what only the past says.
+    wrong.sort_by_key(|(contradicts, ..)| !matches!(contradicts, Contradicts::Always));
+    let stands = wrong.into_iter().find(|(contradicts, ..)| match contradicts {
+        Contradicts::Always => true,
+        Contradicts::UnlessNow => !now_right,
+        Contradicts::UnlessLately => !lately_right,
+    });
+    match stands {
+        Some((_, by, why)) => Verdict::Doubtful { by, why },
+        None if right.is_empty() => Verdict::Unwitnessed,
+        None => Verdict::Agreed,
     }
 }
 
-fn server(now: Millis, ahead_ms: i64, observed: Millis) -> Says {
-    let age = now.0.saturating_sub(observed.0);
+fn server(now: Millis, ahead_ms: i64, observed: Millis, passed_ms: Option<i64>) -> Says {
+    let (ahead_ms, age, confirms) = match passed_ms {
+        Some(passed) => {
+            let its_time = observed.0.saturating_add(ahead_ms).saturating_add(passed);
+            (its_time.saturating_sub(now.0), passed, Confirms::Now)
+        }
+        None => (ahead_ms, now.0.saturating_sub(observed.0), Confirms::Lately),
+    };
     if !(-SLACK_MS..=SERVER_MS).contains(&age) {
         return Says::Nothing;
     }
     if ahead_ms.saturating_abs() <= SLACK_MS {
-        return Says::Right;
+        return Says::Right(confirms);
     }
     let direction = if ahead_ms < 0 { "ahead of" } else { "behind" };
-    Says::Wrong(format!(
-        "this machine's clock is {} {direction} WeCom's",
-        span(ahead_ms)
-    ))
+    let why = format!("this machine's clock is {} {direction} WeCom's", span(ahead_ms));
+    Says::Wrong(Contradicts::Always, why)
 }
 
-/// What they say, and whether they only speak of the past.
-fn records(now: Millis, times: &[(Millis, Millis)], fresh: bool) -> (Says, bool) {
+/// Sent just now, by WeCom's clock, and landed just now, by ours: only a right clock says both. An older message may
+/// have waited at WeCom, and says nothing.
+fn landed(now: Millis, times: &[(Millis, Millis)]) -> Says {
+    let near = |a: Millis, b: Millis| a.0.saturating_sub(b.0).saturating_abs() <= SLACK_MS;
+    let just_now = times
+        .iter()
+        .filter(|(landed, said)| near(*landed, now) && near(*said, now));
+    if just_now.count() >= ENOUGH {
+        Says::Right(Confirms::Now)
+    } else {
+        Says::Nothing
+    }
+}
+
+fn records(now: Millis, times: &[(Millis, Millis)], fresh: bool) -> Says {
     let landed = median(times.iter().map(|(landed, _)| landed.0));
     let age = median(times.iter().map(|(landed, said)| landed.0.saturating_sub(said.0)));
     let (Some(landed), Some(age)) = (landed, age) else {
-        return (Says::Nothing, false);
+        return Says::Nothing;
     };
-    let enough = times.len() >= ENOUGH;
-    let wrong = |why: String| if enough { Says::Wrong(why) } else { Says::Nothing };
+    let wrong = |contradicts, why: String| {
+        if times.len() >= ENOUGH {
+            Says::Wrong(contradicts, why)
+        } else {
+            Says::Nothing
+        }
+    };
     if age < -SLACK_MS {
         let why = format!(
             "the newest records were sent {} after they were landed",
             span(age)
         );
-        return (wrong(why), false);
+        return wrong(Contradicts::Always, why);
     }
     if age > OLDEST_AT_LANDING_MS {
         let why = format!(
             "the newest records were sent {} before they were landed, and WeCom keeps none for so long",
             span(age)
         );
-        return (if fresh { wrong(why) } else { Says::Nothing }, false);
+        return if fresh {
+            wrong(Contradicts::Always, why)
+        } else {
+            Says::Nothing
+        };
     }
     let since = now.0.saturating_sub(landed);
     if since < -SLACK_MS {
         let why = format!("the newest records were landed {} from now", span(since));
-        return (wrong(why), true);
+        return wrong(Contradicts::UnlessNow, why);
     }
     if since > LANDED_MS {
-        return (Says::Nothing, false);
+        return Says::Nothing;
     }
-    (Says::Right, false)
+    Says::Right(Confirms::Lately)
 }
 
 fn agreement(now: Millis, at: Millis, passed_ms: Option<i64>) -> Says {
     let since = now.0.saturating_sub(at.0);
-    if since < -SLACK_MS {
-        return Says::Wrong(format!("the clock went back by {}", span(since)));
-    }
+    let wrong = |contradicts, why| Says::Wrong(contradicts, why);
     match passed_ms {
         Some(passed) => {
             let jumped = since.saturating_sub(passed);
             if jumped.saturating_abs() <= SLACK_MS {
-                Says::Right
-            } else {
-                let direction = if jumped > 0 { "forward" } else { "back" };
-                Says::Wrong(format!("the clock jumped {direction} by {}", span(jumped)))
+                return Says::Right(Confirms::Nothing);
             }
+            let direction = if jumped > 0 { "forward" } else { "back" };
+            let why = format!("the clock jumped {direction} by {}", span(jumped));
+            wrong(Contradicts::UnlessNow, why)
         }
-        None if since <= UNWITNESSED_MS => Says::Right,
-        None => Says::Wrong(format!(
-            "the clock went on by {} since it was last confirmed, and nothing confirms it since",
-            span(since)
-        )),
+        None if since < -SLACK_MS => {
+            let why = format!("the clock went back by {}", span(since));
+            wrong(Contradicts::UnlessNow, why)
+        }
+        None if since <= UNWITNESSED_MS => Says::Right(Confirms::Nothing),
+        None => {
+            let why = format!(
+                "the clock went on by {} since it was last confirmed, and nothing confirms it since",
+                span(since)
+            );
+            wrong(Contradicts::UnlessLately, why)
+        }
     }
 }
 
@@ -254,10 +347,12 @@ mod tests {
         }
     }
 
+    /// Heard so long ago, in this boot.
     fn server(ahead_ms: i64, ago: i64) -> Witness {
         Witness::Server {
             ahead_ms,
             observed: Millis(NOW - ago),
+            passed_ms: Some(ago),
         }
     }
 
@@ -322,6 +417,68 @@ mod tests {
         assert_eq!(by(&[month, server(0, 0)]), None);
     }
 
+    /// The clock was right at noon, and seven hours were added to it since; all witnesses spoke before that.
+    #[test]
+    fn what_was_true_before_the_clock_was_moved_does_not_outvote_the_boots_count() {
+        let (jump, ago) = (7 * HOUR_MS, 10 * 60_000);
+        for jump in [jump, -jump] {
+            let heard = |passed_ms| Witness::Server {
+                ahead_ms: 0,
+                observed: Millis(NOW - jump - ago),
+                passed_ms,
+            };
+            let moved = agreed(jump + ago, Some(ago));
+            let records = said(jump + ago, 30_000);
+            assert_eq!(
+                by(&[records.clone(), moved.clone()]),
+                if jump > 0 {
+                    Some(By::LastAgreement)
+                } else {
+                    Some(By::Records)
+                }
+            );
+            assert_eq!(
+                by(&[heard(None), moved.clone()]),
+                Some(By::LastAgreement),
+                "an answer of which nobody knows how long ago it came"
+            );
+            assert_eq!(by(&[heard(Some(ago)), moved.clone()]), Some(By::Server));
+            // Records that came in time and are landed by the moved clock look like a backlog, or like the future.
+            let landed = vec![(Millis(NOW), Millis(NOW - jump)); 9];
+            let witnesses = [
+                Witness::Landed {
+                    times: landed.clone(),
+                },
+                Witness::Records {
+                    times: landed,
+                    fresh: true,
+                },
+                moved,
+            ];
+            assert!(by(&witnesses).is_some());
+        }
+    }
+
+    #[test]
+    fn after_a_pause_of_the_whole_machine_what_comes_now_clears_the_clock() {
+        let stood_still = agreed(3 * DAY_MS, Some(60_000));
+        assert_eq!(
+            by(&[stood_still.clone(), said(0, 30_000)]),
+            Some(By::LastAgreement),
+            "nobody knows when these were landed"
+        );
+        let landed = |sent_before: i64| Witness::Landed {
+            times: vec![(Millis(NOW - 1_000), Millis(NOW - sent_before)); 3],
+        };
+        assert_eq!(by(&[stood_still.clone(), landed(60_000)]), None);
+        assert_eq!(
+            by(&[stood_still.clone(), landed(3 * HOUR_MS)]),
+            Some(By::LastAgreement),
+            "a backlog"
+        );
+        assert_eq!(by(&[stood_still, server(0, 60_000)]), None);
+    }
+
     #[test]
     fn a_contradiction_from_outside_is_not_outvoted() {
         let others = [agreed(60_000, Some(60_000)), server(0, 0)];
@@ -359,26 +516,36 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever the books of an honest past say, a jump beyond what the witnesses allow is never agreed to.
+        /// Whatever an honest past says, a jump beyond what the witnesses allow is never agreed to: any that is longer
+        /// than the slack while the boot counts what passes, one beyond WeCom's window after a reboot.
         #[test]
         fn no_jump_beyond_the_bounds_is_agreed_to(
-            jump in prop_oneof![8 * DAY_MS..30 * YEAR_MS, -30 * YEAR_MS..-8 * DAY_MS],
+            (jump, rebooted) in prop_oneof![
+                ((SLACK_MS + 1)..30 * YEAR_MS, Just(false)),
+                (-30 * YEAR_MS..-SLACK_MS, Just(false)),
+                ((SLACK_MS + 1)..8 * DAY_MS, Just(false)),
+                (-8 * DAY_MS..-SLACK_MS, Just(false)),
+                (8 * DAY_MS..30 * YEAR_MS, Just(true)),
+                (-30 * YEAR_MS..-8 * DAY_MS, Just(true)),
+            ],
             quiet in 0..4 * DAY_MS,
-            rebooted: bool,
             asked_server: bool,
         ) {
             let (truth, now) = (NOW, Millis(NOW + jump));
             let at = truth - quiet;
+            let passed_ms = (!rebooted).then_some(quiet);
             let mut witnesses = vec![
                 Witness::Records { times: vec![(Millis(at), Millis(at - 1_000)); 9], fresh: true },
-                Witness::Agreement { at: Millis(at), passed_ms: (!rebooted).then_some(quiet) },
+                Witness::Agreement { at: Millis(at), passed_ms },
             ];
             if asked_server {
-                witnesses.push(Witness::Server { ahead_ms: 0, observed: Millis(at) });
+                witnesses.push(Witness::Server { ahead_ms: 0, observed: Millis(at), passed_ms });
             }
             prop_assert!(!judge(now, &witnesses).is_agreed());
             // Nor after records were landed by the wrong clock.
-            witnesses[0] = Witness::Records { times: vec![(now, Millis(truth)); 9], fresh: true };
+            let times = vec![(now, Millis(truth)); 9];
+            witnesses[0] = Witness::Records { times: times.clone(), fresh: true };
+            witnesses.push(Witness::Landed { times });
             prop_assert!(!judge(now, &witnesses).is_agreed());
         }
 
@@ -399,7 +566,7 @@ mod tests {
                     at: Millis(NOW - quiet),
                     passed_ms: (!rebooted).then_some(quiet + drift),
                 },
-                Witness::Server { ahead_ms: drift, observed: Millis(NOW) },
+                Witness::Server { ahead_ms: drift, observed: Millis(NOW), passed_ms: Some(0) },
             ];
             prop_assert!(judge(Millis(NOW), &witnesses).is_agreed());
             prop_assert!(judge(Millis(NOW), &witnesses[..2]).is_agreed());
@@ -409,7 +576,8 @@ mod tests {
         #[test]
         fn any_numbers_are_judged(now: i64, a: i64, b: i64, c: i64, passed: Option<i64>) {
             let _verdict = judge(Millis(now), &[
-                Witness::Server { ahead_ms: a, observed: Millis(b) },
+                Witness::Server { ahead_ms: a, observed: Millis(b), passed_ms: passed },
+                Witness::Landed { times: vec![(Millis(a), Millis(b)); 3] },
                 Witness::Records { times: vec![(Millis(b), Millis(c)); 3], fresh: true },
                 Witness::Agreement { at: Millis(c), passed_ms: passed },
             ]);

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::ids::Millis;
+use crate::{clock::By, ids::Millis};
 
 macro_rules! kinds {
     ($($(#[$about:meta])* $name:ident = $word:literal),* $(,)?) => {
@@ -86,16 +86,9 @@ pub enum Held {
     Below,
 }
 
-/// Who says that the clock is wrong.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Witness {
-    /// The `Date` of an answer of WeCom.
-    Platform,
-    /// The times of the newest records.
-    Records,
-    /// The last run of this archive.
-    LastRun,
+/// Incidents that were kept before windows could be uncertain.
+fn certain() -> bool {
+    true
 }
 
 /// One of them, with its facts. None of the texts is or holds a message or a secret.
@@ -113,6 +106,8 @@ pub enum Alert {
     WindowInDanger {
         left_ms: i64,
         covered_until: Millis,
+        #[serde(default = "certain")]
+        is_certain: bool,
     },
     UnknownKeyVersion {
         version: u32,
@@ -166,7 +161,7 @@ pub enum Alert {
     },
     ClockDoubtful {
         ours: Millis,
-        witness: Witness,
+        witness: By,
         why: String,
     },
     LeaseStuck {

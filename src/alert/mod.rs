@@ -29,7 +29,7 @@ mod tests;
 
 pub use self::{
     incident::{Acknowledgement, Incident, Look, tend},
-    kind::{Alert, Held, Kind, Part, Witness},
+    kind::{Alert, Held, Kind, Part},
     memory::Memory,
     signs::{
         ClockDoubt, Disk, Expiring, Failing, HeldCursor, Holes, MissedWindow, Refused, Rules, Sign, Signs,

@@ -3,9 +3,9 @@
 use super::{
     Alert, Kind,
     incident::Look,
-    kind::{Held, Part, Witness},
+    kind::{Held, Part},
 };
-use crate::ids::Millis;
+use crate::{clock::By, ids::Millis};
 
 /// Key versions told apart; a company has one a year, so more would mean that somebody makes them up.
 const VERSIONS: usize = 8;
@@ -112,7 +112,7 @@ pub struct ClockDoubt {
     /// The time of this machine.
     pub ours: Millis,
     /// Who says otherwise.
-    pub witness: Witness,
+    pub witness: By,
     /// What that witness says, for people.
     pub why: String,
 }
@@ -128,6 +128,8 @@ pub struct StuckLease {
     pub until: Millis,
     /// It claims to last longer than any lease does.
     pub implausible: bool,
+    /// When WeCom last answered whoever holds it, since it is in the way: then it is held by somebody who pulls.
+    pub answered: Option<Millis>,
 }
 
 /// Pulls that fail.
@@ -146,6 +148,8 @@ pub struct WindowSign {
     pub left_ms: i64,
     /// Up to when nothing can be missing.
     pub covered_until: Millis,
+    /// False when the clocks in the books contradict each other, so that nobody knows what is left.
+    pub is_certain: bool,
 }
 
 /// Files that will be gone.
@@ -209,6 +213,7 @@ pub fn judge(signs: &Signs, rules: &Rules, now: Millis) -> Look {
         (window.left_ms <= rules.window_left_ms).then_some(Alert::WindowInDanger {
             left_ms: window.left_ms,
             covered_until: window.covered_until,
+            is_certain: window.is_certain,
         })
     });
     look.add(Kind::UnknownKeyVersion, &signs.keys, |keys| {
@@ -289,12 +294,15 @@ pub fn judge(signs: &Signs, rules: &Rules, now: Millis) -> Look {
         })
     });
     look.add(Kind::LeaseStuck, &signs.lease, |lease| {
-        (lease.implausible || now.0.saturating_sub(lease.since.0) >= rules.lease_held_ms).then(|| {
-            Alert::LeaseStuck {
-                holder: tame(&lease.holder),
-                since: lease.since,
-                until: lease.until,
-            }
+        let is_long = |since: Millis| now.0.saturating_sub(since.0) >= rules.lease_held_ms;
+        let stuck = match lease.answered {
+            Some(answered) => is_long(answered),
+            None => lease.implausible || is_long(lease.since),
+        };
+        stuck.then(|| Alert::LeaseStuck {
+            holder: tame(&lease.holder),
+            since: lease.since,
+            until: lease.until,
         })
     });
     look.add(Kind::CompanyUnusable, &signs.setup, |parts| {

@@ -7,7 +7,7 @@ use jiff::tz::TimeZone;
 use proptest::prelude::*;
 
 use super::*;
-use crate::{ids::Millis, message::Language};
+use crate::{clock::By, ids::Millis, message::Language};
 
 const MINUTE: i64 = 60_000;
 const CALM: i64 = 5 * MINUTE;
@@ -112,6 +112,7 @@ fn each_sign_is_judged_by_its_rule() {
         Sign::Seen(WindowSign {
             left_ms: hours * 60 * MINUTE,
             covered_until: Millis(0),
+            is_certain: true,
         })
     };
     let lease = |minutes: i64, implausible: bool| {
@@ -120,7 +121,15 @@ fn each_sign_is_judged_by_its_rule() {
             since: Millis(now.0 - minutes * MINUTE),
             until: Millis(i64::MAX),
             implausible,
+            answered: None,
         })
+    };
+    let answered = |minutes: i64| match lease(60, true) {
+        Sign::Seen(lease) => Sign::Seen(StuckLease {
+            answered: Some(Millis(now.0 - minutes * MINUTE)),
+            ..lease
+        }),
+        other => other,
     };
     let quiet = Signs {
         pulling: failing(29),
@@ -201,7 +210,7 @@ fn each_sign_is_judged_by_its_rule() {
         }),
         clock: Sign::Seen(ClockDoubt {
             ours: Millis(i64::MAX),
-            witness: Witness::Platform,
+            witness: By::Server,
             why: "an hour apart".into(),
         }),
         lease: lease(30, false),
@@ -217,6 +226,13 @@ fn each_sign_is_judged_by_its_rule() {
         [Kind::LeaseStuck],
         "no lease lasts for years"
     );
+    for (minutes, told) in [(29, vec![]), (30, vec![Kind::LeaseStuck])] {
+        let signs = Signs {
+            lease: answered(minutes),
+            ..Signs::default()
+        };
+        assert_eq!(judged(signs), told, "its holder pulled {minutes} minutes ago");
+    }
     assert_eq!(judged(loud.clone()), Kind::ALL);
 
     // Each has its words in both languages, and none runs together with another.
@@ -588,4 +604,41 @@ acknowledged: None,
             prop_assert!(!text.is_empty() && text.len() <= 2_000, "{}", text.len());
         }
     }
+}
+
+#[test]
+fn a_window_that_nobody_knows_is_not_told_as_if_it_were_known() {
+    let signs = Signs {
+        company: "acme".into(),
+        window: Sign::Seen(WindowSign {
+            left_ms: 0,
+            covered_until: Millis(0),
+            is_certain: false,
+        }),
+        ..Signs::default()
+    };
+    let look = judge(&signs, &RULES, Millis(1));
+    let (_, alerts) = look
+        .verdicts
+        .into_iter()
+        .find(|(kind, _)| *kind == Kind::WindowInDanger)
+        .expect("looked at");
+    let [alert] = &alerts[..] else {
+        panic!("it is a danger: {alerts:?}")
+    };
+    let mut shelf = Shelf::default();
+    shelf.look(&[judge(&signs, &RULES, Millis(1))], Millis(1));
+    let seen = speech(Language::English).seen(&shelf.incidents[0]);
+    assert!(
+        seen.contains("nobody knows") && !seen.contains("begins to delete"),
+        "{seen}"
+    );
+    // As an earlier version kept it.
+    let mut facts = serde_json::to_value(alert).unwrap();
+    let kept = facts["window_in_danger"].as_object_mut().unwrap();
+    assert_eq!(kept.remove("is_certain"), Some(false.into()));
+    assert!(matches!(
+        serde_json::from_value(facts),
+        Ok(Alert::WindowInDanger { is_certain: true, .. })
+    ));
 }

@@ -3,8 +3,8 @@
 use jiff::{Timestamp, tz::TimeZone};
 use serde_json::{Value, json};
 
-use super::{Alert, Expiring, Held, Incident, Kind, Notice, Part, What, Witness};
-use crate::{ids::Millis, message::Language};
+use super::{Alert, Expiring, Held, Incident, Kind, Notice, Part, What};
+use crate::{clock::By, ids::Millis, message::Language};
 
 /// Bytes of a text message (wecom-api §3.1: longer ones are cut, in the middle of a character if need be).
 const LONGEST: usize = 2_000;
@@ -214,8 +214,23 @@ impl Speech {
                 self.say(format!("最近一次：{cause}"), format!("the last one: {cause}"))
             }
             Alert::WindowInDanger {
+                covered_until,
+                is_certain: false,
+                ..
+            } => {
+                let until = self.time(*covered_until);
+                self.say(
+                    format!("记录的拉取时间与本机时钟矛盾，无法确定五天窗口还剩多少；只能确定 {until} 之前的记录已入库"),
+                    format!(
+                        "the times of past pulls contradict this machine's clock, so nobody knows what is left of WeCom's five \
+                         days; only what was said before {until} is surely archived"
+                    ),
+                )
+            }
+            Alert::WindowInDanger {
                 left_ms,
                 covered_until,
+                is_certain: true,
             } if *left_ms >= 0 => {
                 let (until, left) = (self.time(*covered_until), self.span(*left_ms));
                 self.say(
@@ -226,6 +241,7 @@ impl Speech {
             Alert::WindowInDanger {
                 left_ms,
                 covered_until,
+                is_certain: true,
             } => {
                 let (until, ago) = (self.time(*covered_until), self.span(-left_ms));
                 self.say(
@@ -326,14 +342,14 @@ impl Speech {
             } => {
                 let ours = self.time(*ours);
                 let witness = match witness {
-                    Witness::Platform => self.say("企业微信", "WeCom"),
-                    Witness::Records => self.say("最新的记录", "the newest records"),
-                    Witness::LastRun => self.say("上一次运行", "the last run"),
+                    By::Server => self.say("企业微信服务器的时间", "WeCom's server"),
+                    By::Records => self.say("最新记录的时间", "the newest records"),
+                    By::LastAgreement => self.say("上一次核对一致的时间", "the time at which it last agreed"),
                 };
                 self.say(
-                    format!("本机时间 {ours}，{witness}与之不符 ({why})；在一致之前不删除任何数据"),
+                    format!("本机时间 {ours} 与{witness}不符 ({why})；在一致之前不按时间删除任何数据"),
                     format!(
-                        "this machine says {ours}, and {witness} contradict it: {why}; nothing is deleted until they agree"
+                        "this machine's time, {ours}, is contradicted by {witness}: {why}; nothing is deleted by age until they agree"
                     ),
                 )
             }

@@ -96,13 +96,14 @@ impl Hearing {
             return;
         }
         self.asked = Some(now);
+        let companies = self.companies.keys().cloned().collect();
         let (desk, forgot, before) = (
             self.desk.clone(),
             Arc::clone(&self.forgot),
             Millis(now.0 - self.keep_ms),
         );
         tokio::spawn(async move {
-            match clock::agrees_for_all(&desk, "old events are kept").await {
+            match clock::agrees_for_all(&desk, companies, "old events are kept").await {
                 Ok(true) => {}
                 Ok(false) => return,
                 Err(error) => return events::callbacks_not_forgotten(&error),

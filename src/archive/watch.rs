@@ -6,9 +6,9 @@ use super::{Desk, Error, Window, clock, lease};
 use crate::{
     alert::{
         ClockDoubt, Expiring, Failing, Held, HeldCursor, Holes, Incident, Look, Memory, MissedWindow, Notice,
-        Pace, Refused, Sign, Signs, StuckLease, TargetState, WindowSign, Witness, due, tend,
+        Pace, Refused, Sign, Signs, StuckLease, TargetState, WindowSign, due, tend,
     },
-    clock::{By, Verdict},
+    clock::Verdict,
     events,
     ids::Millis,
     record::Reason,
@@ -80,6 +80,7 @@ fn signs(reader: &Reader, company: String, files: Option<Files>, now: Millis) ->
         signs.window = Sign::Seen(WindowSign {
             left_ms: Window::at(covered, now).left_ms,
             covered_until: covered.until,
+            is_certain: covered.is_certain,
         });
     }
     let versions = reader.versions_without_key(id)?;
@@ -118,12 +119,16 @@ fn signs(reader: &Reader, company: String, files: Option<Files>, now: Millis) ->
     let in_the_way = reader
         .lease_in_the_way(id)?
         .filter(|lease| lease.holder != lease::this_process());
-    signs.lease = Sign::of(in_the_way.map(|lease| StuckLease {
-        implausible: lease.until.0.saturating_sub(now.0) > 2 * lease::TTL_MS,
-        holder: lease.holder,
-        since: lease.since,
-        until: lease.until,
-    }));
+    signs.lease = Sign::of(match in_the_way {
+        Some(lease) => Some(StuckLease {
+            implausible: lease.until.0.saturating_sub(now.0) > 2 * lease::TTL_MS,
+            answered: reader.answered_since(id, lease.since, now)?,
+            holder: lease.holder,
+            since: lease.since,
+            until: lease.until,
+        }),
+        None => None,
+    });
     signs.unreadable = Sign::Seen(count(Some(Reason::Unreadable)));
     let aside = reader.aside(Some(id))?;
     signs.strays = Sign::Seen(aside.strays);
@@ -158,11 +163,7 @@ fn signs(reader: &Reader, company: String, files: Option<Files>, now: Millis) ->
         Verdict::Unwitnessed => Sign::Unknown,
         Verdict::Doubtful { by, why } => Sign::Seen(ClockDoubt {
             ours: now,
-            witness: match by {
-                By::Server => Witness::Platform,
-                By::Records => Witness::Records,
-                By::LastAgreement => Witness::LastRun,
-            },
+            witness: by,
             why,
         }),
     };

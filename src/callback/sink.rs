@@ -45,7 +45,7 @@ pub trait EventSink: Send {
 }
 
 /// Hands events to a sink, as many at once as are waiting, until the listener is gone and the queue is empty.
-pub async fn drain<S: EventSink>(mut events: mpsc::Receiver<Pending>, mut sink: S) {
+pub async fn drain<S: EventSink>(events: &mut mpsc::Receiver<Pending>, sink: &mut S) {
     let mut waiting = Vec::with_capacity(TOGETHER);
     while events.recv_many(&mut waiting, TOGETHER).await > 0 {
         let (arrived, callers): (Vec<_>, Vec<_>) = waiting
@@ -113,7 +113,7 @@ mod tests {
 
     #[tokio::test]
     async fn events_that_wait_together_are_kept_together_and_each_caller_learns_its_own_outcome() {
-        let (sender, queue) = mpsc::channel(300);
+        let (sender, mut queue) = mpsc::channel(300);
         let mut outcomes = Vec::new();
         for number in 0..300 {
             let (pending, outcome) = Pending::new(Arrived {
@@ -127,9 +127,9 @@ mod tests {
         // A caller that went away costs the others nothing.
         drop(outcomes.remove(7));
         drop(sender);
-        let sink = EverySecond::default();
+        let mut sink = EverySecond::default();
         let batches = std::sync::Arc::clone(&sink.batches);
-        drain(queue, sink).await;
+        drain(&mut queue, &mut sink).await;
         assert_eq!(*batches.lock().unwrap(), [128, 128, 44]);
         let mut kept = Vec::new();
         for outcome in outcomes {

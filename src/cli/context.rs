@@ -429,28 +429,58 @@ pub(super) fn mock_library() -> Result<PathBuf, Failure> {
     })
 }
 
-/// The process environment, read here and handed on as a value.
-/// Moves this process's clock as a test asks for. Only for archives of made-up conversations: nobody can mislead an
-/// archive of WeCom's with it.
+/// Moves this process's clock as a test asks for. Only where all conversations are made up, those that the archive holds
+/// already as well as those that this configuration pulls: nobody can mislead an archive of WeCom's with it.
 fn test_clock(config: &Config, environment: &BTreeMap<String, String>) -> Result<(), Failure> {
     let Some(file) = environment.get(TEST_CLOCK).filter(|file| !file.is_empty()) else {
         return Ok(());
     };
-    if let Some(real) = config
-        .companies
-        .iter()
-        .find(|company| company.mock_corpus.is_none())
-    {
-        return Err(Failure::usage(format!(
-            "{TEST_CLOCK} moves the clock of the program, which is for tests of made-up conversations only; company \
-             `{}` is none",
-            real.name
+    let refused = |why: String, hint: String| {
+        Failure::usage(format!(
+            "{TEST_CLOCK} moves the clock of the program, which is for tests of made-up conversations only; {why}"
         ))
-        .hint(format!("unset {TEST_CLOCK}")));
+        .hint(hint)
+    };
+    let real = |company: &&Company| company.mock_corpus.is_none();
+    if let Some(real) = config.companies.iter().find(real) {
+        let why = format!("company `{}` is none", real.name);
+        return Err(refused(why, format!("unset {TEST_CLOCK}")));
+    }
+    let folder = &config.archive.folder;
+    if let Some(name) = not_made_up(config, &folder.join(DATABASE))? {
+        let why = format!(
+            "the archive in {} holds company `{name}`, which is none",
+            folder.display()
+        );
+        let hint = format!("unset {TEST_CLOCK}; a test needs an archive of its own (archive.folder)");
+        return Err(refused(why, hint));
     }
     wall::shift_by(std::path::Path::new(file)).map_err(|why| Failure::usage(format!("{TEST_CLOCK}: {why}")))
 }
 
+/// A company of the archive that was pulled from WeCom once, or of which this configuration does not say that it is made
+/// up.
+fn not_made_up(config: &Config, database: &std::path::Path) -> Result<Option<String>, StoreError> {
+    if !database.exists() {
+        return Ok(None);
+    }
+    let reader = match Reader::open(database) {
+        Ok(reader) => reader,
+        Err(StoreError::Missing { .. }) => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    for (id, name) in reader.companies()? {
+        let said = config
+            .company(&name)
+            .is_some_and(|known| known.mock_corpus.is_some());
+        if !said || reader.clock_memory(id)?.from_wecom {
+            return Ok(Some(name));
+        }
+    }
+    Ok(None)
+}
+
+/// The variables of this process that are UTF-8, read once and handed on as a value.
 fn environment() -> BTreeMap<String, String> {
     std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))

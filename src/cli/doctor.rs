@@ -19,6 +19,7 @@ use crate::{
     clock::Verdict,
     config::{Company, Schedule},
     ids::{Millis, wall},
+    media,
     record::Reason,
     source,
     store::{Reader, contract::Coverage},
@@ -327,33 +328,31 @@ fn aside(coverage: &Coverage) -> Vec<Finding> {
 
 fn headroom(context: &Context) -> Finding {
     let folder = &context.config.archive.folder;
-    let there = folder
-        .ancestors()
-        .find(|path| path.exists())
-        .unwrap_or(Path::new("/"));
-    let wanted = context.config.store.disk_headroom_mib;
-    match rustix::fs::statvfs(there) {
-        Ok(disk) => {
-            let free = disk.f_bavail.saturating_mul(disk.f_frsize) / (1024 * 1024);
-            let value = format!("{free} MiB free at {}", there.display());
-            if free >= wanted {
-                Finding::good("disk", value)
-            } else {
-                Finding::bad(
-                    "disk",
-                    value,
-                    format!("less than store.disk_headroom_mib = {wanted}"),
-                    "free space, or move archive.folder to a larger disk",
-                )
-            }
-        }
-        Err(error) => Finding::warning(
+    room_at("disk", folder, context, "", "archive.folder").unwrap_or_else(|| {
+        Finding::warning(
             "disk",
             "unknown",
-            error.to_string(),
+            "the file system does not say how much is free",
             "check the mount of archive.folder",
-        ),
-    }
+        )
+    })
+}
+
+/// Whether `store.disk_headroom_mib` is free where a folder is; nothing when the file system does not say. `key` names the
+/// folder in the configuration, `meanwhile` is added to the cause.
+fn room_at(check: &str, folder: &Path, context: &Context, meanwhile: &str, key: &str) -> Option<Finding> {
+    let (free, wanted) = (media::free(folder)? >> 20, context.config.store.disk_headroom_mib);
+    let value = format!("{free} MiB free at {}", folder.display());
+    Some(if free >= wanted {
+        Finding::good(check, value)
+    } else {
+        Finding::bad(
+            check,
+            value,
+            format!("less than store.disk_headroom_mib = {wanted}{meanwhile}"),
+            format!("free space, or move {key} to a larger disk"),
+        )
+    })
 }
 
 fn company_findings(context: &Context, company: &Company) -> Result<Vec<Finding>, Failure> {
@@ -503,7 +502,7 @@ fn clock_beside(verdict: &Verdict, name: &str) -> Finding {
             format!("contradicted by {by}"),
             format!("{why}; until that is cleared nothing is deleted and no file is given up by time"),
             "compare the time of this machine with another one and set it (NTP); if it is right, the next pull that \
-             brings new records confirms it",
+             brings messages of the last hour confirms it, or an answer of WeCom's server API",
         ),
     }
 }

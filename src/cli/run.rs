@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, pin::Pin, sync::Arc, time::Duration};
 
 use rand::Rng;
 use tokio::{
-    sync::{Notify, mpsc, watch},
+    sync::{Mutex, Notify, mpsc, watch},
     task::JoinSet,
     time,
 };
@@ -24,7 +24,7 @@ use super::{
 use crate::{
     alert::Part,
     archive::{self, Desk, Error, Hearing, Job, Progress, Report},
-    callback::{self, Listener, Pending},
+    callback::{self, EventSink, Listener, Pending},
     config::{Pull, Schedule},
     directory, events,
     ids::Millis,
@@ -172,6 +172,7 @@ fn begin(
         company.is_some_and(|company| company.callback.is_some())
     };
     let callers: Vec<String> = wakes.keys().filter(called).cloned().collect();
+    let served: Vec<String> = wakes.keys().cloned().collect();
     for (company, wake) in wakes {
         let part = |what, begin: Begin| keep_going(what, company.clone(), PAUSES, stop.clone(), begin);
         let shared = || (Arc::clone(context), company.clone(), desk.clone(), stop.clone());
@@ -246,7 +247,8 @@ fn begin(
             }
             Ok(())
         });
-        let companies = context.config.companies.iter();
+        // Those that this process pulls: of others nothing is heard.
+        let companies = served.iter().filter_map(|name| context.config.company(name));
         let companies = companies.map(|company| (company.name.clone(), company.corpid.clone()));
         let hearing = Hearing::new(desk.clone(), companies, context.config.callback.keep_days);
         let (bell, following, ending) = (hearing.bell(), desk.clone(), stop.clone());
@@ -264,10 +266,13 @@ fn begin(
                 )
             },
         ));
-        tasks.spawn(async {
-            callback::drain(events, hearing).await;
-            Ok(())
-        });
+        tasks.spawn(keep_going(
+            "callbacks",
+            String::new(),
+            PAUSES,
+            stop.clone(),
+            draining(events, hearing),
+        ));
     }
     tasks
 }
@@ -404,6 +409,20 @@ async fn followed(desk: &Desk, company: &str) -> Result<(bool, bool), Error> {
     archive::follow_marks(desk, id, Millis::now()).await
 }
 
+/// Hands events to the sink, and goes on with the same queue when it is begun anew. What is being kept when it panics is
+/// answered 503, so that WeCom sends it again.
+fn draining<S: EventSink + 'static>(events: mpsc::Receiver<Pending>, sink: S) -> Begin {
+    let both = Arc::new(Mutex::new((events, sink)));
+    Box::new(move || {
+        let both = Arc::clone(&both);
+        Box::pin(async move {
+            let (events, sink) = &mut *both.lock().await;
+            callback::drain(events, sink).await;
+            Ok(())
+        })
+    })
+}
+
 /// A thread and a runtime of its own: answers are in time also while everything else is busy opening records.
 fn listen(listener: Listener, stop: watch::Receiver<bool>) -> Result<(), Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -498,4 +517,49 @@ async fn once(
         stop.clone(),
     )
     .await
+}
+
+#[cfg(test)]
+mod tests {
+    use zeroize::Zeroizing;
+
+    use super::*;
+    use crate::callback::{Arrived, Notice};
+
+    /// Breaks at its first event, and keeps the others.
+    struct BreaksOnce(bool);
+
+    impl EventSink for BreaksOnce {
+        async fn keep(&mut self, arrived: Vec<Arrived>) -> Vec<bool> {
+            assert!(std::mem::replace(&mut self.0, true), "the first one");
+            vec![true; arrived.len()]
+        }
+    }
+
+    #[tokio::test]
+    async fn a_panic_while_events_are_kept_costs_those_and_not_the_next() {
+        let (_stop, stopped) = watch::channel(false);
+        let (sender, queue) = mpsc::channel(1);
+        let short = (Duration::from_millis(1), Duration::from_millis(1));
+        let part = tokio::spawn(keep_going(
+            "callbacks",
+            String::new(),
+            short,
+            stopped,
+            draining(queue, BreaksOnce(false)),
+        ));
+        let mut kept = Vec::new();
+        for at in 1..=3 {
+            let (pending, outcome) = Pending::new(Arrived {
+                company: "acme".into(),
+                received: Millis(at),
+                notice: Notice::read(Zeroizing::new(Vec::new())),
+            });
+            sender.send(pending).await.unwrap();
+            kept.push(outcome.await.ok());
+        }
+        assert_eq!(kept, [None, Some(true), Some(true)]);
+        drop(sender);
+        part.await.unwrap().unwrap();
+    }
 }

@@ -43,9 +43,9 @@ impl Cron {
         }
     }
 
-    /// The first pause between two of its times that is at least so long, if there is one: begin and end. Looks at four
-    /// years, a leap year among them; pauses of less than three days are not found.
-    pub fn pause_of(&self, at_least_ms: i64) -> Option<(Millis, Millis)> {
+    /// The end of the first pause between two consecutive times of the line, in the four years from 2024, that lasts at least
+    /// `at_least_ms`. That must be three days or more, because shorter pauses may be overlooked.
+    pub fn pause_of(&self, at_least_ms: i64) -> Option<Millis> {
         /// 2024-01-01. No clock is asked: a configuration that is right today is right tomorrow.
         const FROM: i64 = 1_704_067_200_000;
         const DAY_MS: i64 = 24 * 60 * 60 * 1000;
@@ -53,7 +53,7 @@ impl Cron {
         (0..4 * 366 / 3).find_map(|step| {
             let end = self.next_after(Millis(FROM + step * 3 * DAY_MS))?;
             let before = Millis(end.0 - at_least_ms);
-            (self.next_after(before)? == end).then_some((before, end))
+            (self.next_after(before)? == end).then_some(end)
         })
     }
 

@@ -1,4 +1,4 @@
-//! What the answers of WeCom's server say of the time: their `Date` less our clock, the last one seen.
+//! What the answers of WeCom's server say of the time: their `Date` beside our clock, the last one seen.
 //!
 //! Must not know: what follows from a difference.
 
@@ -6,15 +6,17 @@ use std::sync::{Mutex, PoisonError};
 
 use reqwest::header::{DATE, HeaderMap};
 
-use crate::ids::Millis;
+use crate::{
+    clock::ServerTime,
+    ids::{Millis, boot},
+};
 
 /// One clock per machine, so one difference per process, whichever company asked.
-static LAST: Mutex<Option<(i64, Millis)>> = Mutex::new(None);
+static LAST: Mutex<Option<ServerTime>> = Mutex::new(None);
 
-/// Milliseconds that WeCom's server is ahead of this machine, and when that was seen by our clock. `None` before its
-/// first answer in this process.
-pub fn server_clock() -> Option<(i64, Millis)> {
-    *LAST.lock().unwrap_or_else(PoisonError::into_inner)
+/// What the last answer of WeCom's server in this process said of the time. `None` before the first.
+pub fn server_clock() -> Option<ServerTime> {
+    LAST.lock().unwrap_or_else(PoisonError::into_inner).clone()
 }
 
 /// Keeps the difference of an answer that came now.
@@ -24,7 +26,12 @@ pub(super) fn note(headers: &HeaderMap, now: Millis) {
         .and_then(|date| date.to_str().ok())
         .and_then(read);
     if let Some(date) = date {
-        let seen = (date.0.saturating_sub(now.0), now);
+        let seen = ServerTime {
+            ahead_ms: date.0.saturating_sub(now.0),
+            observed: now,
+            boot: boot::id(),
+            uptime_ms: boot::uptime_ms(),
+        };
         *LAST.lock().unwrap_or_else(PoisonError::into_inner) = Some(seen);
     }
 }

@@ -378,6 +378,16 @@ pub fn archive_closed(cause: &dyn Display, pause: Duration) {
     error!(name: "run.closed", event = "run.closed", cause = %cause, pause_ms, "the archive cannot be opened, trying again");
 }
 
+/// A fault of this program broke off what the archive was asked to do; nothing of it was kept.
+pub fn store_broke_off() {
+    error!(name: "store.broke_off", event = "store.broke_off", "a task of the archive panicked and was rolled back; the archive is opened anew");
+}
+
+/// The archive could not be opened anew after that; what it is asked fails until it can.
+pub fn store_not_reopened(cause: &dyn Display) {
+    error!(name: "store.closed", event = "store.closed", cause = %cause, "the archive cannot be opened anew, trying again at the next task");
+}
+
 /// Connections could not be accepted for a moment.
 pub fn callback_accept_failed(cause: &std::io::Error) {
     warn!(name: "callback.accept", event = "callback.accept", cause = %cause, "cannot accept connections, trying on");

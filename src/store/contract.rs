@@ -812,6 +812,8 @@ pub struct ClockMemory {
     /// When what a clock that was ahead had put off was last brought back, by the clock itself; 0: never, or the clock was
     /// in doubt since.
     pub brought_back: i64,
+    /// Records were once pulled without a made-up corpus. It stays so.
+    pub from_wecom: bool,
 }
 
 /// What became of sealed originals whose time was over.

@@ -431,3 +431,36 @@ fn the_clock_of_a_real_archive_cannot_be_moved() {
     let refused = bench.run(&["doctor"]);
     assert_eq!(refused.code, Some(2), "{}", refused.stderr);
 }
+
+#[test]
+fn the_clock_of_an_archive_that_holds_anything_of_wecoms_cannot_be_moved() {
+    let bench = Bench::fresh();
+    bench.pull();
+    let refused = |args: &[&str]| {
+        let refused = bench.run(args);
+        assert_eq!(refused.code, Some(2), "{}", refused.stderr);
+        let told = &refused.stderr;
+        assert!(
+            told.contains("`mock`") && told.contains("archive.folder"),
+            "{told}"
+        );
+    };
+    // Another configuration on the same archive, which calls its only company made up.
+    let text = fs::read_to_string(&bench.archive.config).expect("a configuration");
+    assert!(text.contains("[company.mock]"));
+    fs::write(
+        &bench.archive.config,
+        text.replace("[company.mock]", "[company.other]"),
+    )
+    .expect("written");
+    refused(&["doctor"]);
+    // The same one, in an archive that was pulled from WeCom before somebody called the company made up.
+    fs::write(&bench.archive.config, text).expect("written");
+    bench.pull();
+    let changed = bench.conn().execute(
+        "UPDATE fact SET value = json_set(value, '$.from_wecom', json('true')) WHERE name = 'clock:1'",
+        [],
+    );
+    assert_eq!(changed.expect("noted"), 1);
+    refused(&PULL);
+}

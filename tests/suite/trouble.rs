@@ -3,6 +3,7 @@
 
 use std::{
     fs,
+    io::{Read, Write},
     path::Path,
     process::{Command, Stdio},
 };
@@ -384,6 +385,60 @@ fn an_archive_that_takes_no_writes_is_told_from_memory_once_and_handed_over() {
     assert_eq!(run.0.wait().expect("ended").code(), Some(0));
     assert_eq!(bench.pull(&[]).code, Some(0));
     assert_eq!(told(&bench, "store_unwritable"), ["raised", "all_clear"]);
+}
+
+#[test]
+fn a_target_that_hangs_does_not_hold_up_the_handing_over() {
+    let bench = Bench::new();
+    assert_eq!(bench.pull(&[]).code, Some(0));
+    // The system takes its connections, and nobody reads them.
+    let hanging = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let secret = bench.folder.path().join("hook.secret");
+    bench.configure(&format!(
+        "[alert.to.hanging]\nkind = \"webhook\"\nurl = \"http://{}/in\"\nsecret_file = \"{}\"\n",
+        hanging.local_addr().expect("an address"),
+        secret.display()
+    ));
+    let mut command = bench.archive.command(["run"]);
+    set(&mut command, &QUIET);
+    set(&mut command, &["api.timeout_seconds=300"]);
+    let run = Running(
+        confined(&command, FEW)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("the program starts"),
+    );
+    until("it is told", || {
+        (told(&bench, "store_unwritable") == ["raised"]).then_some(())
+    });
+    let (mut open, _) = hanging.accept().expect("a message under way");
+    let lifted = Command::new("prlimit")
+        .args(["--pid", &run.0.id().to_string(), "--fsize=unlimited:"])
+        .status()
+        .expect("prlimit starts");
+    assert!(lifted.success());
+    until("the other one is told that it is over", || {
+        (told(&bench, "store_unwritable") == ["raised", "all_clear"]).then_some(())
+    });
+    let mut request = vec![0; 1 << 16];
+    open.set_nonblocking(true).expect("set");
+    let ended = loop {
+        match open.read(&mut request) {
+            Ok(0) => break true,
+            Ok(_) => {}
+            Err(error) => break error.kind() != std::io::ErrorKind::WouldBlock,
+        }
+    };
+    assert!(!ended, "the message under way was waited for");
+    // It is answered now, and that stands in the archive although the message was written in memory.
+    open.write_all(b"HTTP/1.1 204 X\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+        .expect("answered");
+    until("it is noted", || {
+        let listed = bench.listed();
+        let one = listed.iter().find(|one| one["kind"] == "store_unwritable")?;
+        one["told"]["hanging"]["told"].is_string().then_some(())
+    });
 }
 
 /// Ended when dropped.

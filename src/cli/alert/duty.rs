@@ -10,7 +10,7 @@ use std::{
 };
 
 use tokio::{
-    sync::{RwLock, watch},
+    sync::{Mutex as AsyncMutex, watch},
     task::{JoinHandle, JoinSet},
     time,
 };
@@ -41,11 +41,11 @@ const LEAVE: Duration = Duration::from_secs(5);
 /// Targets look this often for something to tell, or as often as conditions are looked at.
 const TICK: Duration = Duration::from_secs(5);
 
-/// What does not reach the books: companies that cannot be set up, pulls that could not begin, and clients whose tokens
-/// Parts of companies and why they cannot be used; nothing when they can.
+/// Parts of companies' configurations, and why each cannot be used; no reason when it can.
 type Setups = BTreeMap<(String, Part), Option<String>>;
 
-/// fail.
+/// Trouble that this process sees and the archive's books do not: companies that cannot be set up, pulls that could not
+/// begin, and clients whose tokens WeCom refuses.
 #[derive(Clone, Default)]
 pub(in crate::cli) struct Extra {
     skipped: Arc<Mutex<BTreeMap<String, Failing>>>,
@@ -137,8 +137,8 @@ pub(in crate::cli) struct Duty {
     extra: Extra,
     /// While the archive takes no writes: what is found and told meanwhile.
     memory: Mutex<Option<Memory>>,
-    /// Held while a target is told; the memory is handed back when nobody is being told out of it.
-    telling: RwLock<()>,
+    /// Held while the memory is handed over, and while it is noted how a telling ended: one of the two is first.
+    handing_over: AsyncMutex<()>,
 }
 
 impl Duty {
@@ -154,7 +154,7 @@ impl Duty {
             companies,
             extra,
             memory: Mutex::default(),
-            telling: RwLock::default(),
+            handing_over: AsyncMutex::default(),
         }
     }
 
@@ -166,7 +166,7 @@ impl Duty {
             companies: self.companies.clone(),
             extra: self.extra.clone(),
             memory: Mutex::new(self.memory().take()),
-            telling: RwLock::default(),
+            handing_over: AsyncMutex::default(),
         }
     }
 
@@ -240,7 +240,8 @@ impl Duty {
 
     async fn look_with(&self, desk: &Desk, now: Millis) -> Result<(), Error> {
         if self.memory().is_some() {
-            let _nobody = self.telling.write().await;
+            // Targets that are being told out of the memory meanwhile are settled in the archive.
+            let _settled_later = self.handing_over.lock().await;
             let memory = self.memory().clone().unwrap_or_default();
             archived::take_memory(desk, memory).await?;
             // From here on the archive knows it all.
@@ -365,7 +366,6 @@ impl Duty {
 
     /// Who has not answered in time counts as not told, and is tried again later.
     async fn tell(&self, target: &Target, patience: Duration) -> Result<(), Error> {
-        let _telling = self.telling.read().await;
         let (alert, now) = (&self.context.config.alert, Millis::now());
         let pace = Pace {
             remind_after_ms: i64::from(alert.remind_after_seconds) * 1000,
@@ -411,7 +411,9 @@ impl Duty {
         from_memory: bool,
     ) -> Result<(), Error> {
         let (name, now) = (&target.name, Millis::now());
-        if let (false, Ok(desk)) = (from_memory, &self.desk) {
+        let _after_handing_over = self.handing_over.lock().await;
+        let in_archive = !from_memory || self.memory().is_none();
+        if let (true, Ok(desk)) = (in_archive, &self.desk) {
             let kept = match &sent {
                 Ok(()) => archived::told(desk, name, notices.clone(), now).await,
                 Err(Trouble { cause, fatal }) => archived::failed(desk, name, now, *fatal, cause.clone())

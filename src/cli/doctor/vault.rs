@@ -6,7 +6,7 @@ use std::{fs, io, os::unix::fs::MetadataExt, path::Path};
 use super::{Finding, PATIENCE};
 use crate::{
     cli::{context::Context, render},
-    media::{self, Place},
+    media::Place,
     source::Filter,
 };
 
@@ -31,21 +31,14 @@ fn room(context: &Context) -> Option<Finding> {
     if device(&config.media.folder) == device(&config.archive.folder) {
         return None;
     }
-    let (free, wanted) = (
-        media::free(&config.media.folder)? >> 20,
-        config.store.disk_headroom_mib,
-    );
-    let value = format!("{free} MiB free at {}", config.media.folder.display());
-    Some(if free >= wanted {
-        Finding::good("media disk", value)
-    } else {
-        Finding::bad(
-            "media disk",
-            value,
-            format!("less than store.disk_headroom_mib = {wanted}; files wait, records go on"),
-            "free space, or move media.folder to a larger disk",
-        )
-    })
+    let meanwhile = "; files wait, records go on";
+    super::room_at(
+        "media disk",
+        &config.media.folder,
+        context,
+        meanwhile,
+        "media.folder",
+    )
 }
 
 fn silk(context: &Context) -> Option<Finding> {

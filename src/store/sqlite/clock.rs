@@ -5,7 +5,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::{Reader, Store};
 use crate::{
-    clock::SLACK_MS,
+    clock::{SLACK_MS, ServerTime},
     ids::{CompanyId, Millis},
     store::{Result, contract::ClockMemory},
 };
@@ -13,7 +13,8 @@ use crate::{
 /// The longest pause after a failed question about consent.
 const LONGEST_PAUSE_MS: i64 = 7 * 24 * 60 * 60 * 1000;
 
-/// Name of the fact that is WeCom's time less ours, and when that was: two numbers.
+/// Name of the fact that is WeCom's time less ours, when that was by our clock, and, behind them since this was counted,
+/// milliseconds since boot and the boot.
 const SERVER: &str = "clock_server";
 
 fn name(company: CompanyId) -> String {
@@ -44,13 +45,66 @@ impl Reader {
             .unwrap_or_default())
     }
 
-    /// WeCom's time less ours, as its server last said, and when that was by our clock.
-    pub fn server_clock(&self) -> Result<Option<(i64, Millis)>> {
+    /// The last time at which the clock agreed with others, whichever company's records said so: the clock is the
+    /// machine's. In this boot if there was one, because then it is known how long ago that was.
+    pub fn last_agreement(&self, boot: &str) -> Result<Option<ClockMemory>> {
+        let mut statement = self
+            .conn
+            .prepare_cached("SELECT value FROM fact WHERE name > 'clock:' AND name < 'clock;'")?;
+        let texts = statement
+            .query_map([], |row| row.get::<_, String>(0))?
+            .collect::<Result<Vec<_>, _>>()?;
+        let memories = texts
+            .iter()
+            .filter_map(|text| serde_json::from_str::<ClockMemory>(text).ok());
+        Ok(memories
+            .filter(|memory| memory.agreed_at > 0)
+            .max_by_key(|memory| {
+                let same_boot = !boot.is_empty() && memory.boot == boot;
+                (
+                    same_boot,
+                    if same_boot {
+                        memory.uptime_ms
+                    } else {
+                        memory.agreed_at
+                    },
+                )
+            }))
+    }
+
+    /// What WeCom's server last said of the time.
+    pub fn server_clock(&self) -> Result<Option<ServerTime>> {
         let text = fact(&self.conn, SERVER)?;
         Ok(text.and_then(|text| {
-            let (ahead, observed) = text.split_once(' ')?;
-            Some((ahead.parse().ok()?, Millis(observed.parse().ok()?)))
+            let mut words = text.split(' ');
+            Some(ServerTime {
+                ahead_ms: words.next()?.parse().ok()?,
+                observed: Millis(words.next()?.parse().ok()?),
+                uptime_ms: words.next().and_then(|word| word.parse().ok()).unwrap_or(0),
+                boot: words.next().unwrap_or_default().to_owned(),
+            })
         }))
+    }
+
+    /// Landing and own time of those of the newest records, up to the cursor, that the company's latest run landed and
+    /// that are open.
+    pub fn times_of_latest_run(&self, company: CompanyId) -> Result<Vec<(Millis, Millis)>> {
+        let mut statement = self.conn.prepare_cached(
+            // The order of runs says which is the latest, whatever their dates; a record bears the time of its call.
+            "SELECT r.landed_at, m.time FROM
+               (SELECT id, landed_at FROM record
+                WHERE company = ?1 AND seq >= 0 AND seq <= ?2 AND id NOT IN (SELECT record FROM seq_doubt)
+                ORDER BY seq DESC LIMIT 200) r
+             CROSS JOIN message m ON m.record = r.id
+             WHERE m.time <> 0 AND r.landed_at IN
+               (SELECT at FROM pull_call WHERE count > 0
+                AND run = (SELECT id FROM run WHERE company = ?1 ORDER BY id DESC LIMIT 1))",
+        )?;
+        let upto = i64::try_from(self.cursor(company)?.0).unwrap_or(i64::MAX);
+        let rows = statement.query_map([company.0, upto], |row| {
+            Ok((Millis(row.get(0)?), Millis(row.get(1)?)))
+        })?;
+        Ok(rows.collect::<Result<_, _>>()?)
     }
 }
 
@@ -62,13 +116,24 @@ impl Store {
     }
 
     /// Keeps what WeCom's server said of the time.
-    pub fn remember_server_clock(&mut self, ahead_ms: i64, observed: Millis) -> Result<()> {
-        note(&self.reader.conn, SERVER, &format!("{ahead_ms} {observed}"))
+    pub fn remember_server_clock(&mut self, said: &ServerTime) -> Result<()> {
+        let ServerTime {
+            ahead_ms,
+            observed,
+            boot,
+            uptime_ms,
+        } = said;
+        note(
+            &self.reader.conn,
+            SERVER,
+            &format!("{ahead_ms} {observed} {uptime_ms} {boot}"),
+        )
     }
 
     /// Makes due what a clock that was ahead has put off: questions that were asked after `now`, files that were sent
-    /// after it, marks that wait longer than anything waits. To be called with a clock that is known to be
-    /// right.
+    /// after it, marks that wait longer than anything waits. Files that a clock which was behind landed before they were
+    /// sent count from their sending, so that none is given up before its time. To be called with a clock that is known to
+    /// be right.
     pub fn bring_back_due(&mut self, company: CompanyId, now: Millis) -> Result<u64> {
         let (soon, longest) = (
             now.0.saturating_add(SLACK_MS),
@@ -85,6 +150,9 @@ impl Store {
             "UPDATE reading SET read_at = ?2 WHERE company = ?1 AND read_at > ?3 AND ?4 > 0",
             "UPDATE stale SET due = ?2 WHERE company = ?1 AND due > ?3 AND ?4 > 0",
             "UPDATE media_file SET since = ?2 WHERE company = ?1 AND state < 2 AND since > ?3 AND ?4 > 0",
+            "UPDATE media_file SET since = m.time FROM record r JOIN message m ON m.record = r.id
+             WHERE media_file.company = ?1 AND media_file.state < 2 AND r.id = media_file.record
+               AND m.time > r.landed_at + (?3 - ?2) AND m.time > media_file.since AND m.time <= ?2 AND ?4 > 0",
         ] {
             changed += tx
                 .prepare_cached(sql)?

@@ -1,8 +1,7 @@
-//! Letting sealed originals go some time after they were opened. Their hashes stay for ever (promise 1 speaks of
-//! what is needed to open a record; an opened one has its bytes).
+//! Deleting sealed originals some time after their records were opened. The originals' hashes stay for ever.
 //!
-//! An original is the only copy that can be opened again, so it goes only behind a plaintext that was read back and is
-//! the record's message.
+//! An original is the only copy that can be opened again, so it is deleted only when the plaintext was read back and is the
+//! record's message.
 
 use rusqlite::{OptionalExtension, Transaction, params};
 
@@ -38,7 +37,7 @@ impl Store {
         Ok(last.is_none_or(|last| now.is_past(last, DAY_MS)))
     }
 
-    /// All old originals were looked at, at this time.
+    /// Notes that all old originals were looked at, at this time.
     pub fn forgetting_done(&mut self, company: CompanyId, now: Millis) -> Result<()> {
         self.reader.conn.execute(
             "INSERT INTO fact (name, value) VALUES (?1, ?2) ON CONFLICT DO UPDATE SET value = ?2",
@@ -47,9 +46,10 @@ impl Store {
         Ok(())
     }
 
-    /// Removes the sealed originals of the company's records that were opened, landed and, as far as they say, sent before
-    /// `older_than`. Originals whose plaintext is not verified stay and are counted. Records that are not open keep theirs
-    /// whatever their age, and so do other copies of an opened record. The caller has made sure that the clock is right.
+    /// Deletes the sealed originals of the company's records that were landed and opened before `older_than` and whose
+    /// message is older as well. An original stays, and is counted, when its record's plaintext cannot be verified. Records
+    /// that are not open, and other copies of an opened record, keep their originals whatever their age. The caller has made
+    /// sure that the clock is right.
     pub fn forget_sealed(&mut self, company: CompanyId, older_than: Millis) -> Result<Forgotten> {
         let (mut forgotten, mut behind) = (Forgotten::default(), Some(RecordId(0)));
         while let Some(from) = behind {
@@ -61,7 +61,8 @@ impl Store {
         Ok(forgotten)
     }
 
-    /// One batch of [`Store::forget_sealed`], behind row `from`; where the next one begins, if there is one.
+    /// Does one batch of [`Store::forget_sealed`], beginning behind row `from`. Returns what became of it and, when more
+    /// may follow, the row behind which the next batch begins.
     pub fn forget_sealed_batch(
         &mut self,
         company: CompanyId,
@@ -101,8 +102,8 @@ fn fact(company: CompanyId) -> String {
     format!("sealed_forgotten:{}", company.0)
 }
 
-/// Is the record's plaintext there, whole, the bytes that were opened, and the message of this record? Only then is its
-/// sealed original superfluous. A body that an older program opened has no digest yet and gets one here.
+/// Says whether the record's plaintext is there, unpacks, has the digest of what was opened, and is this record's message.
+/// Only then is the sealed original not needed. A body that an older program opened has no digest yet and gets one here.
 fn verified(tx: &Transaction<'_>, unpacker: &Unpacker, record: i64) -> Result<bool> {
     let mut statement = tx.prepare_cached(
         "SELECT p.dictionary, p.body, r.msgid, p.salt, p.sha256

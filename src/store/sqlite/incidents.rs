@@ -229,12 +229,15 @@ impl Store {
         Ok(notices)
     }
 
-    /// The target has these notices now.
+    /// The target has these notices now. Some may be of incidents that were found while the archive could not be written,
+    /// and taken over since.
     pub fn target_told(&mut self, target: &str, notices: &[Notice], now: Millis) -> Result<()> {
         let tx = self.begin()?;
         let known = tellings(&tx, target)?;
         for notice in notices {
-            let Some(id) = notice.incident.id else { continue };
+            let Some(id) = number(&tx, &notice.incident)? else {
+                continue;
+            };
             let telling = Telling::after(known.get(&id).copied(), notice.what, now);
             tx.prepare_cached(
                 "INSERT OR REPLACE INTO telling (incident, target, told, last, reminders, cleared)
@@ -269,6 +272,28 @@ impl Store {
         keep_state(&tx, target, &state)?;
         tx.commit()?;
         Ok(state)
+    }
+}
+
+/// The incident's number here. One that was found in memory has a number of that, and is known by when it began.
+fn number(conn: &Connection, incident: &Incident) -> Result<Option<i64>> {
+    match incident.id {
+        Some(id) if id < 0 => Ok(conn
+            .prepare_cached(
+                "SELECT id FROM incident WHERE company = ? AND kind = ? AND subject = ? AND began = ?
+                 ORDER BY id DESC LIMIT 1",
+            )?
+            .query_row(
+                params![
+                    incident.company,
+                    incident.kind.as_str(),
+                    incident.subject,
+                    incident.began.0
+                ],
+                |row| row.get(0),
+            )
+            .optional()?),
+        known => Ok(known),
     }
 }
 

@@ -44,6 +44,21 @@ impl Reader {
         )))
     }
 
+    /// When WeCom last answered a call of the company, if that was from `since` to `now`. A date beyond that is of a clock
+    /// that was ahead, and says nothing.
+    pub fn answered_since(&self, company: CompanyId, since: Millis, now: Millis) -> Result<Option<Millis>> {
+        let last: Option<i64> = self
+            .conn
+            .prepare_cached(
+                "SELECT at FROM pull_call
+                 WHERE company = ? AND code = 0 AND errcode = 0 AND (outcome = 'empty' OR count > 0)
+                 ORDER BY id DESC LIMIT 1",
+            )?
+            .query_row([company.0], |row| row.get(0))
+            .optional()?;
+        Ok(last.filter(|at| (since.0..=now.0).contains(at)).map(Millis))
+    }
+
     /// Versions that lack their key, and how many records wait for each.
     pub fn versions_without_key(&self, company: CompanyId) -> Result<Vec<(KeyVersion, u64)>> {
         let reason = reason_in(Reason::NoKey);

@@ -2,6 +2,7 @@
 
 use super::{Scratch, opened, sealed, text};
 use crate::{
+    clock::ServerTime,
     ids::{Millis, Seq},
     store::contract::{ClockMemory, Covered, PullCall},
 };
@@ -148,6 +149,31 @@ fn failing_pulls_fail_since_the_earliest_of_their_dates() {
 }
 
 #[test]
+fn an_answer_counts_from_a_moment_on_and_never_from_the_future() {
+    let mut scratch = scratch();
+    let answered = |scratch: &Scratch, since: i64, now: i64| {
+        let answered = scratch
+            .store
+            .answered_since(scratch.company, Millis(since), Millis(now));
+        answered.expect("asked").map(|at| at.0)
+    };
+    assert_eq!(answered(&scratch, 0, T), None);
+    drain(&mut scratch, T);
+    fail(&mut scratch, T + HOUR);
+    assert_eq!(
+        answered(&scratch, T - HOUR, T + DAY),
+        Some(T),
+        "failures are no answers"
+    );
+    assert_eq!(answered(&scratch, T + 1, T + DAY), None);
+    assert_eq!(
+        answered(&scratch, T - HOUR, T - 1),
+        None,
+        "of a clock that was ahead"
+    );
+}
+
+#[test]
 fn what_a_clock_ahead_put_off_becomes_due() {
     let mut scratch = Scratch::new();
     let company = scratch.company;
@@ -178,6 +204,37 @@ fn what_a_clock_ahead_put_off_becomes_due() {
 }
 
 #[test]
+fn files_that_a_clock_behind_landed_before_they_were_sent_count_from_their_sending() {
+    let mut scratch = scratch();
+    let company = scratch.company;
+    // By a clock three years behind, by a right one, and one that says it comes from the future.
+    land(&mut scratch, 1, T - YEARS, T - HOUR);
+    land(&mut scratch, 2, T, T - HOUR);
+    land(&mut scratch, 3, T, T + YEARS);
+    let since = |scratch: &Scratch| -> Vec<i64> {
+        let conn = scratch.store.conn_for_tests();
+        let mut statement = conn
+            .prepare("SELECT since FROM media_file ORDER BY record")
+            .expect("prepared");
+        let rows = statement.query_map([], |row| row.get(0)).expect("read");
+        rows.collect::<Result<_, _>>().expect("read")
+    };
+    scratch
+        .store
+        .conn_for_tests()
+        .execute(
+            "INSERT INTO media_file (record, ord, company, handle, kind, since)
+             SELECT r.id, 0, 1, CAST(r.id AS BLOB), 'image', min(m.time, r.landed_at)
+             FROM record r JOIN message m ON m.record = r.id",
+            [],
+        )
+        .expect("written");
+    assert_eq!(since(&scratch), [T - YEARS, T - HOUR, T]);
+    scratch.store.bring_back_due(company, Millis(T)).expect("done");
+    assert_eq!(since(&scratch), [T - HOUR, T - HOUR, T]);
+}
+
+#[test]
 fn what_is_known_of_the_time_is_remembered() {
     let mut scratch = Scratch::new();
     let company = scratch.company;
@@ -192,12 +249,82 @@ fn what_is_known_of_the_time_is_remembered() {
         uptime_ms: 5,
         fresh: true,
         brought_back: 7,
+        from_wecom: true,
+    };
+    let said = ServerTime {
+        ahead_ms: -7,
+        observed: Millis(T),
+        boot: "b".into(),
+        uptime_ms: 9,
     };
     scratch
         .store
         .remember_clock(company, &memory)
-        .and_then(|()| scratch.store.remember_server_clock(-7, Millis(T)))
+        .and_then(|()| scratch.store.remember_server_clock(&said))
         .expect("kept");
     assert_eq!(scratch.store.clock_memory(company).expect("read"), memory);
-    assert_eq!(scratch.store.server_clock().expect("read"), Some((-7, Millis(T))));
+    assert_eq!(scratch.store.server_clock().expect("read"), Some(said.clone()));
+    // As versions before wrote it: nobody counted since when.
+    let conn = scratch.store.conn_for_tests();
+    conn.execute(
+        "UPDATE fact SET value = '-7 1790000000000' WHERE name = 'clock_server'",
+        [],
+    )
+    .expect("written");
+    let older = ServerTime {
+        boot: String::new(),
+        uptime_ms: 0,
+        ..said
+    };
+    assert_eq!(scratch.store.server_clock().expect("read"), Some(older));
+}
+
+#[test]
+fn the_last_agreement_is_the_machines_whichever_company_it_was_about() {
+    let mut scratch = Scratch::new();
+    let other = scratch.store.company("other", "ww2").expect("a company");
+    assert_eq!(scratch.store.last_agreement("b").expect("read"), None);
+    let memory = |agreed_at, boot: &str, uptime_ms| ClockMemory {
+        agreed_at,
+        boot: boot.into(),
+        uptime_ms,
+        ..ClockMemory::default()
+    };
+    let (first, second) = (memory(T + DAY, "b", 5), memory(T, "b", 500));
+    let company = scratch.company;
+    scratch
+        .store
+        .remember_clock(company, &first)
+        .and_then(|()| scratch.store.remember_clock(other, &second))
+        .expect("kept");
+    assert_eq!(
+        scratch.store.last_agreement("b").expect("read"),
+        Some(second),
+        "later by the count of this boot, whatever the dates"
+    );
+    assert_eq!(scratch.store.last_agreement("c").expect("read"), Some(first));
+}
+
+#[test]
+fn only_what_the_latest_run_landed_is_of_now() {
+    let mut scratch = scratch();
+    land(&mut scratch, 1, T, T - HOUR);
+    assert_eq!(
+        scratch.store.times_of_latest_run(scratch.company).expect("asked"),
+        [(Millis(T), Millis(T - HOUR))]
+    );
+    scratch.run = scratch
+        .store
+        .begin_run(scratch.company, "pull", Millis(T))
+        .expect("a run");
+    drain(&mut scratch, T);
+    assert_eq!(
+        scratch.store.times_of_latest_run(scratch.company).expect("asked"),
+        []
+    );
+    land(&mut scratch, 2, T + 1, T);
+    assert_eq!(
+        scratch.store.times_of_latest_run(scratch.company).expect("asked"),
+        [(Millis(T + 1), Millis(T))]
+    );
 }

@@ -72,13 +72,13 @@ fn scene() -> Scene {
     }
 }
 
-fn behind(events: mpsc::Receiver<Pending>, well: bool) -> Archive {
+fn behind(mut events: mpsc::Receiver<Pending>, well: bool) -> Archive {
     let kept = Arc::default();
-    let sink = Keeping {
+    let mut sink = Keeping {
         kept: Arc::clone(&kept),
         well,
     };
-    tokio::spawn(drain(events, sink));
+    tokio::spawn(async move { drain(&mut events, &mut sink).await });
     Archive::Keeps(kept)
 }
 
