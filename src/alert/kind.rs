@@ -56,6 +56,8 @@ kinds! {
     StrayItems = "stray_items",
     /// `GetChatData` cannot deliver some records: holes in the stream.
     Unpullable = "unpullable",
+    /// Ranges of the stream with records that WeCom has deleted before they could be pulled.
+    RecordsLost = "records_lost",
     /// The cursor waits, because a seq is implausible.
     CursorHeld = "cursor_held",
     /// The clock of this machine and another witness of the time disagree.
@@ -72,7 +74,7 @@ impl Kind {
     /// True when only a person ends an incident of this kind: what happened cannot be undone, so no later look may
     /// call it over.
     pub fn needs_acknowledgement(self) -> bool {
-        matches!(self, Self::WindowMissed)
+        matches!(self, Self::WindowMissed | Self::RecordsLost)
     }
 }
 
@@ -154,6 +156,12 @@ pub enum Alert {
         first: u64,
         last: u64,
     },
+    RecordsLost {
+        gap: i64,
+        first: u64,
+        last: u64,
+        cause: String,
+    },
     CursorHeld {
         seq: u64,
         cursor: u64,
@@ -216,6 +224,7 @@ impl Alert {
             Self::RecordUnreadable { .. } => Kind::RecordUnreadable,
             Self::StrayItems { .. } => Kind::StrayItems,
             Self::Unpullable { .. } => Kind::Unpullable,
+            Self::RecordsLost { .. } => Kind::RecordsLost,
             Self::CursorHeld { .. } => Kind::CursorHeld,
             Self::ClockDoubtful { .. } => Kind::ClockDoubtful,
             Self::LeaseStuck { .. } => Kind::LeaseStuck,
@@ -230,6 +239,7 @@ impl Alert {
             Self::UnknownKeyVersion { version, .. } => version.to_string(),
             // Each missed window is an incident of its own: acknowledging one acknowledges no other.
             Self::WindowMissed { from, .. } => from.0.to_string(),
+            Self::RecordsLost { gap, .. } => gap.to_string(),
             Self::CompanyUnusable { part, .. } => part.as_str().to_owned(),
             _ => String::new(),
         }

@@ -65,6 +65,8 @@ pub struct Signs {
     pub strays: Sign<u64>,
     /// Holes in the stream.
     pub holes: Sign<Holes>,
+    /// Ranges with records that were given up. Those that were acknowledged may be among them.
+    pub lost: Sign<Vec<LostRange>>,
     /// A cursor that waits.
     pub cursor: Sign<HeldCursor>,
     /// A clock that another witness of the time contradicts.
@@ -93,6 +95,17 @@ pub struct Holes {
     pub records: u64,
     /// The first range of them, both ends inclusive.
     pub first_range: (u64, u64),
+}
+
+/// A range of the stream with records that WeCom has deleted before they could be pulled.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LostRange {
+    /// Its row on the ledger.
+    pub gap: i64,
+    /// Both ends inclusive.
+    pub range: (u64, u64),
+    /// What happened.
+    pub cause: String,
 }
 
 /// A cursor that waits because a seq is implausible.
@@ -278,6 +291,15 @@ pub fn judge(signs: &Signs, rules: &Rules, now: Millis) -> Look {
             first: holes.first_range.0,
             last: holes.first_range.1,
         })
+    });
+    look.add(Kind::RecordsLost, &signs.lost, |lost| {
+        let alert = |lost: &LostRange| Alert::RecordsLost {
+            gap: lost.gap,
+            first: lost.range.0,
+            last: lost.range.1,
+            cause: tame(&lost.cause),
+        };
+        lost.iter().map(alert).collect::<Vec<_>>()
     });
     look.add(Kind::CursorHeld, &signs.cursor, |held| {
         Some(Alert::CursorHeld {

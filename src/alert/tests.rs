@@ -155,6 +155,7 @@ fn each_sign_is_judged_by_its_rule() {
             records: 0,
             first_range: (0, 0),
         }),
+        lost: Sign::Seen(Vec::new()),
         cursor: Sign::Fine,
         clock: Sign::Fine,
         lease: lease(29, false),
@@ -203,6 +204,11 @@ fn each_sign_is_judged_by_its_rule() {
             records: 1,
             first_range: (501, 501),
         }),
+        lost: Sign::Seen(vec![LostRange {
+            gap: 7,
+            range: (3, 4),
+            cause: "why".into(),
+        }]),
         cursor: Sign::Seen(HeldCursor {
             seq: 1_000_000_000_000_000,
             cursor: 500,

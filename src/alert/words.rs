@@ -199,6 +199,7 @@ impl Speech {
             Kind::RecordUnreadable => self.say("有记录解密后没有内容", "records opened to no message"),
             Kind::StrayItems => self.say("有数据项缺少可用的 seq", "items came without a usable seq"),
             Kind::Unpullable => self.say("有记录无法拉取", "records cannot be pulled"),
+            Kind::RecordsLost => self.say("有记录已无法取得", "records are lost"),
             Kind::CursorHeld => self.say("拉取位置暂停前移", "the cursor waits"),
             Kind::ClockDoubtful => self.say("本机时钟可疑", "the clock is in doubt"),
             Kind::LeaseStuck => self.say("拉取权被长期占用", "the lease of the puller is stuck"),
@@ -318,6 +319,12 @@ impl Speech {
                 format!(
                     "GetChatData cannot deliver {records} records, first seq {first} to {last}; the others are not affected"
                 ),
+            ),
+            Alert::RecordsLost {
+                first, last, cause, ..
+            } => self.say(
+                format!("seq {first}-{last} 的记录未能拉取，企业微信已将其删除；原因：{cause}"),
+                format!("the records of seq {first} to {last} were not pulled before WeCom deleted them: {cause}"),
             ),
             Alert::CursorHeld {
                 seq,
@@ -442,6 +449,10 @@ impl Speech {
             Alert::Unpullable { .. } => self.say(
                 "五天内会自动重试；更换 SDK 版本，或向腾讯反馈该 seq",
                 "they are tried again for five days; try another SDK build, or report the seq to WeCom",
+            ),
+            Alert::RecordsLost { .. } => self.say(
+                "运行 shiguan runs 查看原因，然后确认：shiguan alert ack 编号 --by 姓名",
+                "see why with shiguan runs, then shiguan alert ack ID --by NAME",
             ),
             Alert::CursorHeld { .. } => self.say(
                 "记录仍会入库；运行 shiguan runs 查看，必要时联系腾讯确认 seq",

@@ -5,8 +5,8 @@
 use super::{Desk, Error, Window, clock, lease};
 use crate::{
     alert::{
-        ClockDoubt, Expiring, Failing, Held, HeldCursor, Holes, Incident, Look, Memory, MissedWindow, Notice,
-        Pace, Refused, Sign, Signs, StuckLease, TargetState, WindowSign, due, tend,
+        ClockDoubt, Expiring, Failing, Held, HeldCursor, Holes, Incident, Look, LostRange, Memory,
+        MissedWindow, Notice, Pace, Refused, Sign, Signs, StuckLease, TargetState, WindowSign, due, tend,
     },
     clock::Verdict,
     events,
@@ -22,12 +22,12 @@ use crate::{
 const ADDRESS: [i64; 3] = [60_020, 301_042, 10_009];
 /// Codes by which it says that the archive service has ended, or was never on.
 const SERVICE: [i64; 2] = [301_052, 301_053];
-/// For so long people are told of a record that was given up.
-const GIVEN_UP_MS: i64 = 30 * 24 * 60 * 60 * 1000;
 /// For so long people are told that the stream began again below the cursor.
 const REWOUND_MS: i64 = 24 * 60 * 60 * 1000;
 /// For so long no other process tells a target that one has taken; longer than any sending takes.
 const HOLD_MS: i64 = 180_000;
+/// Lost ranges that are looked at, latest first.
+const LOST: usize = 100;
 /// Missed windows that are looked at.
 const WINDOWS: usize = 20;
 
@@ -132,15 +132,21 @@ fn signs(reader: &Reader, company: String, files: Option<Files>, now: Millis) ->
     signs.unreadable = Sign::Seen(count(Some(Reason::Unreadable)));
     let aside = reader.aside(Some(id))?;
     signs.strays = Sign::Seen(aside.strays);
-    // What was given up lately is still news.
-    let gaps = reader.gaps_since(id, Millis(now.0 - GIVEN_UP_MS))?;
+    let gaps = reader.gaps_since(id, Millis(now.0 - REWOUND_MS))?;
     let mut holes = gaps
         .iter()
-        .filter(|gap| gap.kind == GapKind::Unpullable && gap.state != GapState::Closed);
+        .filter(|gap| gap.kind == GapKind::Unpullable && gap.state == GapState::Open);
     signs.holes = Sign::of(holes.next().map(|first| Holes {
         records: 1 + holes.count() as u64,
         first_range: (first.range.first.0, first.range.last.0),
     }));
+    let lost = reader.lost_ranges(id, LOST)?;
+    let lost = lost.into_iter().map(|gap| LostRange {
+        gap: gap.id,
+        range: (gap.range.first.0, gap.range.last.0),
+        cause: gap.cause,
+    });
+    signs.lost = Sign::Seen(lost.collect());
     let restarted = gaps
         .iter()
         .rev()

@@ -182,6 +182,13 @@ pub(super) fn books(report: &Report) -> String {
             number(aside.unseen)
         );
     }
+    if aside.lost_unacknowledged > 0 {
+        let _ = writeln!(
+            text,
+            "  lost for good: {} ranges (`shiguan runs` says why; `shiguan alert list`, then `shiguan alert ack`)",
+            number(aside.lost_unacknowledged)
+        );
+    }
     if let Some(held) = report.held {
         let _ = writeln!(
             text,

@@ -248,8 +248,10 @@ pub struct Aside {
     pub unpullable: u64,
     /// Other ranges that were not seen.
     pub unseen: u64,
-    /// Gaps that cannot be had any more.
+    /// Ranges that cannot be had any more.
     pub lost: u64,
+    /// Those of them with records that were given up and that nobody has acknowledged (`shiguan alert ack`).
+    pub lost_unacknowledged: u64,
     /// Records with a seq that cannot be right.
     pub doubtful_seqs: u64,
 }
@@ -257,7 +259,7 @@ pub struct Aside {
 impl Aside {
     /// True when something is missing or waits for a person.
     pub fn is_incomplete(&self) -> bool {
-        self.strays + self.unpullable + self.unseen > 0
+        self.strays + self.unpullable + self.unseen + self.lost_unacknowledged > 0
     }
 }
 

@@ -464,3 +464,62 @@ fn the_clock_of_an_archive_that_holds_anything_of_wecoms_cannot_be_moved() {
     assert_eq!(changed.expect("noted"), 1);
     refused(&PULL);
 }
+
+/// A hole is given up a day after WeCom has deleted its record, by a clock that agrees with others and by no other. What is
+/// lost stays said, and stays an exit code, until a person takes note of it.
+#[test]
+fn a_hole_is_lost_by_an_agreed_clock_alone_and_missing_until_somebody_acknowledges_it() {
+    let bench = Bench::fresh();
+    let bad = bench.corpus.truth()[4].seq;
+    let kills = Faults::new().with(Rule::chatdata(Fault::Segfault).at_seq(bad));
+    bench.corpus.misbehave(&kills);
+    let pull = |code: i32| {
+        let finished = bench.run(&PULL);
+        assert_eq!(
+            finished.code,
+            Some(code),
+            "{}\n{}",
+            finished.stdout,
+            finished.stderr
+        );
+        finished.json()
+    };
+    let state = || bench.run(&["runs", "--json"]).json()["gaps"][0]["state"].clone();
+    assert_eq!(pull(3)["unpullable"], 1);
+    bench.set_clock(YEARS);
+    assert_eq!(pull(3)["unpullable"], 1, "three years ahead");
+    assert_eq!(state(), "open");
+    bench.set_clock(0);
+    bench
+        .conn()
+        .execute("UPDATE gap SET found = found - ?, next_try = 0", [7 * DAY])
+        .expect("aged");
+    let books = pull(3);
+    assert_eq!(
+        (&books["unpullable"], &books["lost_ranges"]),
+        (&json!(0), &json!(1)),
+        "{books}"
+    );
+    assert_eq!(state(), "lost");
+    pull(3);
+    let listed = bench.run(&["alert", "list", "--json"]);
+    let lost: Vec<Value> = listed
+        .stdout
+        .lines()
+        .map(|line| serde_json::from_str(line).expect("JSON"))
+        .filter(|one: &Value| one["kind"] == "records_lost")
+        .collect();
+    let [one] = &lost[..] else {
+        panic!("{}", listed.stdout)
+    };
+    assert_eq!(one["facts"]["records_lost"]["first"], bad, "{one}");
+    let id = one["id"].to_string();
+    let taken = bench.run(&["alert", "ack", &id, "--by", "张三"]);
+    assert_eq!(taken.code, Some(0), "{}", taken.stderr);
+    assert_eq!(pull(0)["lost_ranges"], 1, "still said");
+    // By hand it is asked for even then.
+    bench.corpus.behave();
+    let by_hand: Vec<&str> = PULL.into_iter().chain(["--gaps"]).collect();
+    assert_eq!(bench.run(&by_hand).json()["stored"], 1);
+    assert_eq!(state(), "closed");
+}

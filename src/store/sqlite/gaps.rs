@@ -120,6 +120,20 @@ pub(super) fn cover(
     Ok(())
 }
 
+/// Closes the holes whose record came, however it came. The last number of a hole is the record on which the call failed.
+pub(super) fn fill(tx: &Transaction<'_>, company: CompanyId, came: &[Seq], now: Millis) -> Result<()> {
+    for hole in list(
+        tx,
+        "company = ?1 AND kind = ?2 AND state <> 1",
+        params![company.0, kind_in(GapKind::Unpullable)],
+    )? {
+        if came.contains(&hole.range.last) {
+            end(tx, hole.id, CLOSED, now)?;
+        }
+    }
+    Ok(())
+}
+
 /// A row like this one over another range.
 fn copy(tx: &Transaction<'_>, id: i64, first: Seq, last: Seq) -> Result<()> {
     tx.prepare_cached(
@@ -218,6 +232,14 @@ pub(super) fn aside(conn: &Connection, company: Option<CompanyId>) -> Result<Asi
             "SELECT count(*) FROM gap WHERE state = 2 AND (?1 IS NULL OR company = ?1)",
             company,
         )?,
+        lost_unacknowledged: count(
+            conn,
+            "SELECT count(*) FROM gap g JOIN company c ON c.id = g.company
+             WHERE g.state = 2 AND g.kind <> 3 AND (?1 IS NULL OR g.company = ?1)
+               AND NOT EXISTS (SELECT 1 FROM incident WHERE company = c.name AND kind = 'records_lost'
+                 AND subject = CAST(g.id AS TEXT) AND acked_at <> 0)",
+            company,
+        )?,
         doubtful_seqs: count(
             conn,
             "SELECT count(*) FROM seq_doubt d JOIN record r ON r.id = d.record WHERE ?1 IS NULL OR r.company = ?1",
@@ -257,6 +279,16 @@ impl Reader {
             &self.conn,
             "(?1 IS NULL OR company = ?1) AND (state = 0 OR NOT ?2)",
             params![company.map(|company| company.0), only_open],
+        )
+    }
+
+    /// The last `limit` ranges of a company with records that were given up, oldest first. What a missed window may have
+    /// cost is not among them.
+    pub fn lost_ranges(&self, company: CompanyId, limit: usize) -> Result<Vec<Gap>> {
+        list(
+            &self.conn,
+            "id IN (SELECT id FROM gap WHERE company = ?1 AND state = 2 AND kind <> 3 ORDER BY id DESC LIMIT ?2)",
+            params![company.0, limit as i64],
         )
     }
 

@@ -124,6 +124,12 @@ impl Store {
             ])?;
         }
         gaps::insert(&tx, company, run, &concluded.gaps, at)?;
+        let came: Vec<Seq> = landed
+            .fresh
+            .iter()
+            .map(|(_, index)| records[*index].seq)
+            .collect();
+        gaps::fill(&tx, company, &came, at)?;
         if let Some(covers) = concluded.covers {
             let first = records.iter().map(|sealed| sealed.seq);
             let first = first.filter(|seq| *seq >= covers.first).min();

@@ -142,8 +142,12 @@ fn a_hole_keeps_what_still_fails_of_it() {
     );
     let all = scratch.store.gaps(None, true).unwrap();
     assert!(all.iter().all(|gap| gap.tries == 1 && gap.next_try == Millis(99)));
-    // Given up: lost, but for the part whose record came in the meantime.
+    // Given up: lost, but for the part whose record came in the meantime, which is closed as soon as it comes.
     scratch.land(&[sealed(12, "body")]);
+    assert_eq!(
+        scratch.ledger(),
+        [(10, 12, GapState::Closed), (15, 15, GapState::Open)]
+    );
     for gap in &all {
         let part = [gap.range];
         scratch
