@@ -202,13 +202,13 @@ pub fn judge(now: Millis, witnesses: &[Witness]) -> Verdict {
     }
 }
 
-fn server(now: Millis, ahead_ms: i64, observed: Millis, passed_ms: Option<i64>) -> Says {
+fn server(now: Millis, heard_ahead_ms: i64, observed: Millis, passed_ms: Option<i64>) -> Says {
     let (ahead_ms, age, confirms) = match passed_ms {
         Some(passed) => {
-            let its_time = observed.0.saturating_add(ahead_ms).saturating_add(passed);
+            let its_time = observed.0.saturating_add(heard_ahead_ms).saturating_add(passed);
             (its_time.saturating_sub(now.0), passed, Confirms::Now)
         }
-        None => (ahead_ms, now.0.saturating_sub(observed.0), Confirms::Lately),
+        None => (heard_ahead_ms, now.0.saturating_sub(observed.0), Confirms::Lately),
     };
     if !(-SLACK_MS..=SERVER_MS).contains(&age) {
         return Says::Nothing;
@@ -218,7 +218,13 @@ fn server(now: Millis, ahead_ms: i64, observed: Millis, passed_ms: Option<i64>) 
     }
     let direction = if ahead_ms < 0 { "ahead of" } else { "behind" };
     let why = format!("this machine's clock is {} {direction} WeCom's", span(ahead_ms));
-    Says::Wrong(Contradicts::Always, why)
+    // They agreed when it was heard: what contradicts is the boot's count since.
+    let contradicts = if heard_ahead_ms.saturating_abs() <= SLACK_MS {
+        Contradicts::UnlessNow
+    } else {
+        Contradicts::Always
+    };
+    Says::Wrong(contradicts, why)
 }
 
 /// Sent just now, by WeCom's clock, and landed just now, by ours: only a right clock says both. An older message may
@@ -476,7 +482,15 @@ mod tests {
             Some(By::LastAgreement),
             "a backlog"
         );
-        assert_eq!(by(&[stood_still, server(0, 60_000)]), None);
+        assert_eq!(by(&[stood_still.clone(), server(0, 60_000)]), None);
+        // The server was heard before the machine stood still.
+        let heard = Witness::Server {
+            ahead_ms: 0,
+            observed: Millis(NOW - 3 * DAY_MS),
+            passed_ms: Some(60_000),
+        };
+        assert!(by(&[stood_still.clone(), heard.clone()]).is_some());
+        assert_eq!(by(&[stood_still, heard, landed(60_000)]), None);
     }
 
     #[test]

@@ -17,7 +17,7 @@ mod people;
 use super::{
     Global,
     context::{Context, Quiet},
-    each::Missed,
+    each::CompanyFailures,
     init, media,
     outcome::{Exit, Failure},
     progress, render, signals,
@@ -200,9 +200,9 @@ fn files(context: &Context) -> Result<(), Failure> {
             }
             enough.send_replace(true);
         });
-        let mut missed = Missed::default();
-        let done = media::everything(context, &desk, None, &mut missed, stop).await?;
-        missed.end(Exit::Well)?;
+        let mut failures = CompanyFailures::default();
+        let done = media::everything(context, &desk, None, &mut failures, stop).await?;
+        failures.end(Exit::Well)?;
         Ok::<_, Failure>(done)
     })?;
     desk.close();

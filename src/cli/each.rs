@@ -4,14 +4,14 @@ use std::collections::BTreeSet;
 
 use super::outcome::{Exit, Failure};
 
-/// What went wrong, by company, while the others were served.
+/// The failures of single companies, and which companies were served nevertheless.
 #[derive(Default)]
-pub(super) struct Missed {
+pub(super) struct CompanyFailures {
     failures: Vec<(String, Failure)>,
     served: BTreeSet<String>,
 }
 
-impl Missed {
+impl CompanyFailures {
     /// Notes how a company went; gives back what came of it.
     pub(super) fn note<T>(&mut self, company: &str, ended: Result<T, Failure>) -> Option<T> {
         match ended {
@@ -46,8 +46,8 @@ impl Missed {
     /// `exit` when nothing went wrong. Otherwise each failure is told: exit code 1 when others were served, and the
     /// failure's own when it is the only company there was.
     pub(super) fn end(self, exit: Exit) -> Result<Exit, Failure> {
-        let missed: BTreeSet<&String> = self.failures.iter().map(|(company, _)| company).collect();
-        let others = self.served.iter().any(|company| !missed.contains(company));
+        let failed: BTreeSet<&String> = self.failures.iter().map(|(company, _)| company).collect();
+        let others = self.served.iter().any(|company| !failed.contains(company));
         let alone = !others && self.failures.len() == 1;
         let mut failures = self.failures.into_iter().map(|(company, failure)| match others {
             _ if alone => failure,
@@ -71,32 +71,32 @@ mod tests {
 
     use super::*;
 
-    fn code(missed: Missed) -> ExitCode {
-        missed.end(Exit::Waiting).map_or_else(Failure::tell, Into::into)
+    fn code(failures: CompanyFailures) -> ExitCode {
+        failures.end(Exit::Waiting).map_or_else(Failure::tell, Into::into)
     }
 
     #[test]
     fn the_code_says_whether_others_were_served() {
-        let mut missed = Missed::default();
-        missed.note("acme", Ok(()));
-        assert!(!missed.all());
-        assert_eq!(code(missed), ExitCode::from(3), "nothing went wrong");
+        let mut failures = CompanyFailures::default();
+        failures.note("acme", Ok(()));
+        assert!(!failures.all());
+        assert_eq!(code(failures), ExitCode::from(3), "nothing went wrong");
 
         let usage = || Err::<(), _>(Failure::usage("no such folder"));
-        let mut missed = Missed::default();
-        missed.note("acme", usage());
-        assert!(missed.all());
-        assert_eq!(code(missed), ExitCode::from(2), "as if it were the only one");
+        let mut failures = CompanyFailures::default();
+        failures.note("acme", usage());
+        assert!(failures.all());
+        assert_eq!(code(failures), ExitCode::from(2), "as if it were the only one");
 
-        let mut missed = Missed::default();
-        missed.note("acme", usage());
-        missed.note("other", Ok(()));
-        assert_eq!(code(missed), ExitCode::from(1));
+        let mut failures = CompanyFailures::default();
+        failures.note("acme", usage());
+        failures.note("other", Ok(()));
+        assert_eq!(code(failures), ExitCode::from(1));
 
         // It began, and broke later.
-        let mut missed = Missed::default();
-        missed.note("acme", Ok(()));
-        missed.note("acme", usage());
-        assert_eq!(code(missed), ExitCode::from(2));
+        let mut failures = CompanyFailures::default();
+        failures.note("acme", Ok(()));
+        failures.note("acme", usage());
+        assert_eq!(code(failures), ExitCode::from(2));
     }
 }

@@ -7,10 +7,10 @@ use tokio::sync::watch;
 
 use super::{
     Global,
-    alert::{Duty, Extra},
+    alert::{Duty, UnrecordedTrouble},
     consent,
     context::{Context, Quiet},
-    each::Missed,
+    each::CompanyFailures,
     outcome::{Exit, Failure},
     progress, render, signals,
 };
@@ -49,12 +49,12 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
     let job = Job::Pull {
         from: args.from_seq.map(Seq),
     };
-    let (extra, mut missed) = (Extra::default(), Missed::default());
+    let (unrecorded, mut failures) = (UnrecordedTrouble::default(), CompanyFailures::default());
     let (mut names, mut setups) = (Vec::new(), Vec::new());
     for (company, setup) in context.attempts(args.company.as_deref())? {
         names.push(company.to_owned());
         let failure = setup.as_ref().err().map(ToString::to_string);
-        extra.set_up(company, Part::Pull, failure);
+        unrecorded.set_up(company, Part::Pull, failure);
         match setup {
             Ok(mut setup) => {
                 setup.pulling.gaps = args.gaps;
@@ -63,7 +63,7 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
                 }
                 setups.push(setup);
             }
-            failed => drop(missed.note(company, failed)),
+            failed => drop(failures.note(company, failed)),
         }
     }
     // An archive is made for records, not for what is wrong with the configuration.
@@ -74,7 +74,12 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
         Ok(None) => Err(None),
         Err(failure) => Err(Some(failure.to_string())),
     };
-    let duty = Arc::new(Duty::new(Arc::clone(&context), writable, names, extra.clone()));
+    let duty = Arc::new(Duty::new(
+        Arc::clone(&context),
+        writable,
+        names,
+        unrecorded.clone(),
+    ));
     let reports = context.runtime()?.block_on(async {
         let stop = signals::stop()?;
         // Before as well: whatever becomes of this pull, what is wrong now is told.
@@ -94,8 +99,8 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
                     .as_ref()
                     .err()
                     .filter(|error| !matches!(error, Error::Busy { .. }));
-                extra.began(&setup.name, Millis::now(), failure.map(ToString::to_string));
-                let Some(report) = missed.note(&setup.name, report.map_err(Failure::from)) else {
+                unrecorded.began(&setup.name, Millis::now(), failure.map(ToString::to_string));
+                let Some(report) = failures.note(&setup.name, report.map_err(Failure::from)) else {
                     continue;
                 };
                 let ended = report.failure.is_some() || report.stopped;
@@ -120,7 +125,7 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
     if let Some(desk) = desk? {
         desk.close();
     }
-    conclude(reports, missed, args.json)
+    conclude(reports, failures, args.json)
 }
 
 /// Beginning above the cursor skips records, which nobody should do without knowing.
@@ -200,12 +205,16 @@ async fn pull(
 }
 
 /// Prints the books of the runs and turns them into an exit code: from the books, not from "no exception". Companies
-/// that were missed have no books, only a cause.
-pub(super) fn conclude(reports: Vec<Report>, mut missed: Missed, json: bool) -> Result<Exit, Failure> {
+/// that were not served have no books, only a cause.
+pub(super) fn conclude(
+    reports: Vec<Report>,
+    mut failures: CompanyFailures,
+    json: bool,
+) -> Result<Exit, Failure> {
     // Nothing was begun, and the error says it all.
-    let nothing = missed.all() && missed.count() == 1;
+    let nothing = failures.all() && failures.count() == 1;
     if json && !nothing {
-        outln!("{}", books_json(&reports, &missed));
+        outln!("{}", books_json(&reports, &failures));
     } else {
         for report in &reports {
             out!("{}", render::books(report));
@@ -215,10 +224,10 @@ pub(super) fn conclude(reports: Vec<Report>, mut missed: Missed, json: bool) -> 
     for report in reports {
         if let Some(failure) = report.failure {
             let failure = Failure::from(failure).about(&report.company);
-            missed.note::<()>(&report.company, Err(failure));
+            failures.note::<()>(&report.company, Err(failure));
         }
     }
-    missed.end(if incomplete { Exit::Waiting } else { Exit::Well })
+    failures.end(if incomplete { Exit::Waiting } else { Exit::Well })
 }
 
 /// All reasons with their counts, so that a reader need not know which ones happened.
@@ -244,7 +253,7 @@ pub(super) fn reasons_json(waiting: &[(Reason, u64)]) -> Value {
     )
 }
 
-fn books_json(reports: &[Report], missed: &Missed) -> Value {
+fn books_json(reports: &[Report], failures: &CompanyFailures) -> Value {
     let sum = |pick: fn(&Report) -> u64| reports.iter().map(pick).sum::<u64>();
     let mut waiting: Vec<(Reason, u64)> = Vec::new();
     for &(reason, count) in reports.iter().flat_map(|report| &report.waiting_now) {
@@ -259,7 +268,7 @@ fn books_json(reports: &[Report], missed: &Missed) -> Value {
         .iter()
         .map(|report| (report.company.clone(), company_json(report)))
         .chain(
-            missed
+            failures
                 .causes()
                 .map(|(company, cause)| (company.to_owned(), json!({"failure": cause}))),
         )

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{
     Global, consent,
     context::{Context, Quiet},
-    each::Missed,
+    each::CompanyFailures,
     outcome::{Exit, Failure},
     progress, pull, signals,
 };
@@ -51,16 +51,16 @@ pub(super) fn reopen(
     releases: Vec<Release>,
     json: bool,
 ) -> Result<Exit, Failure> {
-    let mut missed = Missed::default();
+    let mut failures = CompanyFailures::default();
     let mut setups = Vec::new();
     for (company, setup) in context.attempts(company)? {
         match setup {
             Ok(setup) => setups.push(setup),
-            failed => drop(missed.note(company, failed)),
+            failed => drop(failures.note(company, failed)),
         }
     }
     if setups.is_empty() {
-        return missed.end(Exit::Well);
+        return failures.end(Exit::Well);
     }
     let desk = context.desk()?;
     let job = Job::Open(releases);
@@ -73,7 +73,7 @@ pub(super) fn reopen(
                 .then(|| progress::Bar::start(&setup.name, Arc::clone(&counters), None));
             let report = archive::execute(&desk, setup, &job, &counters, stop.clone()).await;
             drop(bar);
-            let Some(report) = missed.note(&setup.name, report.map_err(Failure::from)) else {
+            let Some(report) = failures.note(&setup.name, report.map_err(Failure::from)) else {
                 continue;
             };
             reports.push(report);
@@ -85,7 +85,7 @@ pub(super) fn reopen(
         Ok::<_, Failure>(reports)
     })?;
     desk.close();
-    pull::conclude(reports, missed, json)
+    pull::conclude(reports, failures, json)
 }
 
 pub(super) fn reason(word: &str) -> Result<Reason, String> {

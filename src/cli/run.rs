@@ -11,11 +11,11 @@ use tokio::{
 
 use super::{
     Global,
-    alert::{Duty, Extra},
+    alert::{Duty, UnrecordedTrouble},
     consent,
     context::{Context, Quiet},
     directory as asking,
-    each::Missed,
+    each::CompanyFailures,
     media,
     outcome::{Exit, Failure},
     part::{PAUSES, keep_going},
@@ -48,34 +48,43 @@ pub struct Args {
 pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
     let context = Arc::new(Context::begin(global, Quiet::No)?);
     let mut wakes = Wakes::new();
-    let mut missed = Missed::default();
+    let mut failures = CompanyFailures::default();
     let mut unusable = Vec::new();
     for (company, setup) in context.attempts(args.company.as_deref())? {
         wakes.insert(company.to_owned(), Arc::default());
         let failure = setup.as_ref().err().map(ToString::to_string);
-        drop(missed.note(company, setup));
+        drop(failures.note(company, setup));
         unusable.push((company.to_owned(), failure));
     }
-    if missed.all() {
+    if failures.all() {
         // Refuse a wrong configuration now, not at the first pull in the night.
-        return missed.end(Exit::Well);
+        return failures.end(Exit::Well);
     }
     let clients = clients(&context, &wakes);
-    let extra = Extra::new(clients.clone());
+    let unrecorded = UnrecordedTrouble::new(clients.clone());
     for (company, failure) in unusable {
         if let Some(cause) = &failure {
             events::company_unusable(&company, Part::Pull.as_str(), cause);
         }
-        extra.set_up(&company, Part::Pull, failure);
+        unrecorded.set_up(&company, Part::Pull, failure);
     }
-    let listener = listener(&context, &wakes, &extra)?;
+    let listener = listener(&context, &wakes, &unrecorded)?;
     let desk = context.runtime()?.block_on(async {
         let stop = signals::stop()?;
         let companies = wakes.keys().cloned().collect();
-        let Some((duty, desk)) = archive_in_time(&context, companies, &extra, &stop).await? else {
+        let Some((duty, desk)) = archive_in_time(&context, companies, &unrecorded, &stop).await? else {
             return Ok(None);
         };
-        let tasks = begin(&context, clients, wakes, duty, &desk, &extra, listener, &stop);
+        let tasks = begin(
+            &context,
+            clients,
+            wakes,
+            duty,
+            &desk,
+            &unrecorded,
+            listener,
+            &stop,
+        );
         stay_until_stopped(tasks).await;
         Ok::<_, Failure>(Some(desk))
     })?;
@@ -98,7 +107,7 @@ fn soon(nth: u32) -> Duration {
 async fn archive_in_time(
     context: &Arc<Context>,
     companies: Vec<String>,
-    extra: &Extra,
+    unrecorded: &UnrecordedTrouble,
     stop: &watch::Receiver<bool>,
 ) -> Result<Option<(Duty, Desk)>, Failure> {
     let mut without: Option<Arc<Duty>> = None;
@@ -108,7 +117,12 @@ async fn archive_in_time(
                 let desk = Desk::open(store)?;
                 let duty = match without {
                     Some(duty) => duty.resumed(desk.clone()),
-                    None => Duty::new(Arc::clone(context), Ok(desk.clone()), companies, extra.clone()),
+                    None => Duty::new(
+                        Arc::clone(context),
+                        Ok(desk.clone()),
+                        companies,
+                        unrecorded.clone(),
+                    ),
                 };
                 return Ok(Some((duty, desk)));
             }
@@ -120,7 +134,7 @@ async fn archive_in_time(
                 Arc::clone(context),
                 Err(cause),
                 companies.clone(),
-                extra.clone(),
+                unrecorded.clone(),
             ))
         });
         duty.once().await;
@@ -154,7 +168,7 @@ fn begin(
     wakes: Wakes,
     duty: Duty,
     desk: &Desk,
-    extra: &Extra,
+    unrecorded: &UnrecordedTrouble,
     listener: Option<(Listener, mpsc::Receiver<Pending>)>,
     stop: &watch::Receiver<bool>,
 ) -> JoinSet<Result<(), Failure>> {
@@ -216,7 +230,7 @@ fn begin(
                 Box::pin(asking::stay(context, company, desk, Arc::clone(&names), stop))
             }),
         ));
-        let (pulled, extra) = (shared(), extra.clone());
+        let (pulled, unrecorded) = (shared(), unrecorded.clone());
         tasks.spawn(part(
             "pull",
             Box::new(move || {
@@ -226,7 +240,7 @@ fn begin(
                     company,
                     desk,
                     Arc::clone(&wake),
-                    extra.clone(),
+                    unrecorded.clone(),
                     stop,
                 ))
             }),
@@ -234,7 +248,7 @@ fn begin(
     }
     if let Some((listener, events)) = listener {
         let listening = stop.clone();
-        let deaf = extra.clone();
+        let deaf = unrecorded.clone();
         tasks.spawn(async move {
             let cause = match tokio::task::spawn_blocking(move || listen(listener, listening)).await {
                 Ok(Ok(())) => return Ok(()),
@@ -325,7 +339,7 @@ async fn stay_fresh(client: directory::Client, mut stop: watch::Receiver<bool>) 
 fn listener(
     context: &Context,
     wakes: &Wakes,
-    extra: &Extra,
+    unrecorded: &UnrecordedTrouble,
 ) -> Result<Option<(Listener, mpsc::Receiver<Pending>)>, Failure> {
     let Some(address) = context.config.callback.listen else {
         return Ok(None);
@@ -341,7 +355,7 @@ fn listener(
             // The others are called, and this one is pulled on its interval.
             Err(failure) => {
                 events::company_unusable(name, Part::Callback.as_str(), &failure);
-                extra.set_up(name, Part::Callback, Some(failure.to_string()));
+                unrecorded.set_up(name, Part::Callback, Some(failure.to_string()));
             }
         }
     }
@@ -437,21 +451,21 @@ async fn stay(
     company: String,
     desk: Desk,
     wake: Arc<Notify>,
-    extra: Extra,
+    unrecorded: UnrecordedTrouble,
     mut stop: watch::Receiver<bool>,
 ) -> Result<(), Failure> {
     let pull = context.companies(Some(&company))?[0].pull.clone();
     let mut in_vain = 0;
     while !*stop.borrow() {
         let at = Millis::now();
-        let begun = once(&context, &company, &desk, &extra, &stop).await;
+        let begun = once(&context, &company, &desk, &unrecorded, &stop).await;
         match &begun {
-            Ok(_) => extra.began(&company, at, None),
+            Ok(_) => unrecorded.began(&company, at, None),
             Err(error) => {
                 tracing::error!(event = "run.skipped", company, cause = %error, "no run this time");
                 // Another process that pulls is no failure.
                 let failed = !matches!(error, Error::Busy { .. });
-                extra.began(&company, at, failed.then(|| error.to_string()));
+                unrecorded.began(&company, at, failed.then(|| error.to_string()));
             }
         }
         if *stop.borrow() {
@@ -498,12 +512,12 @@ async fn once(
     context: &Context,
     company: &str,
     desk: &Desk,
-    extra: &Extra,
+    unrecorded: &UnrecordedTrouble,
     stop: &watch::Receiver<bool>,
 ) -> Result<Report, Error> {
     let mut setups = context.setups(Some(company));
     let failure = setups.as_ref().err().map(ToString::to_string);
-    extra.set_up(company, Part::Pull, failure.clone());
+    unrecorded.set_up(company, Part::Pull, failure.clone());
     let setup = setups.as_mut().ok().and_then(Vec::pop);
     let Some(setup) = setup else {
         let cause = failure.unwrap_or_else(|| format!("company {company} is not configured"));

@@ -47,14 +47,14 @@ type Setups = BTreeMap<(String, Part), Option<String>>;
 /// Trouble that this process sees and the archive's books do not: companies that cannot be set up, pulls that could not
 /// begin, and clients whose tokens WeCom refuses.
 #[derive(Clone, Default)]
-pub(in crate::cli) struct Extra {
+pub(in crate::cli) struct UnrecordedTrouble {
     skipped: Arc<Mutex<BTreeMap<String, Failing>>>,
     /// Parts of companies that were tried, with what is wrong with them.
     setups: Arc<Mutex<Setups>>,
     clients: Vec<(String, directory::Client)>,
 }
 
-impl Extra {
+impl UnrecordedTrouble {
     /// With these clients, by company.
     pub(in crate::cli) fn new(clients: Vec<(String, directory::Client)>) -> Self {
         Self {
@@ -134,7 +134,7 @@ pub(in crate::cli) struct Duty {
     desk: Result<Desk, Option<String>>,
     /// Whom this process looks at.
     companies: Vec<String>,
-    extra: Extra,
+    unrecorded: UnrecordedTrouble,
     /// While the archive takes no writes: what is found and told meanwhile.
     memory: Mutex<Option<Memory>>,
     /// Held while the memory is handed over, and while it is noted how a telling ended: one of the two is first.
@@ -146,13 +146,13 @@ impl Duty {
         context: Arc<Context>,
         desk: Result<Desk, Option<String>>,
         companies: Vec<String>,
-        extra: Extra,
+        unrecorded: UnrecordedTrouble,
     ) -> Self {
         Self {
             context,
             desk,
             companies,
-            extra,
+            unrecorded,
             memory: Mutex::default(),
             handing_over: AsyncMutex::default(),
         }
@@ -164,7 +164,7 @@ impl Duty {
             context: Arc::clone(&self.context),
             desk: Ok(desk),
             companies: self.companies.clone(),
-            extra: self.extra.clone(),
+            unrecorded: self.unrecorded.clone(),
             memory: Mutex::new(self.memory().take()),
             handing_over: AsyncMutex::default(),
         }
@@ -175,7 +175,7 @@ impl Duty {
         let duty = Arc::new(self);
         let every = Duration::from_secs(u64::from(duty.context.config.alert.look_every_seconds));
         for target in &duty.context.config.alert.targets {
-            if let Err(failure) = sender::sender(&duty.context, target, &duty.extra.clients) {
+            if let Err(failure) = sender::sender(&duty.context, target, &duty.unrecorded.clients) {
                 // Records go before alerts: this stops no pull, and it is tried again when there is something to tell.
                 events::alert_not_told(&target.name, &failure.to_string(), 0);
             }
@@ -281,7 +281,7 @@ impl Duty {
                     company: company.clone(),
                     ..Signs::default()
                 };
-                self.extra.complete(&mut signs);
+                self.unrecorded.complete(&mut signs);
                 signs
             });
             looks.push(judge(&signs, &rules, now));
@@ -360,7 +360,7 @@ impl Duty {
             left_ms: i64::from(config.alert.media_hours_left) * 3_600_000,
         });
         let mut signs = archived::look(desk, company, files, now).await?;
-        self.extra.complete(&mut signs);
+        self.unrecorded.complete(&mut signs);
         Ok(signs)
     }
 
@@ -387,7 +387,8 @@ impl Duty {
         let message = compose(&notices, &speech(&self.context), now);
         let id = sender::message_id(&target.name, &notices);
         // Secrets of robots and webhooks are read afresh, so that a new one is used without a restart.
-        let sent: Result<(), Trouble> = match sender::sender(&self.context, target, &self.extra.clients) {
+        let sent: Result<(), Trouble> = match sender::sender(&self.context, target, &self.unrecorded.clients)
+        {
             Ok(sender) => {
                 let sending = sender.send(&target.name, &id, &message, now);
                 time::timeout(patience, sending).await.unwrap_or_else(|_| {

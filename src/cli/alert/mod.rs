@@ -22,7 +22,7 @@ use crate::{
     ids::Millis,
 };
 
-pub(super) use duty::{Duty, Extra};
+pub(super) use duty::{Duty, UnrecordedTrouble};
 
 /// Arguments of `alert`.
 #[derive(Debug, clap::Args)]

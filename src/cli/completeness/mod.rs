@@ -18,7 +18,7 @@ use self::groups::Telling;
 use super::{
     Global,
     context::{Context, Quiet},
-    each::Missed,
+    each::CompanyFailures,
     out,
     outcome::{Exit, Failure},
     render::{self, Table},
@@ -71,7 +71,7 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
     };
     let reader = context.reader()?;
     let runtime = context.runtime()?;
-    let (mut missed, mut suspicious) = (Missed::default(), false);
+    let (mut failures, mut suspicious) = (CompanyFailures::default(), false);
     for company in context.companies(args.company.as_deref())? {
         let Some(id) = reader.company_id(&company.name)? else {
             not_pulled(&context, &company.name, args.json);
@@ -81,11 +81,11 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
         let compared = context
             .directory(company)
             .and_then(|client| Ok(runtime.block_on(archive::completeness(&reader, &client, id, &job))?));
-        let Some(mut result) = missed.note(&company.name, compared) else {
+        let Some(mut result) = failures.note(&company.name, compared) else {
             continue;
         };
         if let Some(error) = result.stopped.take() {
-            missed.note::<()>(&company.name, Err(error.into()));
+            failures.note::<()>(&company.name, Err(error.into()));
         }
         let report = Report {
             context: &context,
@@ -97,7 +97,7 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
         report.summary(args.json);
         suspicious |= report.suspicious();
     }
-    missed.end(if suspicious { Exit::Waiting } else { Exit::Well })
+    failures.end(if suspicious { Exit::Waiting } else { Exit::Well })
 }
 
 /// WeCom may have counted much for a company that was never pulled.

@@ -7,7 +7,7 @@ use super::{
     super::{
         Global,
         context::{Context, Quiet},
-        each::Missed,
+        each::CompanyFailures,
         outcome::{Exit, Failure},
         render, signals,
         words::Words,
@@ -34,25 +34,25 @@ pub struct Args {
 pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
     let context = Context::begin(global, Quiet::Warnings)?;
     let companies = context.companies(args.company.as_deref())?;
-    let mut missed = Missed::default();
+    let mut failures = CompanyFailures::default();
     let mut clients = Vec::new();
     for company in companies {
-        if let Some(client) = missed.note(&company.name, context.directory(company)) {
+        if let Some(client) = failures.note(&company.name, context.directory(company)) {
             clients.push((company, client));
         }
     }
     if clients.is_empty() {
-        return missed.end(Exit::Well);
+        return failures.end(Exit::Well);
     }
     let desk = context.desk()?;
     context.runtime()?.block_on(async {
         let stop = signals::stop()?;
         for (company, client) in &clients {
             let asked = ask(&desk, company, client, &stop).await;
-            if let Some(sum) = missed.note(&company.name, asked) {
+            if let Some(sum) = failures.note(&company.name, asked) {
                 tell(&context, &company.name, &sum, args.json);
                 if let Some(error) = sum.stopped {
-                    missed.note::<()>(&company.name, Err(error.into()));
+                    failures.note::<()>(&company.name, Err(error.into()));
                 }
             }
             if *stop.borrow() {
@@ -62,7 +62,7 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
         Ok::<_, Failure>(())
     })?;
     desk.close();
-    missed.end(Exit::Well)
+    failures.end(Exit::Well)
 }
 
 /// Asks about one company until nothing is due.

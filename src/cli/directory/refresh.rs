@@ -8,7 +8,7 @@ use tokio::sync::watch;
 use super::super::{
     Global,
     context::{Context, Quiet},
-    each::Missed,
+    each::CompanyFailures,
     outcome::{Exit, Failure},
     render, signals,
     words::Words,
@@ -60,27 +60,27 @@ pub(in crate::cli) fn settings(context: &Context, company: &Company) -> Result<D
 pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
     // What went wrong is in the report.
     let context = Context::begin(global, Quiet::Errors)?;
-    let mut missed = Missed::default();
+    let mut failures = CompanyFailures::default();
     let mut settled = Vec::new();
     for company in context.companies(args.company.as_deref())? {
-        settled.extend(missed.note(&company.name, askable(&context, company)));
+        settled.extend(failures.note(&company.name, askable(&context, company)));
     }
     if settled.is_empty() {
-        return missed.end(Exit::Well);
+        return failures.end(Exit::Well);
     }
     let desk = context.desk()?;
     let words = Words(context.language);
     context.runtime()?.block_on(async {
         let stop = signals::stop()?;
         for directory in &settled {
-            let Some(whole) = missed.note(&directory.name, ask(&desk, directory, args.all, &stop).await)
+            let Some(whole) = failures.note(&directory.name, ask(&desk, directory, args.all, &stop).await)
             else {
                 continue;
             };
             tell(directory, &whole, words, args.json);
             if let Some(why) = whole.failure {
                 let failure = Failure::run(why).hint("what was answered before is kept; run it again later");
-                missed.note::<()>(&directory.name, Err(failure));
+                failures.note::<()>(&directory.name, Err(failure));
             }
             if whole.stopped {
                 break;
@@ -89,7 +89,7 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
         Ok::<_, Failure>(())
     })?;
     desk.close();
-    missed.end(Exit::Well)
+    failures.end(Exit::Well)
 }
 
 fn askable(context: &Context, company: &Company) -> Result<Directory, Failure> {

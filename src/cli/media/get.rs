@@ -3,7 +3,7 @@
 use tokio::sync::watch;
 
 use super::{
-    super::{context::Quiet, each::Missed, signals},
+    super::{context::Quiet, each::CompanyFailures, signals},
     Context, Exit, Failure, Global, Words, fetches_json, told,
 };
 use crate::{
@@ -41,18 +41,18 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
         }
     }
     let desk = context.desk()?;
-    let mut missed = Missed::default();
+    let mut failures = CompanyFailures::default();
     let done = context.runtime()?.block_on(async {
         let stop = signals::stop()?;
         match args.message {
-            None => everything(&context, &desk, args.company.as_deref(), &mut missed, stop).await,
+            None => everything(&context, &desk, args.company.as_deref(), &mut failures, stop).await,
             Some(_) => {
                 these(
                     &context,
                     &desk,
                     args.company.as_deref(),
                     &wanted,
-                    &mut missed,
+                    &mut failures,
                     stop,
                 )
                 .await
@@ -81,10 +81,10 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
     }
     for (name, done) in done {
         if let Some(error) = done.failure {
-            missed.note::<()>(&name, Err(error.into()));
+            failures.note::<()>(&name, Err(error.into()));
         }
     }
-    missed.end(if missing { Exit::Waiting } else { Exit::Well })
+    failures.end(if missing { Exit::Waiting } else { Exit::Well })
 }
 
 /// One pass for each company; what waits for its next try need not wait. A company whose pass cannot begin holds up no
@@ -93,7 +93,7 @@ pub(in crate::cli) async fn everything(
     context: &Context,
     desk: &Desk,
     company: Option<&str>,
-    missed: &mut Missed,
+    failures: &mut CompanyFailures,
     stop: watch::Receiver<bool>,
 ) -> Result<Vec<(String, Fetches)>, Failure> {
     let mut all = Vec::new();
@@ -102,7 +102,7 @@ pub(in crate::cli) async fn everything(
             let fetching = context.fetching(company, context.pace())?;
             Ok(pass(desk, &fetching, stop.clone()).await?)
         };
-        let fetched = missed.note(&company.name, fetched.await);
+        let fetched = failures.note(&company.name, fetched.await);
         all.extend(fetched.map(|done| (company.name.clone(), done)));
         if *stop.borrow() {
             break;
@@ -121,7 +121,7 @@ async fn these(
     desk: &Desk,
     company: Option<&str>,
     wanted: &[Stored],
-    missed: &mut Missed,
+    failures: &mut CompanyFailures,
     stop: watch::Receiver<bool>,
 ) -> Result<Vec<(String, Fetches)>, Failure> {
     let mut all = Vec::new();
@@ -136,7 +136,7 @@ async fn these(
         if records.is_empty() {
             continue;
         }
-        let Some(fetching) = missed.note(&company.name, context.fetching(company, context.pace())) else {
+        let Some(fetching) = failures.note(&company.name, context.fetching(company, context.pace())) else {
             continue;
         };
         archive::discover(desk, &stop).await?;
