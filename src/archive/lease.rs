@@ -5,7 +5,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use tokio::{sync::Notify, task::JoinHandle, time};
+use tokio::{
+    sync::{Notify, watch},
+    task::JoinHandle,
+    time,
+};
 
 use super::{Desk, Error};
 use crate::{
@@ -27,8 +31,14 @@ pub(super) struct Keeper {
 }
 
 impl Keeper {
-    /// Takes the company's lease, or says who has it.
-    pub(super) async fn acquire(desk: &Desk, company: CompanyId, name: &str) -> Result<Self, Error> {
+    /// Takes the company's lease, or says who has it. After a stop nothing is waited for.
+    pub(super) async fn acquire(
+        desk: &Desk,
+        company: CompanyId,
+        name: &str,
+        stop: &watch::Receiver<bool>,
+    ) -> Result<Self, Error> {
+        let mut stopped = stop.clone();
         let began = Instant::now();
         let lease = loop {
             let taken = desk
@@ -46,9 +56,12 @@ impl Keeper {
                 Ok(lease) => break lease,
                 // Most likely its host is gone, but clocks may lie: a holder that lives renews it while we look.
                 Err(StoreError::HeldBy { until, .. })
-                    if until <= Millis::now() && began.elapsed() < PATIENCE =>
+                    if until <= Millis::now() && began.elapsed() < PATIENCE && !*stop.borrow() =>
                 {
-                    time::sleep(Duration::from_secs(1)).await;
+                    tokio::select! {
+                        () = time::sleep(Duration::from_secs(1)) => {}
+                        Ok(_) = stopped.wait_for(|stop| *stop) => {}
+                    }
                 }
                 Err(StoreError::HeldBy { holder, until }) => {
                     return Err(Error::Busy {
@@ -214,6 +227,25 @@ mod tests {
             .replacen(&ours, "/7/", 1)
             .replace(&std::process::id().to_string(), "4194304");
         assert!(maybe_alive(&other));
+    }
+
+    #[tokio::test]
+    async fn a_stop_ends_the_watching_of_a_lease() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut store = crate::store::Store::open(&dir.path().join("archive.db")).unwrap();
+        let company = store.company("acme", "ww1").unwrap();
+        let long_ago = Millis(Millis::now().0 - 10 * TTL_MS);
+        store
+            .acquire_lease(company, "elsewhere/boot/7/1/1", long_ago, TTL_MS, &maybe_alive)
+            .unwrap();
+        let desk = Desk::open(store).unwrap();
+        let (stop, stopped) = watch::channel(false);
+        let began = Instant::now();
+        let (taken, ()) = tokio::join!(Keeper::acquire(&desk, company, "acme", &stopped), async {
+            stop.send_replace(true);
+        });
+        assert!(matches!(taken.err(), Some(Error::Busy { .. })));
+        assert!(began.elapsed() < PATIENCE, "it watched to the end");
     }
 
     #[test]

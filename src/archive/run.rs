@@ -79,7 +79,7 @@ pub async fn execute(
     let began = Instant::now();
     let (name, corpid) = (setup.name.clone(), setup.corpid.clone());
     let company = desk.ask(move |store| store.company(&name, &corpid)).await??;
-    let keeper = Keeper::acquire(desk, company, &setup.name).await?;
+    let keeper = Keeper::acquire(desk, company, &setup.name, &stop).await?;
     let word = job.word();
     let run = desk
         .ask(move |store| store.begin_run(company, word, Millis::now()))
