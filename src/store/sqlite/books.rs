@@ -6,6 +6,7 @@ use rusqlite::{OptionalExtension, Transaction, params};
 
 use super::{Reader, Store, codes::seq_in, codes::seq_out};
 use crate::{
+    clock::SLACK_MS,
     ids::{CompanyId, Millis, RunId, Seq},
     record::{RETENTION_MS, Reason},
     store::{
@@ -214,7 +215,16 @@ fn note_missed_window(tx: &Transaction<'_>, company: CompanyId, call: &PullCall)
         )?
         .query_row([company.0], |row| row.get(0))
         .optional()?;
-    if let Some(last) = last.filter(|last| call.at.0.saturating_sub(*last) > RETENTION_MS) {
+    let Some(last) = last else { return Ok(()) };
+    let (last, passed_ms) = if last > call.at.0.saturating_add(SLACK_MS) {
+        match before_the_clock_was_ahead(tx, company, call.at)? {
+            Some((last, counted_ms)) => (last, call.at.0.saturating_sub(last).saturating_sub(counted_ms)),
+            None => return Ok(()),
+        }
+    } else {
+        (last, call.at.0.saturating_sub(last))
+    };
+    if passed_ms > RETENTION_MS {
         tx.prepare_cached(
             "INSERT INTO missed_window (company, since, until, noticed) VALUES (?, ?, ?, ?)
              ON CONFLICT DO UPDATE SET until = max(until, excluded.until), noticed = excluded.noticed",
@@ -222,6 +232,34 @@ fn note_missed_window(tx: &Transaction<'_>, company: CompanyId, call: &PullCall)
         .execute([company.0, last, call.at.0 - RETENTION_MS, call.at.0])?;
     }
     Ok(())
+}
+
+/// The last answered calls were dated after `now`, by a clock that was ahead: nobody knows when they were. What is known is
+/// the last one before them, and how long they themselves lasted. Returns a moment just behind the former, which tells the
+/// gap from the one that ended with the first of those calls, and that duration.
+fn before_the_clock_was_ahead(
+    tx: &Transaction<'_>,
+    company: CompanyId,
+    now: Millis,
+) -> Result<Option<(i64, i64)>> {
+    let before: Option<(i64, i64)> = tx
+        .prepare_cached(
+            "SELECT id, at FROM pull_call
+             WHERE company = ?1 AND at <= ?2 AND code = 0 AND errcode = 0 AND (outcome = 'empty' OR count > 0)
+             ORDER BY id DESC LIMIT 1",
+        )?
+        .query_row([company.0, now.0.saturating_add(SLACK_MS)], |row| {
+            Ok((row.get(0)?, row.get(1)?))
+        })
+        .optional()?;
+    let Some((id, at)) = before else { return Ok(None) };
+    let lasted: i64 = tx
+        .prepare_cached(
+            "SELECT max(at) - min(at) FROM pull_call
+             WHERE company = ?1 AND id > ?2 AND code = 0 AND errcode = 0 AND (outcome = 'empty' OR count > 0)",
+        )?
+        .query_row([company.0, id], |row| row.get(0))?;
+    Ok(Some((at.saturating_add(1), lasted)))
 }
 
 /// Writes the call inside the transaction of what it brought.

@@ -149,6 +149,35 @@ fn failing_pulls_fail_since_the_earliest_of_their_dates() {
 }
 
 #[test]
+fn a_window_missed_behind_a_pull_that_was_dated_ahead_is_noticed() {
+    let missed = |scratch: &Scratch| {
+        let missed = scratch.store.missed_windows(scratch.company, 9).expect("asked");
+        missed.iter().map(|(from, to)| (from.0, to.0)).collect::<Vec<_>>()
+    };
+    let ahead = (T, T + YEARS - 5 * DAY);
+    // The clock was ahead for one pull, and then nothing was pulled for six days.
+    let mut scratch = scratch();
+    for at in [T, T + YEARS, T + 6 * DAY] {
+        drain(&mut scratch, at);
+    }
+    assert_eq!(missed(&scratch), [ahead, (T + 1, T + DAY)]);
+    drain(&mut scratch, T + 6 * DAY + HOUR);
+    assert_eq!(missed(&scratch).len(), 2);
+    // It was ahead for six days, and pulls went on all the time.
+    let mut scratch = self::scratch();
+    for at in [
+        T,
+        T + YEARS + HOUR,
+        T + YEARS + 3 * DAY,
+        T + YEARS + 6 * DAY,
+        T + 6 * DAY + 2 * HOUR,
+    ] {
+        drain(&mut scratch, at);
+    }
+    assert_eq!(missed(&scratch), [(T, T + YEARS + HOUR - 5 * DAY)]);
+}
+
+#[test]
 fn an_answer_counts_from_a_moment_on_and_never_from_the_future() {
     let mut scratch = scratch();
     let answered = |scratch: &Scratch, since: i64, now: i64| {
