@@ -48,7 +48,7 @@ impl Pass {
 
     async fn one(&self, port: &mut source::Media, task: MediaTask) -> Result<(), Error> {
         if let Some(why) = &task.unreadable {
-            return self.own_trouble(&task, why.clone()).await;
+            return self.failed_alone(&task, None, Fault::Own(why.clone())).await;
         }
         if task.handle.is_empty() {
             return self

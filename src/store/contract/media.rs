@@ -168,8 +168,10 @@ pub struct MediaTask {
     pub size: Option<u64>,
     /// When it was sent.
     pub since: Millis,
-    /// Attempts that failed.
+    /// Attempts that failed and say something about the file.
     pub attempts: u32,
+    /// Attempts that failed and say nothing about it: the network, or a refusal that would concern every file.
+    pub setbacks: u32,
     /// Attempts that ended whole and not as announced.
     pub differed: u32,
     /// Bytes that lie ready.
@@ -197,8 +199,10 @@ pub struct Later {
     pub have: u64,
     /// Where to go on.
     pub cursor: Secret,
-    /// Attempts that failed.
+    /// Attempts that failed and say something about the file.
     pub attempts: u32,
+    /// Attempts that failed and say nothing about it: the network, or a refusal that would concern every file.
+    pub setbacks: u32,
     /// Attempts that ended whole and not as announced.
     pub differed: u32,
     /// Not before this time.

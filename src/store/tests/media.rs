@@ -161,6 +161,7 @@ fn the_earliest_deadline_comes_first_and_a_handle_once() {
         have: 7,
         cursor: Secret::new("cursor"),
         attempts: 1,
+        setbacks: 0,
         differed: 0,
         next_try: Millis(2_000),
         detail: "why".into(),
