@@ -564,7 +564,7 @@ fn no_token_in_a_success_ends_the_command_and_is_named() {
     for answer in [
         json!({"errcode": 0, "errmsg": "ok"}),
         json!({"errcode": 0, "access_token": "", "expires_in": 7200}),
-        json!({"errcode": 0, "access_token": "CANARYtokenX", "expires_in": 0}),
+        json!({"errcode": 0, "access_token": "CANARY token", "expires_in": 7200}),
     ] {
         let house = house();
         house.server.script(
