@@ -440,6 +440,36 @@ fn one_member_without_a_list_of_customers_costs_no_other_its_list() {
     }
 }
 
+/// Lists of customers without anybody on them do not make anybody no customer.
+#[test]
+fn empty_lists_of_customers_make_nobody_a_stranger() {
+    let (mut company, mut messages) = company();
+    for nth in 0..20 {
+        company.customer(customer(&guest(100 + nth), &format!("客户{nth:03}"), "ZhangSan"));
+        messages.push(text(100 + nth, "ZhangSan", &[&guest(100 + nth)], "", now()));
+    }
+    let house = House::new(company, &messages);
+    house.pull();
+    let sweep = [
+        "directory",
+        "refresh",
+        "--json",
+        "--all",
+        "--set",
+        "directory.sweep_from=10",
+    ];
+    house.run(&sweep);
+    lie(
+        &house.server,
+        BY_USER,
+        |_| json!({"errcode": 0, "external_contact_list": []}),
+    );
+    let told = house.run(&sweep).json();
+    assert!(told["troubles"].to_string().contains("nothing on it"), "{told}");
+    assert_eq!(told["not_available"], 0, "{told}");
+    assert_eq!(house.show(&guest(119), None)["standing"], "known", "{told}");
+}
+
 /// One id about which the platform says what would end everything is put aside; the next pass has the others.
 #[test]
 fn one_id_does_not_end_every_pass() {

@@ -39,12 +39,7 @@ impl Inquiry {
                 self.pages = 0;
                 self.steps.push_back(Step::CustomersEnd);
                 return Ok(Answer {
-                    empty: Some(Empty {
-                        api: GetFollowUserList::ROW.name,
-                        class: Class::Person,
-                        kind: Kind::Outside,
-                        from: 1,
-                    }),
+                    empty: Some(nobody(GetFollowUserList::ROW.name)),
                     ..Answer::default()
                 });
             }
@@ -121,6 +116,7 @@ impl Inquiry {
             }
         }
         self.useless = 0;
+        self.followed += answer.news.len();
         match next {
             Some(next) => self.steps.push_front(Step::Customers {
                 followers,
@@ -178,9 +174,14 @@ impl Inquiry {
 
     pub(super) fn end_customers(&mut self) -> Answer {
         let left = mem::take(&mut self.outsiders).into_values();
-        if self.pages == 0 || !self.customers_whole {
+        // Lists of nobody say nothing about anybody.
+        if self.pages == 0 || !self.customers_whole || self.followed == 0 {
+            let is_empty = self.pages > 0 && self.customers_whole && left.len() > 0;
             self.steps.extend(left.map(single));
-            return Answer::default();
+            return Answer {
+                empty: is_empty.then(|| nobody(ExternalContactBatchGet::ROW.name)),
+                ..Answer::default()
+            };
         }
         Answer {
             refused: left
@@ -232,6 +233,15 @@ impl Inquiry {
             };
             answers::customer(&about, &seen)
         })
+    }
+}
+
+fn nobody(api: &'static str) -> Empty {
+    Empty {
+        api,
+        class: Class::Person,
+        kind: Kind::Outside,
+        from: 1,
     }
 }
 

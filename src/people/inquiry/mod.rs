@@ -82,6 +82,8 @@ pub struct Inquiry {
     tags: usize,
     /// Unreadable answers about single ids since the last one that could be read.
     torn: usize,
+    /// Customers on the lists of members so far.
+    followed: usize,
     /// Questions about many customers without a usable answer, one after the other.
     useless: usize,
     /// Ends the inquiry with the next step.
@@ -110,6 +112,7 @@ impl Inquiry {
             lists: needs.lists.iter().copied().collect(),
             tags: 0,
             torn: 0,
+            followed: 0,
             useless: 0,
             halted: None,
             calls: 0,
