@@ -1043,4 +1043,31 @@ fn what_is_missing_is_explained_by_what_is_closed_or_not_recorded() {
         text.contains("1 条记录尚未解密") && text.contains("不在存档范围内"),
         "{text}"
     );
+
+    // An answer that cannot be read is about one member; the others are compared.
+    house
+        .server
+        .on("/cgi-bin/externalcontact/get_user_behavior_data", move |asked| {
+            if asked.json()["userid"][0] == "ken" {
+                return Reaction::Status(404, "<html>".to_owned());
+            }
+            let stat_time = (day * DAY_MS - EAST_MS) / 1000;
+            Reaction::Json(json!({"errcode": 0, "errmsg": "ok",
+                "behavior_data": [{"stat_time": stat_time, "chat_cnt": 1, "message_cnt": 2}]}))
+        });
+    let finished = house.run(&["completeness", "--json", "--from", &date, "--to", &date]);
+    let lines = finished.json_lines();
+    assert!(
+        lines.iter().any(|line| line["member"] == "liu"),
+        "{}",
+        finished.stderr
+    );
+    let summary = finished
+        .stderr
+        .lines()
+        .find(|line| line.contains("not_told"))
+        .expect("a summary");
+    let not_told: Value = serde_json::from_str(summary).expect("JSON");
+    assert!(not_told["not_told"].to_string().contains("ken"), "{not_told}");
+    assert_eq!(not_told["left"], 0, "{not_told}");
 }
