@@ -25,7 +25,8 @@ use sdk_mock::{
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use shiguan::{
-    archive::{Desk, Fetching},
+    archive::{Desk, Fetches, Fetching},
+    ids::RecordId,
     media::{Limits, Pace, Place, Probe, Room, Vault},
     secret::Secret,
     source,
@@ -661,36 +662,8 @@ fn on_a_small_disk_what_fits_comes_and_the_headroom_stays() {
         seen.fetch_min(free, Ordering::Relaxed);
         Some(free)
     });
-    let mut source = source::Options::new(
-        env!("CARGO_BIN_EXE_shiguan").into(),
-        sdk_mock::find_library(Path::new(env!("CARGO_BIN_EXE_shiguan"))).expect("the mock library"),
-        "ww0000000000000000",
-        Secret::new("secret"),
-    );
-    source.mock_corpus = Some(corpus.path.clone());
-    let fetching = Fetching {
-        name: "mock".to_owned(),
-        corpid: "ww0000000000000000".to_owned(),
-        source,
-        vault: Vault::open(&folder, &Place::Folder).expect("a vault"),
-        children: 1,
-        deadline: Duration::from_secs(3 * 24 * 3600),
-        attempts: 8,
-        backoff: Duration::from_millis(5),
-        limits: Limits { most: 1 << 32 },
-        pace: Arc::new(Pace::new(0)),
-        room: Arc::new(Room::new(vec![folder.clone()], HEADROOM, probe)),
-        silk: None,
-    };
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
-    let done = runtime.expect("a runtime").block_on(async {
-        let store = Store::open(&archive.dir.join("data/archive.db")).expect("an archive");
-        let desk = Desk::open(store).expect("a desk");
-        let (_stop, stopped) = tokio::sync::watch::channel(false);
-        let done = shiguan::archive::fetch(&desk, &fetching, None, stopped).await;
-        desk.close();
-        done.expect("a pass")
-    });
+    let room = Room::new(vec![folder.clone()], HEADROOM, probe);
+    let done = pass(&archive, &fetching(&archive, &corpus, room), None);
     assert!(done.failure.is_none(), "{:?}", done.failure);
     let listed = list(&archive);
     let states: Vec<&str> = listed
@@ -719,6 +692,78 @@ fn on_a_small_disk_what_fits_comes_and_the_headroom_stays() {
     let listed = list(&archive);
     assert_eq!(with_state(&listed, "kept").len(), 6, "{listed:?}");
     sound(&archive, &listed);
+}
+
+/// What `run` fetches with, one file at a time.
+fn fetching(archive: &Archive, corpus: &Corpus, room: Room) -> Fetching {
+    let mut source = source::Options::new(
+        env!("CARGO_BIN_EXE_shiguan").into(),
+        sdk_mock::find_library(Path::new(env!("CARGO_BIN_EXE_shiguan"))).expect("the mock library"),
+        "ww0000000000000000",
+        Secret::new("secret"),
+    );
+    source.mock_corpus = Some(corpus.path.clone());
+    Fetching {
+        name: "mock".to_owned(),
+        corpid: "ww0000000000000000".to_owned(),
+        source,
+        vault: Vault::open(&media_folder(archive), &Place::Folder).expect("a vault"),
+        children: 1,
+        deadline: Duration::from_secs(3 * 24 * 3600),
+        attempts: 8,
+        backoff: Duration::from_millis(5),
+        limits: Limits { most: 1 << 32 },
+        pace: Arc::new(Pace::new(0)),
+        room: Arc::new(room),
+        silk: None,
+    }
+}
+
+/// One pass as `run` makes it: what waits for its next try waits. `only`: over the files of this record.
+fn pass(archive: &Archive, fetching: &Fetching, only: Option<RecordId>) -> Fetches {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    runtime.expect("a runtime").block_on(async {
+        let store = Store::open(&archive.dir.join("data/archive.db")).expect("an archive");
+        let desk = Desk::open(store).expect("a desk");
+        let (_stop, stopped) = tokio::sync::watch::channel(false);
+        let done = shiguan::archive::fetch(&desk, fetching, only, stopped).await;
+        desk.close();
+        done.expect("a pass")
+    })
+}
+
+/// A file that is asked for alone, after others were kept, ends no pass: what is said of it is about it.
+#[test]
+fn a_bad_file_in_a_pass_of_its_own_fails_once_as_a_pass() {
+    let scratch = tempfile::tempdir().expect("a scratch folder");
+    let letters = [
+        Letter::new("aGFuZGxlIGJhZCAgICAgICAg", b"bad"),
+        Letter::new("aGFuZGxlIGdvb2QgICAgICAg", b"good"),
+    ];
+    let corpus = seal(scratch.path(), &letters);
+    let archive = program().archive(&scratch.path().join("archive"), &corpus);
+    archive.pull(&[0]);
+    let refusal = Fault::Return {
+        code: 10009,
+        slice: String::new(),
+    };
+    let refuses = Faults::new().with(Rule::media(refusal));
+    corpus.misbehave(&refuses);
+    let room = Room::new(Vec::new(), 0, Arc::new(|_: &Path| None));
+    let mut fetching = fetching(&archive, &corpus, room);
+    let (bad, good) = (Some(RecordId(1)), Some(RecordId(2)));
+    let first = pass(&archive, &fetching, bad);
+    assert!(first.failure.is_some(), "nobody can know yet");
+    assert_eq!(list(&archive)[0]["attempts"], 0);
+    std::thread::sleep(Duration::from_millis(20));
+    corpus.behave();
+    assert!(pass(&archive, &fetching, good).failure.is_none());
+    corpus.misbehave(&refuses);
+    // It is not due again before the pass is over.
+    fetching.backoff = Duration::from_secs(10);
+    let last = pass(&archive, &fetching, bad);
+    assert!(last.failure.is_none(), "{:?}", last.failure);
+    assert_eq!(list(&archive)[0]["attempts"], 1);
 }
 
 /// A company that WeCom refuses as a whole loses no file and no time on each.

@@ -29,8 +29,8 @@ impl Suspect {
 impl Pass {
     /// Puts a file aside. An `Err` means that it is everybody, and ends the pass.
     pub(super) async fn suspect(&self, task: MediaTask, error: Error) -> Result<(), Error> {
-        // It failed before, and others were kept in this pass: nothing is left to find out.
-        if task.attempts + task.setbacks > 0 && self.has_kept() {
+        // It failed before, and others were kept since: nothing is left to find out.
+        if self.others_were_kept_since(&task).await? {
             return self
                 .failed_alone(&task, None, Fault::Own(error.to_string()))
                 .await;
@@ -77,6 +77,26 @@ impl Pass {
             .into_iter()
             .next()
             .map_or(Ok(()), |first| Err(first.error))
+    }
+
+    /// True when the file failed before, and others were kept in this pass, or in earlier ones after it had failed.
+    async fn others_were_kept_since(&self, task: &MediaTask) -> Result<bool, Error> {
+        let failures = task.attempts + task.setbacks;
+        if failures == 0 || self.has_kept() {
+            return Ok(failures > 0);
+        }
+        // Not known, since somebody put it back to be fetched at once.
+        if task.next_try.0 <= 0 {
+            return Ok(false);
+        }
+        // It failed before this time, whatever its pause was.
+        let failed = task.next_try.0 - self.least_wait(failures).as_millis() as i64;
+        let company = self.company;
+        let kept = self
+            .desk
+            .ask(move |store| store.media_last_kept(company))
+            .await??;
+        Ok(kept.is_some_and(|kept| kept.0 > failed))
     }
 
     fn has_kept(&self) -> bool {

@@ -174,6 +174,8 @@ pub struct MediaTask {
     pub setbacks: u32,
     /// Attempts that ended whole and not as announced.
     pub differed: u32,
+    /// When it came due; 0 when it does not wait after a failure.
+    pub next_try: Millis,
     /// Bytes that lie ready.
     pub have: u64,
     /// Where to go on.

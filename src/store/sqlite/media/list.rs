@@ -48,7 +48,7 @@ impl Reader {
         for which in ["f.setbacks = 0 ORDER BY", "f.setbacks > 0 ORDER BY f.setbacks,"] {
             let mut statement = view.prepare_cached(&format!(
                 "SELECT f.id, f.record, f.ord, f.md5, f.size, f.since, f.attempts, f.differed, f.have, f.cursor, f.handle,
-                   f.setbacks
+                   f.setbacks, f.next_try
                  FROM media_file f INDEXED BY media_file_due
                  WHERE f.company = ?1 AND f.state < 2 AND (f.next_try <= ?2 OR f.next_try > ?4)
                    AND (?3 IS NULL OR f.record = ?3) AND {which} f.since, f.id"
@@ -109,10 +109,23 @@ impl Reader {
             since: Millis(row.get(5)?),
             attempts: row.get(6)?,
             setbacks: row.get(11)?,
+            next_try: Millis(row.get(12)?),
             differed: row.get(7)?,
             have: row.get::<_, i64>(8)?.unsigned_abs(),
             cursor: Secret::new(row.get::<_, String>(9)?),
         })
+    }
+
+    /// When a file of this company was last kept, as far as the latest thousand that were kept say so.
+    pub fn media_last_kept(&self, company: CompanyId) -> Result<Option<Millis>> {
+        let view = self.view()?;
+        let last: Option<i64> = view
+            .prepare_cached(
+                "SELECT max(settled_at) FROM (SELECT settled_at FROM media_file
+                 WHERE company = ? AND state IN (2, 3) ORDER BY id DESC LIMIT 1000)",
+            )?
+            .query_row([company.0], |row| row.get(0))?;
+        Ok(last.map(Millis))
     }
 
     /// Every file that is begun: what may lie in the folder of beginnings.
