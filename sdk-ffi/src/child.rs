@@ -180,8 +180,8 @@ impl Desk {
                 fields.done()?;
                 self.inside(0)?;
                 match sdk.chat_data(seq, limit, proxy, passwd, timeout) {
-                    Ok((_, slice)) if limit > 1 && slice.bytes().len() > MAX_PAGE => {
-                        outcome(&mut frame, Code::OVERSIZE, &[]);
+                    Ok((code, slice)) if limit > 1 && slice.bytes().len() > MAX_PAGE => {
+                        outcome(&mut frame, oversize(code), &[]);
                     }
                     Ok((code, slice)) => outcome(&mut frame, code, slice.bytes()),
                     Err(NoObject) => outcome(&mut frame, Code::NO_OBJECT, &[]),
@@ -258,7 +258,7 @@ fn chunk(frame: &mut Frame<'_>, code: i32, media: &Media<'_>) {
     }
     let (data, next) = (media.data(), media.next_index());
     if data.len() > MAX_CHUNK || next.len() > MAX_CURSOR {
-        return no_chunk(frame, if code == 0 { Code::OVERSIZE } else { code });
+        return no_chunk(frame, oversize(code));
     }
     outcome(frame, code, data);
     frame.u8(media.finished().into());
@@ -271,13 +271,38 @@ fn no_chunk(frame: &mut Frame<'_>, code: i32) {
     frame.bytes(&[]);
 }
 
+/// The code of an answer whose bytes are left out for their size. A refusal stays what it is.
+fn oversize(code: i32) -> i32 {
+    if code == 0 { Code::OVERSIZE } else { code }
+}
+
 /// A code and the bytes that came with it, unless they would burst the frame.
 fn outcome(frame: &mut Frame<'_>, code: i32, bytes: &[u8]) {
     if frame.payload_len() + bytes.len() + SLACK > MAX_PAYLOAD {
-        frame.i32(Code::OVERSIZE);
+        frame.i32(oversize(code));
         frame.bytes(&[]);
     } else {
         frame.i32(code);
         frame.bytes(bytes);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::HEADER;
+
+    #[test]
+    fn an_answer_too_large_for_its_frame_keeps_the_code_of_a_refusal() {
+        let bytes = vec![0; MAX_PAYLOAD];
+        for (code, expected) in [(0, Code::OVERSIZE), (10_001, 10_001), (-7, -7)] {
+            let mut written = Vec::new();
+            let mut frame = Frame::begin(&mut written, Kind::ChatData, true, 1);
+            outcome(&mut frame, code, &bytes);
+            frame.finish().expect("it fits");
+            let mut fields = Fields::new(&written[HEADER..]);
+            assert_eq!(fields.i32().expect("a code"), expected);
+            assert!(fields.bytes().expect("no bytes").is_empty());
+        }
     }
 }

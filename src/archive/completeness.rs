@@ -17,6 +17,9 @@ use crate::{
     store::{Reader, contract::InScope},
 };
 
+/// Members in a row without a readable answer: then it is no longer about the members.
+const IN_A_ROW: usize = 3;
+
 /// What to compare.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CompletenessJob {
@@ -59,11 +62,23 @@ pub async fn completeness(
     let held = Held::read(reader, company, job)?;
     let members = held.members(job);
     let mut result = Completeness::default();
+    let mut in_a_row = 0;
     for (at, member) in members.iter().enumerate() {
         match ask(client, &held, job, member).await {
             Ok(lines) => {
+                in_a_row = 0;
                 result.members += 1;
                 result.lines.extend(lines);
+            }
+            // What cannot be read may be about this member.
+            Err(error)
+                if ends_the_pass(&error)
+                    && error.may_be_of_the_question()
+                    && !matches!(error, directory::Error::Unreachable { .. })
+                    && in_a_row + 1 < IN_A_ROW =>
+            {
+                in_a_row += 1;
+                result.refused.push((member.clone(), error));
             }
             Err(error) if ends_the_pass(&error) => {
                 result.left = (members.len() - at) as u64;

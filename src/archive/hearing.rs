@@ -201,15 +201,9 @@ fn keep(store: &mut Store, entries: &[Option<Entry>]) -> Vec<Result<New, String>
 }
 
 fn write(store: &mut Store, group: &[(usize, CompanyId, &Entry)]) -> Result<Vec<New>, StoreError> {
-    for (_, company, entry) in group {
-        // First, because it may be learnt any number of times, and an event is kept but once.
-        if let Some(agreed) = &entry.agreed {
-            store.consent_learn(*company, std::slice::from_ref(agreed))?;
-        }
-    }
-    let events: Vec<(CompanyId, &Heard)> = group
+    let events: Vec<(CompanyId, &Heard, Option<&Learnt>)> = group
         .iter()
-        .map(|(_, company, entry)| (*company, &entry.heard))
+        .map(|(_, company, entry)| (*company, &entry.heard, entry.agreed.as_ref()))
         .collect();
     let kept = store.keep_events(&events)?;
     Ok(kept.iter().map(Option::is_some).collect())

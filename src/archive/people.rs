@@ -12,7 +12,7 @@ use crate::{
     directory::{Client, Clock},
     events,
     ids::{CompanyId, Millis},
-    people::{Inquiry, Round, Trouble},
+    people::{Empty, Inquiry, Round, Trouble},
     store::{Reader, StoreError, contract::people::Ages},
 };
 
@@ -50,7 +50,7 @@ pub struct Pass {
     pub refused: u64,
     /// Ids and lists that are still due.
     pub left: u64,
-    /// Calls that are refused to everybody, with what to do.
+    /// Calls that are refused to everybody, and lists that came with nothing on them; with what to do.
     pub troubles: Vec<Trouble>,
     /// No call could be made any more.
     pub failure: Option<String>,
@@ -80,6 +80,7 @@ pub async fn refresh(
     };
     let needs = look(desk, move |reader| reader.due(company, due_at, &ages, MOST_DUE)).await?;
     let mut inquiry = Inquiry::new(needs, directory.round);
+    let mut emptied: Vec<Trouble> = Vec::new();
     while inquiry.calls() < u64::from(directory.round.calls) {
         if *stop.borrow() {
             pass.stopped = true;
@@ -92,6 +93,9 @@ pub async fn refresh(
                 pass.refused += answer.refused.len() as u64;
                 if answer.is_empty() {
                     continue;
+                }
+                if let Some(empty) = answer.empty {
+                    emptied.extend(implausible(desk, company, empty).await?);
                 }
                 for piece in answer.pieces(PIECE) {
                     let now = directory.clock.now();
@@ -107,10 +111,10 @@ pub async fn refresh(
     }
     super::clock::keep_server_clock(desk).await?;
     pass.troubles = inquiry.troubles();
+    pass.troubles.extend(emptied);
     pass.calls = inquiry.calls();
     let now = directory.clock.now();
-    let left = look(desk, move |reader| reader.due(company, now, &ages, MOST_DUE)).await?;
-    pass.left = left.count();
+    pass.left = look(desk, move |reader| reader.due_count(company, now, &ages)).await?;
     events::directory_read(&directory.name, &pass.counts());
     for trouble in &pass.troubles {
         events::directory_refused(&directory.name, trouble.api, &trouble.why);
@@ -131,6 +135,24 @@ impl Pass {
     pub fn troubled(&self) -> bool {
         self.failure.is_some() || !self.troubles.is_empty()
     }
+}
+
+/// A list came with nothing on it: what that means to whoever looks after it, if there was something before.
+async fn implausible(desk: &Desk, company: CompanyId, empty: Empty) -> Result<Option<Trouble>, Error> {
+    let Empty {
+        api,
+        class,
+        kind,
+        from,
+    } = empty;
+    let known = look(desk, move |reader| reader.told_count(company, class, kind)).await?;
+    Ok((known >= from).then(|| Trouble {
+        api,
+        why: format!(
+            "{api}: the list came with nothing on it, and {known} entries are known from before; nothing was ended by it; \
+             check the app's visible range and rights"
+        ),
+    }))
 }
 
 /// Notes ids that messages named since the last look.

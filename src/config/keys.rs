@@ -348,8 +348,8 @@ pub const KEYS: &[Key] = &[
         "Days after its message for which a file is asked for again and again. WeCom names no figure; reports go from 3 \
          days to 5.").whole(3, "days"),
     key(Media, "retry_limit", from(1, 1000),
-        "Attempts after which a file that cannot be had is given up: at once when it harms, when its days are over \
-         otherwise.").whole(8, "attempts"),
+        "Attempts after which a file that cannot be had is given up: at once when it is refused or harms, when its days \
+         are over otherwise. Failures of the network do not count.").whole(8, "attempts"),
     key(Media, "retry_backoff_ms", from(1, 600_000),
         "Wait before the first further try; it doubles with each, up to an hour.").whole(1000, "milliseconds"),
     key(Media, "max_file_mib", from(1, 1_048_576),

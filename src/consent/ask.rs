@@ -32,6 +32,10 @@ pub struct PairAnswers {
     pub unknown: Vec<Subject>,
     /// Pairs that were asked about and not answered.
     pub unanswered: Vec<Subject>,
+    /// Pairs that cannot be answered, with the reason.
+    pub failed: Vec<(Subject, Error)>,
+    /// Calls made.
+    pub calls: usize,
     /// Pairs that were not reached, because of `stopped`.
     pub left: Vec<Subject>,
     /// What stopped it.
@@ -64,6 +68,7 @@ pub async fn read_pairs(client: &Client, subjects: &[Subject]) -> PairAnswers {
     let answered = client.check_single_agree(&pairs).await;
     let mut answers = PairAnswers {
         stopped: answered.stopped,
+        calls: answered.calls,
         ..PairAnswers::default()
     };
     let mut take = |pairs: &[AgreePair]| -> Vec<Subject> {
@@ -73,6 +78,11 @@ pub async fn read_pairs(client: &Client, subjects: &[Subject]) -> PairAnswers {
             .collect()
     };
     answers.unknown = take(&answered.unknown);
+    for (pair, error) in answered.failed {
+        answers
+            .failed
+            .extend(take(&[pair]).into_iter().map(|subject| (subject, error.clone())));
+    }
     answers.left = take(&answered.left);
     let mut others = 0_usize;
     for agreement in answered.found {

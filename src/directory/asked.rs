@@ -69,13 +69,16 @@ impl PageGuard {
         }
     }
 
+    /// The list is read from this place on, so it may not come back either. May be said at every page.
+    pub fn starts_at(&mut self, place: &impl Hash) {
+        self.seen.insert(hash_of(place));
+    }
+
     /// A page came, with entries or without, and `next` is the place that the next one is asked from. Fails when a
     /// place comes back ([`Error::Circle`]), and when pages without entries or pages at all seem to have no end.
     pub fn goes_on(&mut self, row: &'static Row, entries: bool, next: &impl Hash) -> Result<(), Error> {
-        let mut hasher = DefaultHasher::new();
-        next.hash(&mut hasher);
         self.pages += 1;
-        if !self.seen.insert(hasher.finish()) {
+        if !self.seen.insert(hash_of(next)) {
             return Err(Error::Circle { api: row.name });
         }
         self.empty = if entries { 0 } else { self.empty + 1 };
@@ -88,6 +91,12 @@ impl PageGuard {
         };
         Err(Error::Implausible { api: row.name, why })
     }
+}
+
+fn hash_of(place: &impl Hash) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    place.hash(&mut hasher);
+    hasher.finish()
 }
 
 /// Does a page have entries, whatever they are called?

@@ -17,6 +17,8 @@ use crate::{ids::Millis, secret::Secret};
 /// Background refresh: pauses after failures, and the shortest pause at all.
 const REFRESH_MS: (u64, u64) = (500, 60_000);
 const REFRESH_LEAST_MS: i64 = 5_000;
+/// Pause when tokens come that cannot be kept: nothing is gained by fetching them ahead.
+const UNKEPT_MS: u64 = 600_000;
 const GET_TOKEN: &str = token_rows::GetToken::ROW.name;
 
 impl Client {
@@ -91,6 +93,11 @@ impl Client {
             let asked = self.token(token_rows::GetToken::ROW, kinds[next]).await;
             let now = self.0.clock.now();
             let health = self.health(kinds[next]).unwrap_or_default();
+            if asked.is_ok() && health.failed.is_some() && health.fresh_until.is_none() {
+                failures[next] = 0;
+                due[next] = Millis(now.0 + i64::try_from(jittered(UNKEPT_MS)).unwrap_or(600_000));
+                continue;
+            }
             // An old token that is still served hides the failure from callers, not from us.
             let failed = asked.err().or(health.failed.map(|(_, error)| error));
             due[next] = match failed {

@@ -231,6 +231,28 @@ impl Error {
         matches!(self, Self::Implausible { .. } | Self::Circle { .. }) && !self.is_of_token()
     }
 
+    /// It may be about what was asked and nothing else: something came and was of no use, or the question was taken and never
+    /// answered. When it goes on for other questions, it is not.
+    pub fn may_be_of_the_question(&self) -> bool {
+        let of_item = matches!(
+            self,
+            Self::Refused(refusal) if matches!(
+                refusal.class(),
+                Class::Item | Class::Gone | Class::Empty | Class::Narrow | Class::Unknown | Class::Bug
+            )
+        );
+        let of_no_use = matches!(
+            self,
+            Self::Implausible { .. }
+                | Self::Circle { .. }
+                | Self::Torn { .. }
+                | Self::TooLarge { .. }
+                | Self::Status { .. }
+                | Self::Unreachable { sent: true, .. }
+        );
+        (of_item || of_no_use) && !self.is_of_token()
+    }
+
     /// Who must act.
     pub fn actor(&self) -> Actor {
         match self {

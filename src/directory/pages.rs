@@ -148,9 +148,8 @@ impl RowPages {
                 let (next, total) = (number(answer, "next_offset"), number(answer, "total"));
                 if next >= total {
                     Next::End
-                } else if next <= number(&self.fields, "offset") {
-                    Next::Fault(Error::Circle { api: self.row.name })
                 } else {
+                    self.guard.starts_at(&number(&self.fields, "offset"));
                     self.fields["offset"] = next.into();
                     self.went_on(answer, &next)
                 }
@@ -162,14 +161,16 @@ impl RowPages {
                     .filter(|cursor| !cursor.is_empty());
                 let more = self.row.paging == Paging::Cursor
                     || answer.get("has_more").and_then(bool::read).unwrap_or(false);
-                let same = cursor.as_deref() == self.cursor();
+                if let Some(here) = self.fields.get("cursor").and_then(Value::as_str) {
+                    self.guard.starts_at(&here);
+                }
                 match cursor {
                     Some(cursor) => {
                         self.fields["cursor"] = cursor.clone().into();
-                        match (more, same) {
-                            (false, _) => Next::End,
-                            (true, true) => Next::Fault(Error::Circle { api: self.row.name }),
-                            (true, false) => self.went_on(answer, &cursor),
+                        if more {
+                            self.went_on(answer, &cursor)
+                        } else {
+                            Next::End
                         }
                     }
                     None => Next::End,

@@ -20,6 +20,9 @@ use super::{
 
 /// Pairs in one call (301060 above).
 const PAIRS: usize = 100;
+/// Calls in a row that fail before it is no longer taken to be about what is asked: one pair among a hundred is found by
+/// halving in eight.
+const IN_A_ROW: usize = 9;
 /// Owners in one filter.
 const OWNERS: usize = 100;
 /// Groups on one page.
@@ -34,6 +37,10 @@ pub struct Agreements {
     pub found: Vec<Agreement>,
     /// Pairs that the platform does not know (301061).
     pub unknown: Vec<AgreePair>,
+    /// Pairs for which no usable answer comes, though others have one, or the server never answered.
+    pub failed: Vec<(AgreePair, Error)>,
+    /// Calls made.
+    pub calls: usize,
     /// Pairs that were not asked about, because of `stopped`.
     pub left: Vec<AgreePair>,
     /// What stopped it.
@@ -54,25 +61,43 @@ pub struct Groups {
 }
 
 impl Client {
-    /// Consent of any number of pairs. An unknown pair fails a whole call of a hundred; the call is then halved until it
-    /// is found, and the others are answered all the same.
+    /// Consent of any number of pairs. An unknown pair fails a whole call of a hundred, and so does one whose answer cannot be
+    /// read; the call is then halved until it is found, and the others are answered all the same.
     pub async fn check_single_agree(&self, pairs: &[AgreePair]) -> Agreements {
         let mut agreements = Agreements::default();
         // The last one is the next; halves go on top, so that answers keep the order of the question.
         let mut batches: Vec<&[AgreePair]> = pairs.chunks(PAIRS).rev().collect();
+        let mut in_a_row = 0;
         while let Some(batch) = batches.pop() {
-            match self.call(&CheckSingleAgree::new(batch)).await {
-                Ok(answer) => agreements.found.extend(answer.agreeinfo),
-                Err(error) if matches!(error.code(), Some(301_060 | 301_061)) => {
-                    if let [pair] = batch {
-                        agreements.unknown.push(pair.clone());
-                        continue;
-                    }
+            let answered = self.call(&CheckSingleAgree::new(batch)).await;
+            agreements.calls += 1;
+            let error = match answered {
+                Ok(answer) => {
+                    agreements.found.extend(answer.agreeinfo);
+                    in_a_row = 0;
+                    continue;
+                }
+                Err(error) => error,
+            };
+            let is_unknown = matches!(error.code(), Some(301_060 | 301_061));
+            in_a_row = if is_unknown { 0 } else { in_a_row + 1 };
+            // Another call that is never answered would cost as much time as this one.
+            let is_silent = matches!(error, Error::Unreachable { .. });
+            let is_of_these = error.may_be_of_the_question() && in_a_row < IN_A_ROW;
+            match batch {
+                [pair] if is_unknown => agreements.unknown.push(pair.clone()),
+                [pair] if is_of_these && !is_silent => agreements.failed.push((pair.clone(), error)),
+                [_, _, ..] if is_unknown || is_of_these && !is_silent => {
                     let (first, second) = batch.split_at(batch.len() / 2);
                     batches.extend([second, first]);
                 }
-                Err(error) => {
-                    agreements.left = batch.to_vec();
+                _ => {
+                    if is_of_these {
+                        let pairs = batch.iter().map(|pair| (pair.clone(), error.clone()));
+                        agreements.failed.extend(pairs);
+                    } else {
+                        agreements.left = batch.to_vec();
+                    }
                     while let Some(batch) = batches.pop() {
                         agreements.left.extend_from_slice(batch);
                     }

@@ -117,7 +117,7 @@ pub struct TokenHealth {
     pub fetched_at: Option<Millis>,
     /// Until when the current one is used.
     pub fresh_until: Option<Millis>,
-    /// When a fetch last failed, and why; cleared by a success.
+    /// When a fetch last failed, or brought a token that cannot be kept, and why; cleared by one that can.
     pub failed: Option<(Millis, Error)>,
 }
 
@@ -134,6 +134,8 @@ struct Slot {
 struct Gate {
     /// How the last fetch failed.
     failed: Option<Error>,
+    /// What the last fetch brought without a lifetime: for those who waited for it, and nobody after them.
+    once: Option<Secret>,
     rest: Option<Rest>,
 }
 
@@ -196,14 +198,16 @@ pub(super) fn not_a_token(token: &Secret) -> Option<&'static str> {
     }
 }
 
-/// The token and the seconds it lives, if that can be: a success without a token is none (token-and-errors §1.3 rule 8).
+/// The token and the seconds it lives: a success without a token is none (token-and-errors §1.3 rule 8). Whether the lifetime
+/// can be one is looked at when it is taken in: a good token without one can be used all the same, once (rule 2).
 pub(super) fn believed(api: &'static str, token: Secret, seconds: i64) -> Result<(Secret, i64), Error> {
-    let why = match not_a_token(&token) {
-        Some(why) => why.to_owned(),
-        None if (1..=LONGEST_LIFE_MS / 1000).contains(&seconds) => return Ok((token, seconds)),
-        None => format!("its expires_in is missing or no lifetime: {seconds} seconds"),
-    };
-    Err(Error::Implausible { api, why })
+    match not_a_token(&token) {
+        None => Ok((token, seconds)),
+        Some(why) => Err(Error::Implausible {
+            api,
+            why: why.to_owned(),
+        }),
+    }
 }
 
 impl Kept {
@@ -259,10 +263,13 @@ impl Tokens {
         if let Some(token) = self.fresh(&slot) {
             return Ok(token);
         }
-        if slot.rounds.load(Ordering::Acquire) != seen
-            && let Some(failed) = &gate.failed
-        {
-            return self.old(&slot).ok_or_else(|| failed.clone());
+        if slot.rounds.load(Ordering::Acquire) != seen {
+            if let Some(failed) = &gate.failed {
+                return self.old(&slot).ok_or_else(|| failed.clone());
+            }
+            if let Some(token) = &gate.once {
+                return Ok(token.clone());
+            }
         }
         if let Some(token) = self.shelved(key, &slot) {
             return Ok(token);
@@ -278,7 +285,12 @@ impl Tokens {
         let answer = match fetched {
             Ok((token, seconds)) => {
                 *gate = Gate::default();
-                self.take_in(key, &slot, &token, seconds, now);
+                if (1..=LONGEST_LIFE_MS / 1000).contains(&seconds) {
+                    self.take_in(key, &slot, &token, seconds, now);
+                } else {
+                    use_once(api, &slot, seconds, now);
+                    gate.once = Some(token.clone());
+                }
                 Ok(token)
             }
             Err(error) => {
@@ -376,6 +388,28 @@ impl Tokens {
         }
         *locked(&slot.kept) = Some(kept);
     }
+}
+
+/// A token whose lifetime cannot be one is not kept, and whoever looks after the credential is told.
+fn use_once(api: &'static str, slot: &Slot, seconds: i64, now: Millis) {
+    let error = Error::Implausible {
+        api,
+        why: format!(
+            "a token came whose expires_in is missing or no lifetime: {seconds} seconds; it is used once and not kept"
+        ),
+    };
+    tracing::warn!(
+        event = "api.token_used_once",
+        api,
+        seconds,
+        "a token came without a usable lifetime; it is not kept"
+    );
+    *locked(&slot.kept) = None;
+    *locked(&slot.health) = TokenHealth {
+        fetched_at: Some(now),
+        fresh_until: None,
+        failed: Some((now, error)),
+    };
 }
 
 impl Gate {

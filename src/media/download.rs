@@ -233,7 +233,7 @@ impl Download {
             return Err(Fault::Empty);
         }
         if have > self.most {
-            return Err(Fault::TooLarge(have));
+            return Err(Fault::Overlong(have));
         }
         if have > self.bound {
             return Err(Fault::Endless);

@@ -40,12 +40,21 @@ pub enum Fault {
     /// WeCom has it no longer.
     #[error("{0}")]
     Expired(source::Error),
-    /// This file is never given out.
+    /// This file is not given out.
     #[error("{0}")]
     Refused(source::Error),
-    /// Larger than is allowed here.
+    /// It cannot be asked for: this program does not hand such an `sdkfileid` to the library.
+    #[error("{0}")]
+    Unaskable(source::Error),
+    /// The message announces more than is allowed here; it is not asked for.
     #[error("it is larger than `media.max_file_mib` allows ({0} bytes)")]
     TooLarge(u64),
+    /// More came than is allowed here.
+    #[error("it is larger than `media.max_file_mib` allows ({0} bytes came)")]
+    Overlong(u64),
+    /// What would be about every file was said of this one, and others came.
+    #[error("{0}")]
+    Own(String),
     /// The disk is full.
     #[error("the disk is full: {0}")]
     NoRoom(String),
@@ -83,7 +92,7 @@ impl Fault {
     pub fn sort(error: source::Error, begun: bool) -> Self {
         use source::{Call, Death, Error};
         match &error {
-            Error::Handle(_) => Self::Refused(error),
+            Error::Handle(_) => Self::Unaskable(error),
             Error::Cursor(_) => Self::Cursor,
             Error::Child {
                 during: Call::Media,
@@ -197,11 +206,14 @@ mod tests {
             Fault::sort(sdk(10002, 301_048), false),
             Fault::Expired(_)
         ));
-        for refused in [sdk(10005, 0), sdk(10000, 0), Error::Handle("why")] {
+        for refused in [sdk(10005, 0), sdk(10000, 0)] {
             let fault = Fault::sort(refused, false);
             assert!(matches!(fault, Fault::Refused(_)), "{fault}");
             assert_eq!(fault.scope(), Scope::File);
         }
+        let unaskable = Fault::sort(Error::Handle("why"), false);
+        assert!(matches!(unaskable, Fault::Unaskable(_)), "{unaskable}");
+        assert_eq!(unaskable.scope(), Scope::File);
         for anew in [sdk(10000, 0), Error::Cursor("why")] {
             assert!(matches!(Fault::sort(anew, true), Fault::Cursor));
         }

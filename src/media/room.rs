@@ -50,12 +50,12 @@ impl Room {
 
     /// Takes room for a file that is to bring so many more bytes; `None` when nobody knows.
     pub fn begin(&self, file: i64, coming: Option<u64>) -> Result<(), Short> {
-        self.ask(file, coming, coming.unwrap_or(STEP))
+        self.ask(file, coming)
     }
 
-    /// The same for the next chunk of a file that has room.
+    /// The same for the next chunk of a file that has room. It may be more than at first, when its beginning is not there.
     pub fn go_on(&self, file: i64, coming: Option<u64>) -> Result<(), Short> {
-        self.ask(file, coming, coming.unwrap_or(STEP).min(STEP))
+        self.ask(file, coming)
     }
 
     /// The file is no longer under way: its share of the room is free.
@@ -70,10 +70,11 @@ impl Room {
     }
 
     /// A file within what it has room for only needs that others have left the headroom alone.
-    fn ask(&self, file: i64, coming: Option<u64>, wanted: u64) -> Result<(), Short> {
+    fn ask(&self, file: i64, coming: Option<u64>) -> Result<(), Short> {
+        let wanted = coming.unwrap_or(STEP);
         let mut under_way = self.coming();
         let Some(free) = self.free() else {
-            under_way.insert(file, coming.unwrap_or(STEP));
+            under_way.insert(file, wanted);
             return Ok(());
         };
         let left = free.saturating_sub(self.headroom);
@@ -92,7 +93,7 @@ impl Room {
                 others / MIB
             )));
         }
-        under_way.insert(file, coming.unwrap_or(STEP));
+        under_way.insert(file, wanted);
         Ok(())
     }
 
@@ -182,6 +183,21 @@ mod tests {
         assert!(
             matches!(room.go_on(2, None), Err(Short::File(_))),
             "the 4 are promised"
+        );
+    }
+
+    /// Begun for the rest of a file; then its beginning turns out to be gone, and all of it is to come.
+    #[test]
+    fn a_file_that_needs_more_than_it_was_begun_for_is_asked_about_again() {
+        let (room, free) = room(100);
+        free.store(150, Ordering::Relaxed);
+        assert_eq!(room.begin(1, Some(10 * MIB)), Ok(()));
+        assert_eq!(room.begin(2, Some(30 * MIB)), Ok(()));
+        assert!(matches!(room.go_on(1, Some(40 * MIB)), Err(Short::File(_))));
+        assert_eq!(room.go_on(1, Some(20 * MIB)), Ok(()));
+        assert!(
+            matches!(room.begin(3, Some(MIB)), Err(Short::File(_))),
+            "all of it is promised"
         );
     }
 

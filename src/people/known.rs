@@ -327,6 +327,21 @@ pub struct Answer {
     pub refused: Vec<Refused>,
     /// Lists that are now read to their end.
     pub read: Vec<List>,
+    /// A list that came with nothing on it. Nothing ends by that; where there was something before, it is told.
+    pub empty: Option<Empty>,
+}
+
+/// What an empty list would have held.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Empty {
+    /// The call.
+    pub api: &'static str,
+    /// What it lists.
+    pub class: Class,
+    /// Which of that.
+    pub kind: Kind,
+    /// So many known ones make it implausible.
+    pub from: u64,
 }
 
 impl Answer {
@@ -347,6 +362,10 @@ impl Answer {
 
     /// True when there is nothing to write.
     pub fn is_empty(&self) -> bool {
-        self.news.is_empty() && self.rolls.is_empty() && self.refused.is_empty() && self.read.is_empty()
+        self.news.is_empty()
+            && self.rolls.is_empty()
+            && self.refused.is_empty()
+            && self.read.is_empty()
+            && self.empty.is_none()
     }
 }

@@ -23,7 +23,7 @@ mod needs;
 
 pub use history::{Doubt, History, Span, Was};
 pub use inquiry::Inquiry;
-pub use known::{Answer, Aspect, Class, Kind, List, News, Refused, Roll, Said, Subject, Told};
+pub use known::{Answer, Aspect, Class, Empty, Kind, List, News, Refused, Roll, Said, Subject, Told};
 pub use needs::{Needs, Round, Trouble, Want};
 
 #[cfg(test)]

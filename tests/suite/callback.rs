@@ -6,7 +6,7 @@ use std::{
     net::{SocketAddr, TcpStream},
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
+    process::{Child, Stdio},
     time::{Duration, Instant},
 };
 
@@ -137,8 +137,7 @@ impl Running {
     }
 
     fn terminate(&mut self) -> Option<i32> {
-        let _sent = Command::new("kill").arg(self.child.id().to_string()).status();
-        self.child.wait().expect("an end").code()
+        kit::terminate(&mut self.child).code()
     }
 }
 

@@ -358,12 +358,7 @@ fn run_pulls_again_and_again_and_stops_cleanly_on_sigterm() {
     }
     assert!(pulled(&archive), "run has not pulled");
     assert!(running.try_wait().expect("a status").is_none(), "it stays");
-    std::process::Command::new("kill")
-        .arg(running.id().to_string())
-        .status()
-        .expect("kill");
-    let ended = running.wait().expect("an end");
-    assert_eq!(ended.code(), Some(0), "a clean stop");
+    assert_eq!(kit::terminate(&mut running).code(), Some(0), "a clean stop");
     // Nothing is left locked.
     assert_eq!(archive.pull(&[0])["received"], 0);
 }
@@ -421,10 +416,7 @@ fn a_stop_in_the_middle_of_a_pull_leaves_balanced_books() {
         .spawn()
         .expect("starts");
     std::thread::sleep(Duration::from_millis(2_500));
-    std::process::Command::new("kill")
-        .arg(pull.id().to_string())
-        .status()
-        .expect("kill");
+    kit::ask_to_end(&pull);
     let stopped: kit::Finished = pull.wait_with_output().expect("an end").into();
     assert_eq!(stopped.code, Some(0), "{}", stopped.stderr);
     let books = stopped.json();

@@ -4,7 +4,6 @@ use std::{
     fs,
     os::unix::fs::PermissionsExt,
     path::Path,
-    process::Command,
     sync::{
         Arc, Mutex,
         atomic::{AtomicBool, Ordering},
@@ -489,6 +488,68 @@ fn one_unknown_pair_of_many_costs_nobody_else_an_answer_and_unknown_words_are_ke
     assert_eq!(house.server.count(SINGLE), first);
 }
 
+/// An answer that cannot be read is about one question among others; it is named, and asked for again later.
+#[test]
+fn an_answer_that_cannot_be_read_costs_its_own_pair_and_room_only() {
+    let mut messages = strangers(150);
+    messages.push(said("r_external", "ken", &["lisi", ANNA], ROOM, BEGIN + 500));
+    let house = House::of(&messages);
+    house.archive.pull(&[0]);
+    let no_answer = || Reaction::Status(404, "<html>".to_owned());
+    let bad = external(77);
+    house.server.on(SINGLE, move |asked| {
+        let pairs = pairs(&asked.json());
+        if pairs.iter().any(|(_, external)| *external == bad) {
+            return no_answer();
+        }
+        infos(
+            pairs
+                .iter()
+                .map(|(member, external)| agreement(member, external, "Agree", BEGIN - 9_000))
+                .collect(),
+        )
+    });
+    house.server.on(GROUP, |_| {
+        Reaction::Torn("{\"errcode\":0,\"agreeinfo\":[{".to_owned())
+    });
+    house.server.on(SCOPE, move |_| no_answer());
+    let checked = house.check();
+    assert_eq!(
+        [&checked["answered"], &checked["failed"], &checked["due"]],
+        [149, 2, 0],
+        "{checked}"
+    );
+    assert!(checked["stopped"].is_null(), "{checked}");
+    let first = house.server.count(SINGLE);
+    assert!(first <= 2 + 2 * 8, "{first} calls");
+    assert_eq!(house.archive.search("consent:agreed").len(), 149);
+    let open = house.lines(&["consent", "report", "--json"]);
+    let why = open
+        .iter()
+        .find(|line| line["report"] == "no_agreement" && line["external"] == external(77))
+        .map(|line| line["fault"].to_string());
+    assert!(why.is_some_and(|why| why.contains("404")), "{open:?}");
+    // It has a pause.
+    house.check();
+    assert_eq!(house.server.count(SINGLE), first);
+}
+
+#[test]
+fn a_platform_that_answers_nothing_readable_is_not_asked_pair_by_pair() {
+    let mut messages = strangers(250);
+    messages.push(said("r_external", "ken", &["lisi", ANNA], ROOM, BEGIN + 500));
+    let house = House::of(&messages);
+    house.archive.pull(&[0]);
+    for path in [SINGLE, GROUP, SCOPE] {
+        house
+            .server
+            .on(path, |_| Reaction::Status(404, "<html>".to_owned()));
+    }
+    let checked = house.run(&["consent", "check", "--json"]);
+    assert_eq!(checked.code, Some(1), "{}", checked.stderr);
+    assert!(house.server.count(SINGLE) <= 27, "{}", house.server.count(SINGLE));
+}
+
 #[test]
 fn rooms_are_asked_and_the_reports_name_who_refused_and_who_is_silent() {
     let people = ["ken", ANNA, BERT];
@@ -824,9 +885,7 @@ fn a_directory_that_hangs_costs_the_archive_nothing_and_its_end_no_time() {
         std::thread::sleep(Duration::from_millis(50));
     }
     let stopped = Instant::now();
-    let _sent = Command::new("kill").arg(running.id().to_string()).status();
-    let ended = running.wait().expect("an end");
-    assert_eq!(ended.code(), Some(0));
+    assert_eq!(kit::terminate(&mut running).code(), Some(0));
     assert!(
         stopped.elapsed() < Duration::from_secs(15),
         "the end waited for the directory"
@@ -856,8 +915,7 @@ fn run_asks_by_itself() {
         assert!(Instant::now() < deadline, "nobody asked");
         std::thread::sleep(Duration::from_millis(100));
     }
-    let _sent = Command::new("kill").arg(running.id().to_string()).status();
-    assert_eq!(running.wait().expect("an end").code(), Some(0));
+    assert_eq!(kit::terminate(&mut running).code(), Some(0));
     assert_eq!(house.server.count(SINGLE), 1);
 }
 
@@ -985,4 +1043,31 @@ fn what_is_missing_is_explained_by_what_is_closed_or_not_recorded() {
         text.contains("1 条记录尚未解密") && text.contains("不在存档范围内"),
         "{text}"
     );
+
+    // An answer that cannot be read is about one member; the others are compared.
+    house
+        .server
+        .on("/cgi-bin/externalcontact/get_user_behavior_data", move |asked| {
+            if asked.json()["userid"][0] == "ken" {
+                return Reaction::Status(404, "<html>".to_owned());
+            }
+            let stat_time = (day * DAY_MS - EAST_MS) / 1000;
+            Reaction::Json(json!({"errcode": 0, "errmsg": "ok",
+                "behavior_data": [{"stat_time": stat_time, "chat_cnt": 1, "message_cnt": 2}]}))
+        });
+    let finished = house.run(&["completeness", "--json", "--from", &date, "--to", &date]);
+    let lines = finished.json_lines();
+    assert!(
+        lines.iter().any(|line| line["member"] == "liu"),
+        "{}",
+        finished.stderr
+    );
+    let summary = finished
+        .stderr
+        .lines()
+        .find(|line| line.contains("not_told"))
+        .expect("a summary");
+    let not_told: Value = serde_json::from_str(summary).expect("JSON");
+    assert!(not_told["not_told"].to_string().contains("ken"), "{not_told}");
+    assert_eq!(not_told["left"], 0, "{not_told}");
 }

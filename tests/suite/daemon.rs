@@ -172,8 +172,7 @@ impl Daemon {
 
     /// Asks it to end, and waits.
     pub(crate) fn terminate(mut self) -> Option<i32> {
-        let _sent = Command::new("kill").arg(self.child.id().to_string()).status();
-        self.child.wait().expect("an end").code()
+        kit::terminate(&mut self.child).code()
     }
 
     /// Ends it as a power failure would.

@@ -25,7 +25,8 @@ use sdk_mock::{
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use shiguan::{
-    archive::{Desk, Fetching},
+    archive::{Desk, Fetches, Fetching},
+    ids::RecordId,
     media::{Limits, Pace, Place, Probe, Room, Vault},
     secret::Secret,
     source,
@@ -601,11 +602,7 @@ fn a_disk_that_fills_up_makes_files_wait_and_fails_none() {
     {
         std::thread::sleep(Duration::from_millis(20));
     }
-    let asked = std::process::Command::new("kill")
-        .args(["-TERM", &first.id().to_string()])
-        .status();
-    assert!(asked.expect("kill starts").success());
-    first.wait().expect("an end");
+    kit::terminate(&mut first);
     corpus.behave();
     assert_eq!(list(&archive)[0]["state"], "partial");
     let (beginning, _) = files_under(&begun).pop_first().expect("a beginning");
@@ -665,36 +662,8 @@ fn on_a_small_disk_what_fits_comes_and_the_headroom_stays() {
         seen.fetch_min(free, Ordering::Relaxed);
         Some(free)
     });
-    let mut source = source::Options::new(
-        env!("CARGO_BIN_EXE_shiguan").into(),
-        sdk_mock::find_library(Path::new(env!("CARGO_BIN_EXE_shiguan"))).expect("the mock library"),
-        "ww0000000000000000",
-        Secret::new("secret"),
-    );
-    source.mock_corpus = Some(corpus.path.clone());
-    let fetching = Fetching {
-        name: "mock".to_owned(),
-        corpid: "ww0000000000000000".to_owned(),
-        source,
-        vault: Vault::open(&folder, &Place::Folder).expect("a vault"),
-        children: 1,
-        deadline: Duration::from_secs(3 * 24 * 3600),
-        attempts: 8,
-        backoff: Duration::from_millis(5),
-        limits: Limits { most: 1 << 32 },
-        pace: Arc::new(Pace::new(0)),
-        room: Arc::new(Room::new(vec![folder.clone()], HEADROOM, probe)),
-        silk: None,
-    };
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
-    let done = runtime.expect("a runtime").block_on(async {
-        let store = Store::open(&archive.dir.join("data/archive.db")).expect("an archive");
-        let desk = Desk::open(store).expect("a desk");
-        let (_stop, stopped) = tokio::sync::watch::channel(false);
-        let done = shiguan::archive::fetch(&desk, &fetching, None, stopped).await;
-        desk.close();
-        done.expect("a pass")
-    });
+    let room = Room::new(vec![folder.clone()], HEADROOM, probe);
+    let done = pass(&archive, &fetching(&archive, &corpus, room), None);
     assert!(done.failure.is_none(), "{:?}", done.failure);
     let listed = list(&archive);
     let states: Vec<&str> = listed
@@ -725,6 +694,78 @@ fn on_a_small_disk_what_fits_comes_and_the_headroom_stays() {
     sound(&archive, &listed);
 }
 
+/// What `run` fetches with, one file at a time.
+fn fetching(archive: &Archive, corpus: &Corpus, room: Room) -> Fetching {
+    let mut source = source::Options::new(
+        env!("CARGO_BIN_EXE_shiguan").into(),
+        sdk_mock::find_library(Path::new(env!("CARGO_BIN_EXE_shiguan"))).expect("the mock library"),
+        "ww0000000000000000",
+        Secret::new("secret"),
+    );
+    source.mock_corpus = Some(corpus.path.clone());
+    Fetching {
+        name: "mock".to_owned(),
+        corpid: "ww0000000000000000".to_owned(),
+        source,
+        vault: Vault::open(&media_folder(archive), &Place::Folder).expect("a vault"),
+        children: 1,
+        deadline: Duration::from_secs(3 * 24 * 3600),
+        attempts: 8,
+        backoff: Duration::from_millis(5),
+        limits: Limits { most: 1 << 32 },
+        pace: Arc::new(Pace::new(0)),
+        room: Arc::new(room),
+        silk: None,
+    }
+}
+
+/// One pass as `run` makes it: what waits for its next try waits. `only`: over the files of this record.
+fn pass(archive: &Archive, fetching: &Fetching, only: Option<RecordId>) -> Fetches {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    runtime.expect("a runtime").block_on(async {
+        let store = Store::open(&archive.dir.join("data/archive.db")).expect("an archive");
+        let desk = Desk::open(store).expect("a desk");
+        let (_stop, stopped) = tokio::sync::watch::channel(false);
+        let done = shiguan::archive::fetch(&desk, fetching, only, stopped).await;
+        desk.close();
+        done.expect("a pass")
+    })
+}
+
+/// A file that is asked for alone, after others were kept, ends no pass: what is said of it is about it.
+#[test]
+fn a_bad_file_in_a_pass_of_its_own_fails_once_as_a_pass() {
+    let scratch = tempfile::tempdir().expect("a scratch folder");
+    let letters = [
+        Letter::new("aGFuZGxlIGJhZCAgICAgICAg", b"bad"),
+        Letter::new("aGFuZGxlIGdvb2QgICAgICAg", b"good"),
+    ];
+    let corpus = seal(scratch.path(), &letters);
+    let archive = program().archive(&scratch.path().join("archive"), &corpus);
+    archive.pull(&[0]);
+    let refusal = Fault::Return {
+        code: 10009,
+        slice: String::new(),
+    };
+    let refuses = Faults::new().with(Rule::media(refusal));
+    corpus.misbehave(&refuses);
+    let room = Room::new(Vec::new(), 0, Arc::new(|_: &Path| None));
+    let mut fetching = fetching(&archive, &corpus, room);
+    let (bad, good) = (Some(RecordId(1)), Some(RecordId(2)));
+    let first = pass(&archive, &fetching, bad);
+    assert!(first.failure.is_some(), "nobody can know yet");
+    assert_eq!(list(&archive)[0]["attempts"], 0);
+    std::thread::sleep(Duration::from_millis(20));
+    corpus.behave();
+    assert!(pass(&archive, &fetching, good).failure.is_none());
+    corpus.misbehave(&refuses);
+    // It is not due again before the pass is over.
+    fetching.backoff = Duration::from_secs(10);
+    let last = pass(&archive, &fetching, bad);
+    assert!(last.failure.is_none(), "{:?}", last.failure);
+    assert_eq!(list(&archive)[0]["attempts"], 1);
+}
+
 /// A company that WeCom refuses as a whole loses no file and no time on each.
 #[test]
 fn what_an_operator_must_mend_ends_the_pass_and_no_file() {
@@ -751,6 +792,93 @@ fn what_an_operator_must_mend_ends_the_pass_and_no_file() {
     get(&archive, &[]);
     let listed = list(&archive);
     assert_eq!(with_state(&listed, "kept").len(), listed.len());
+}
+
+/// Three bad files that are asked for first end one pass, not every pass.
+#[test]
+fn bad_files_in_front_end_one_pass_and_hold_up_no_other_file() {
+    let scratch = tempfile::tempdir().expect("a scratch folder");
+    let corpus = Corpus::generate(scratch.path(), 200, 13);
+    let archive = program().archive(&scratch.path().join("a"), &corpus);
+    archive.pull(&[0]);
+    let bad: Vec<u64> = handles(&corpus).into_keys().take(5).collect();
+    let refusal = Fault::Return {
+        code: 10009,
+        slice: String::new(),
+    };
+    let rules = bad.iter().map(|seq| Rule::media(refusal.clone()).at_seq(*seq));
+    corpus.misbehave(&Faults::from(rules.collect::<Vec<_>>()));
+    let one_at_a_time = [&GET[..], &["--set", "media.children=1"]].concat();
+    let codes: Vec<_> = (0..2)
+        .map(|_| archive.run(&one_at_a_time).code.expect("an end"))
+        .collect();
+    assert_eq!(codes, [1, 3], "the first pass cannot know; the next one can");
+    for file in list(&archive) {
+        let is_bad = file["seq"].as_u64().is_some_and(|seq| bad.contains(&seq));
+        assert_eq!(file["state"], if is_bad { "pending" } else { "kept" }, "{file}");
+        if is_bad {
+            assert!(file["detail"].as_str().expect("why").contains("10009"), "{file}");
+            assert!(
+                file["attempts"].as_u64() >= Some(1),
+                "its own trouble by now: {file}"
+            );
+        }
+    }
+    corpus.behave();
+    get(&archive, &[]);
+    assert_eq!(archive.search("media:missing").len(), 0);
+}
+
+/// While nothing comes, no file has used up a try; and one refusal is not believed for ever.
+#[test]
+fn a_network_that_is_down_uses_up_no_try_and_one_refusal_ends_no_file() {
+    let scratch = tempfile::tempdir().expect("a scratch folder");
+    let letters = [
+        Letter {
+            time: now(),
+            ..Letter::new("aGFuZGxlIG5ldyAgICAgICAg", b"new")
+        },
+        Letter {
+            time: now() - 4 * 24 * 3_600_000,
+            ..Letter::new("aGFuZGxlIG9sZCAgICAgICAg", b"old")
+        },
+    ];
+    let corpus = seal(scratch.path(), &letters);
+    let archive = program().archive(&scratch.path().join("archive"), &corpus);
+    archive.pull(&[0]);
+    let answer = |code| {
+        let slice = String::new();
+        corpus.misbehave(&Faults::new().with(Rule::media(Fault::Return { code, slice })));
+    };
+    let limit = ["--set", "media.retry_limit=2"];
+    answer(10001);
+    for _ in 0..3 {
+        assert_eq!(once(&archive, &limit).code, Some(3));
+    }
+    for file in list(&archive) {
+        assert_eq!(
+            (&file["state"], &file["attempts"]),
+            (&"pending".into(), &0.into()),
+            "{file}"
+        );
+        assert!(file["detail"].as_str().expect("why").contains("10001"), "{file}");
+    }
+    for code in [10005, 10000] {
+        answer(code);
+        once(&archive, &limit);
+        let states: Vec<_> = list(&archive).iter().map(|file| file["state"].clone()).collect();
+        let expected = if code == 10005 { "pending" } else { "refused" };
+        assert_eq!(
+            states,
+            [expected, expected],
+            "{code}: the second answer is believed"
+        );
+    }
+    corpus.behave();
+    for seq in ["1", "2"] {
+        assert_eq!(archive.run([&GET[..], &[seq]].concat()).code, Some(0));
+    }
+    assert_eq!(archive.search("media:missing").len(), 0);
 }
 
 /// `kill -9` of the whole program while it fetches, again and again; what is left in the end is what an undisturbed run
@@ -854,11 +982,7 @@ fn a_large_file_is_gone_on_with_by_the_next_process() {
     while begun() < 8 * CHUNK as usize && Instant::now() < until {
         std::thread::sleep(Duration::from_millis(20));
     }
-    let asked = std::process::Command::new("kill")
-        .args(["-TERM", &first.id().to_string()])
-        .status();
-    assert!(asked.expect("kill starts").success());
-    first.wait().expect("an end");
+    kit::terminate(&mut first);
     let reached = list(&archive)[0].clone();
     assert_eq!(reached["state"], "partial", "{reached}");
     let offset = reached["offset"].as_u64().expect("an offset");
@@ -876,7 +1000,7 @@ fn a_large_file_is_gone_on_with_by_the_next_process() {
             .at_call(left + 1..=left + 1000),
         ),
     );
-    get(&archive, &[]);
+    assert_eq!(once(&archive, &[]).code, Some(0), "in one go");
     let kept = list(&archive)[0].clone();
     assert_eq!(
         (&kept["state"], &kept["sha256"]),
@@ -1103,11 +1227,7 @@ fn files_are_never_in_the_way_of_messages() {
         with_state(&listed, "kept").len() < listed.len(),
         "files were to take far longer than the messages"
     );
-    let asked = std::process::Command::new("kill")
-        .args(["-TERM", &staying.id().to_string()])
-        .status();
-    assert!(asked.expect("kill starts").success());
-    assert!(staying.wait().expect("an end").success());
+    assert!(kit::terminate(&mut staying).success());
     corpus.behave();
     get(&archive, &[]);
     let listed = list(&archive);

@@ -807,10 +807,8 @@ fn a_directory_that_is_down_costs_the_archive_nothing() {
     args.extend(quick);
     let run = |house: &House| house.archive.start(house.with(&args));
     let stop = |child: &mut std::process::Child| {
-        let pid = pid_of(child);
-        let _told = std::process::Command::new("kill").args(["-TERM", &pid]).status();
         let began = Instant::now();
-        let ended = child.wait().expect("it ends");
+        let ended = kit::terminate(child);
         assert!(
             began.elapsed() < Duration::from_secs(15),
             "a call that hangs holds up the end"
@@ -865,15 +863,8 @@ fn switched_off_nobody_is_asked() {
     ];
     let mut child = house.archive.start(house.with(&off));
     std::thread::sleep(Duration::from_secs(3));
-    let _told = std::process::Command::new("kill")
-        .args(["-TERM", &pid_of(&child)])
-        .status();
-    assert!(child.wait().expect("it ends").success());
+    assert!(kit::terminate(&mut child).success());
     assert_eq!(house.calls(), 0);
-}
-
-fn pid_of(child: &std::process::Child) -> String {
-    child.id().to_string()
 }
 
 fn wait(what: &str, until: impl Fn() -> bool) {

@@ -389,6 +389,143 @@ fn an_address_book_of_nobody_and_departments_in_a_circle_make_nobody_leave() {
     }
 }
 
+/// A list of customers that does not come for one member is read for the others.
+#[test]
+fn one_member_without_a_list_of_customers_costs_no_other_its_list() {
+    let (mut company, mut messages) = company();
+    for nth in 0..20 {
+        company.customer(customer(&guest(100 + nth), &format!("客户{nth:03}"), "ZhangSan"));
+        messages.push(text(100 + nth, "ZhangSan", &[&guest(100 + nth)], "", now()));
+    }
+    let house = House::new(company, &messages);
+    house.pull();
+    house.server.answer(
+        FOLLOWERS,
+        json!({"errcode": 0, "follow_user": ["lisi", "ZhangSan"]}),
+    );
+    lie(&house.server, BY_USER, |asked| {
+        if asked.json()["userid_list"].to_string().contains("lisi") {
+            return json!({"errcode": 987_654});
+        }
+        let list: Vec<Value> = (100..120)
+            .map(|nth| {
+                json!({"external_contact": {"external_userid": guest(nth), "name": format!("客户{nth}")},
+                       "follow_info": {"userid": "ZhangSan"}})
+            })
+            .collect();
+        json!({"errcode": 0, "external_contact_list": list})
+    });
+    let told = house
+        .run(&[
+            "directory",
+            "refresh",
+            "--json",
+            "--set",
+            "directory.sweep_from=10",
+        ])
+        .json();
+    assert_eq!(house.server.count(BY_USER), 3, "both, then each: {told}");
+    assert_eq!(
+        house.server.count(CUSTOMER),
+        1,
+        "the one who is on no list: {told}"
+    );
+    assert!(told["troubles"].to_string().contains("987654"), "{told}");
+    for nth in [1, 100, 119] {
+        assert_eq!(
+            house.show(&guest(nth), None)["standing"],
+            "known",
+            "{nth}: {told}"
+        );
+    }
+}
+
+/// Lists of customers without anybody on them do not make anybody no customer.
+#[test]
+fn empty_lists_of_customers_make_nobody_a_stranger() {
+    let (mut company, mut messages) = company();
+    for nth in 0..20 {
+        company.customer(customer(&guest(100 + nth), &format!("客户{nth:03}"), "ZhangSan"));
+        messages.push(text(100 + nth, "ZhangSan", &[&guest(100 + nth)], "", now()));
+    }
+    let house = House::new(company, &messages);
+    house.pull();
+    let sweep = [
+        "directory",
+        "refresh",
+        "--json",
+        "--all",
+        "--set",
+        "directory.sweep_from=10",
+    ];
+    house.run(&sweep);
+    lie(
+        &house.server,
+        BY_USER,
+        |_| json!({"errcode": 0, "external_contact_list": []}),
+    );
+    let told = house.run(&sweep).json();
+    assert!(told["troubles"].to_string().contains("nothing on it"), "{told}");
+    assert_eq!(told["not_available"], 0, "{told}");
+    assert_eq!(house.show(&guest(119), None)["standing"], "known", "{told}");
+}
+
+/// One id about which the platform says what would end everything is put aside; the next pass has the others.
+#[test]
+fn one_id_does_not_end_every_pass() {
+    for refusal in ["status", "code"] {
+        let house = house();
+        house.server.on(USER, move |asked| {
+            match asked.query["userid"].to_lowercase().as_str() {
+                "zhangsan" if refusal == "status" => Reaction::Status(404, "<html>".to_owned()),
+                "zhangsan" => Reaction::Code(48002),
+                id => Reaction::Json(json!({"errcode": 0, "userid": id, "name": "n"})),
+            }
+        });
+        for _ in 0..2 {
+            house.run(&["directory", "refresh", "--json"]);
+        }
+        let times = house
+            .server
+            .asked()
+            .iter()
+            .filter(|asked| asked.path == USER && asked.query["userid"].eq_ignore_ascii_case("zhangsan"))
+            .count();
+        assert_eq!(times, 1, "{refusal}: it has a pause");
+        assert_eq!(house.show("lisi", None)["standing"], "known", "{refusal}");
+        let shown = house.show("ZhangSan", None);
+        let why = if refusal == "status" { "404" } else { "48002" };
+        assert!(shown.to_string().contains(why), "{refusal}: {shown}");
+    }
+}
+
+/// A list that comes empty where there was something ends nothing, and is told.
+#[test]
+fn a_list_that_comes_empty_is_told_and_ends_nothing() {
+    let house = house();
+    house.refresh();
+    let known = |house: &House| {
+        count(
+            house,
+            "SELECT count(*) FROM known k JOIN subject s ON s.id = k.subject WHERE s.class = 2 AND k.until IS NULL",
+        )
+    };
+    let before = known(&house);
+    assert!(before > 0);
+    lie(
+        &house.server,
+        DEPARTMENTS,
+        |_| json!({"errcode": 0, "department": []}),
+    );
+    let told = house.run(&["directory", "refresh", "--json", "--all"]).json();
+    let troubles = told["troubles"].to_string();
+    assert!(
+        troubles.contains("department_list") && troubles.contains("nothing on it"),
+        "{told}"
+    );
+    assert_eq!(known(&house), before);
+}
+
 #[test]
 fn a_list_of_nobody_ends_nobodys_being_recorded() {
     let house = house();
@@ -457,7 +594,7 @@ fn no_token_in_a_success_ends_the_command_and_is_named() {
     for answer in [
         json!({"errcode": 0, "errmsg": "ok"}),
         json!({"errcode": 0, "access_token": "", "expires_in": 7200}),
-        json!({"errcode": 0, "access_token": "CANARYtokenX", "expires_in": 0}),
+        json!({"errcode": 0, "access_token": "CANARY token", "expires_in": 7200}),
     ] {
         let house = house();
         house.server.script(

@@ -381,8 +381,7 @@ fn an_archive_that_takes_no_writes_is_told_from_memory_once_and_handed_over() {
         one["told"]["duty"]["cleared"].is_string().then_some(one)
     });
     assert_eq!(one["open"], false);
-    let _sent = Command::new("kill").arg(run.0.id().to_string()).status();
-    assert_eq!(run.0.wait().expect("ended").code(), Some(0));
+    assert_eq!(kit::terminate(&mut run.0).code(), Some(0));
     assert_eq!(bench.pull(&[]).code, Some(0));
     assert_eq!(told(&bench, "store_unwritable"), ["raised", "all_clear"]);
 }
@@ -503,6 +502,5 @@ fn a_program_that_cannot_open_its_archive_tells_it_and_goes_on_when_it_can() {
     until("it is over", || {
         (told(&bench, "store_unwritable") == ["raised", "all_clear"]).then_some(())
     });
-    let _sent = Command::new("kill").arg(run.0.id().to_string()).status();
-    assert_eq!(run.0.wait().expect("ended").code(), Some(0));
+    assert_eq!(kit::terminate(&mut run.0).code(), Some(0));
 }

@@ -5,7 +5,7 @@ use tokio::sync::watch;
 use super::{ConsentOptions, ConsentPass, consent_gather};
 use crate::{
     archive::{Desk, Error},
-    consent::{self, How, Reading, Subject, ends_the_pass},
+    consent::{self, How, Reading, Subject},
     directory::{self, Client, Endpoint, rows::msgaudit::GetPermitUserList},
     ids::{CompanyId, Millis},
     store::contract::{Asked, Due, Learnt, Question},
@@ -13,6 +13,8 @@ use crate::{
 
 /// Pairs in one call.
 const PAIRS: usize = 100;
+/// So many questions in a row without a usable answer are no longer about the questions.
+const IN_A_ROW: usize = 3;
 const HOUR_MS: i64 = 3_600_000;
 
 /// One pass: looks through what is new, reads whose conversations are recorded, asks what is due. Bounded by the options
@@ -34,6 +36,7 @@ pub async fn consent_pass(
     scope(desk, client, company, options, &mut pass).await?;
     // The list comes on top, so that even a budget of one call asks for something else.
     let budget = options.calls + pass.calls;
+    let mut in_a_row = 0;
     while pass.stopped.is_none() && pass.calls < budget && !*stop.borrow() {
         let left = budget - pass.calls;
         // Rooms cost a call each and pairs a hundredth, so neither may starve the other.
@@ -48,9 +51,18 @@ pub async fn consent_pass(
             if pass.stopped.is_some() || pass.calls >= budget || *stop.borrow() {
                 break;
             }
-            match question {
+            let trouble = match question {
                 Call::Pairs(pairs) => ask_pairs(desk, client, company, options, pairs, &mut pass).await?,
                 Call::Room(room) => ask_room(desk, client, company, options, room, &mut pass).await?,
+            };
+            match trouble {
+                None => in_a_row = 0,
+                Some(error) => {
+                    in_a_row += 1;
+                    if in_a_row >= IN_A_ROW || matches!(error, directory::Error::Unreachable { .. }) {
+                        pass.stopped.get_or_insert(error);
+                    }
+                }
             }
         }
     }
@@ -66,16 +78,17 @@ enum Call {
     Room(Due),
 }
 
-/// Pairs by the hundred, those that failed before apart from the others; rooms between them.
+/// Pairs by the hundred, those that failed before apart from the others and fewer with each time; rooms between them.
 fn calls(due: Vec<Due>) -> Vec<Call> {
     let (pairs, rooms): (Vec<Due>, Vec<Due>) = due
         .into_iter()
         .partition(|one| matches!(one.question, Question::Pair(_)));
     let (good, bad): (Vec<Due>, Vec<Due>) = pairs.into_iter().partition(|one| one.failures == 0);
-    let batches = [good, bad];
-    let mut batches = batches
-        .iter()
-        .flat_map(|kind| kind.chunks(PAIRS))
+    let most = bad.iter().map(|one| one.failures).max().unwrap_or(0);
+    let few = (PAIRS >> most.min(PAIRS.ilog2())).max(1);
+    let mut batches = good
+        .chunks(PAIRS)
+        .chain(bad.chunks(few))
         .map(|batch| Call::Pairs(batch.to_vec()));
     let mut rooms = rooms.into_iter().map(Call::Room);
     let mut calls = Vec::new();
@@ -115,7 +128,7 @@ async fn scope(
             desk.ask(move |store| store.scope_read(company, &members, Millis::now()))
                 .await??;
         }
-        Err(error) if ends_the_pass(&error) => pass.stopped = Some(error),
+        Err(error) if !error.may_be_of_the_question() => pass.stopped = Some(error),
         // Consent can be asked for without the list.
         Err(error) => pass.scope_fault = Some(error),
     }
@@ -127,6 +140,7 @@ async fn somebody_recorded(desk: &Desk, company: CompanyId) -> Result<bool, Erro
     Ok(scope.iter().any(|one| one.until.is_none()))
 }
 
+/// Returns why no pair was answered, if that may be about these pairs: each has a pause then.
 async fn ask_pairs(
     desk: &Desk,
     client: &Client,
@@ -134,7 +148,7 @@ async fn ask_pairs(
     options: ConsentOptions,
     pairs: Vec<Due>,
     pass: &mut ConsentPass,
-) -> Result<(), Error> {
+) -> Result<Option<directory::Error>, Error> {
     let subjects: Vec<Subject> = pairs
         .iter()
         .filter_map(|due| match &due.question {
@@ -143,8 +157,7 @@ async fn ask_pairs(
         })
         .collect();
     let answers = consent::read_pairs(client, &subjects).await;
-    // Each unknown pair halves its call until it stands alone.
-    pass.calls += 1 + 2 * answers.unknown.len();
+    pass.calls += answers.calls;
     let now = Millis::now();
     let failures = |subject: &Subject| {
         let asked = Question::Pair(subject.clone());
@@ -169,12 +182,19 @@ async fn ask_pairs(
             .iter()
             .map(|subject| fault(subject, "the answer says nothing about this pair")),
     );
+    asked.extend(
+        answers
+            .failed
+            .iter()
+            .map(|(subject, error)| fault(subject, &error.to_string())),
+    );
     let failed = asked.len() as u64;
     let mut well = subjects.clone();
     well.retain(|subject| {
         ![&answers.unknown, &answers.unanswered, &answers.left]
             .iter()
             .any(|list| list.contains(subject))
+            && !answers.failed.iter().any(|(failed, _)| failed == subject)
     });
     asked.extend(well.iter().map(|subject| Asked {
         question: Question::Pair(subject.clone()),
@@ -183,25 +203,22 @@ async fn ask_pairs(
     }));
     pass.answered += well.len() as u64;
     pass.failed += failed;
-    let about_these = answers
-        .stopped
-        .as_ref()
-        .is_some_and(|error| !ends_the_pass(error));
-    if about_these {
-        // The platform refuses this very call: the others must not wait behind it.
-        let why = answers
-            .stopped
-            .as_ref()
-            .map(ToString::to_string)
-            .unwrap_or_default();
-        asked.extend(answers.left.iter().map(|subject| fault(subject, &why)));
-        pass.failed += answers.left.len() as u64;
-    } else {
-        pass.stopped = answers.stopped;
+    let mut trouble = answers.failed.first().map(|(_, error)| error.clone());
+    match answers.stopped {
+        // The others must not wait behind these.
+        Some(error) if error.may_be_of_the_question() => {
+            let why = error.to_string();
+            asked.extend(answers.left.iter().map(|subject| fault(subject, &why)));
+            pass.failed += answers.left.len() as u64;
+            trouble = Some(error);
+        }
+        stopped => pass.stopped = stopped,
     }
-    keep(desk, company, answers.readings, asked, now, pass).await
+    keep(desk, company, answers.readings, asked, now, pass).await?;
+    Ok(trouble.filter(|_| well.is_empty()))
 }
 
+/// Returns why the room was not answered, if that may be about the room: it has a pause then.
 async fn ask_room(
     desk: &Desk,
     client: &Client,
@@ -209,20 +226,20 @@ async fn ask_room(
     options: ConsentOptions,
     due: Due,
     pass: &mut ConsentPass,
-) -> Result<(), Error> {
+) -> Result<Option<directory::Error>, Error> {
     let Question::Room(room) = &due.question else {
-        return Ok(());
+        return Ok(None);
     };
     pass.calls += 1;
     let answer = consent::read_room(client, room).await;
     let now = Millis::now();
     let (readings, fault) = match answer {
         Ok(readings) => (readings, None),
-        Err(error) if ends_the_pass(&error) => {
+        Err(error) if !error.may_be_of_the_question() => {
             pass.stopped = Some(error);
-            return Ok(());
+            return Ok(None);
         }
-        Err(error) => (Vec::new(), Some(error.to_string())),
+        Err(error) => (Vec::new(), Some(error)),
     };
     *(if fault.is_none() {
         &mut pass.answered
@@ -235,9 +252,11 @@ async fn ask_room(
             Some(_) => later(now, due.failures),
         },
         question: due.question,
-        fault,
+        fault: fault.as_ref().map(ToString::to_string),
     };
-    keep(desk, company, readings, vec![asked], now, pass).await
+    keep(desk, company, readings, vec![asked], now, pass).await?;
+    // Refusals of single rooms are nothing out of the ordinary.
+    Ok(fault.filter(|error| error.code().is_none()))
 }
 
 async fn keep(

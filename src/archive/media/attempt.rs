@@ -48,7 +48,7 @@ impl Pass {
 
     async fn one(&self, port: &mut source::Media, task: MediaTask) -> Result<(), Error> {
         if let Some(why) = &task.unreadable {
-            return self.own_trouble(&task, why.clone()).await;
+            return self.failed_alone(&task, None, Fault::Own(why.clone())).await;
         }
         if task.handle.is_empty() {
             return self
@@ -158,12 +158,18 @@ impl Pass {
 
     /// Doubling, with jitter in the upper half.
     pub(super) fn wait(&self, attempts: u32) -> Duration {
+        let least = self.least_wait(attempts);
+        (least * 2).mul_f64(rand::rng().random_range(0.5..=1.0))
+    }
+
+    /// The shortest that [`Pass::wait`] gives.
+    pub(super) fn least_wait(&self, attempts: u32) -> Duration {
         let full = self
             .fetching
             .backoff
             .saturating_mul(2_u32.saturating_pow(attempts.saturating_sub(1)))
             .min(LONGEST_WAIT);
-        full.mul_f64(rand::rng().random_range(0.5..=1.0))
+        full / 2
     }
 
     async fn pause(&self, tries: u32) {

@@ -141,6 +141,7 @@ pub async fn fetch(
         queue: sync::Mutex::default(),
         suspects: sync::Mutex::default(),
         heard: AtomicBool::new(false),
+        heard_lately: AtomicBool::new(false),
         done: Mutex::new(Fetches {
             found,
             ..Fetches::default()
@@ -228,6 +229,8 @@ struct Pass {
     suspects: sync::Mutex<Vec<Suspect>>,
     /// A chunk has come in this pass, so the network and WeCom are there.
     heard: AtomicBool,
+    /// The same, since the last time that they seemed not to be.
+    heard_lately: AtomicBool,
     done: Mutex<Fetches>,
     stop: watch::Receiver<bool>,
 }
@@ -250,10 +253,16 @@ impl Pass {
 
     fn hear(&self) {
         self.heard.store(true, Ordering::Relaxed);
+        self.heard_lately.store(true, Ordering::Relaxed);
     }
 
     fn has_heard(&self) -> bool {
         self.heard.load(Ordering::Relaxed)
+    }
+
+    /// When the network goes down in the middle of a pass, this is true of the first file that fails only.
+    fn heard_since_the_last_failure(&self) -> bool {
+        self.heard_lately.swap(false, Ordering::Relaxed)
     }
 
     async fn work(self: Arc<Self>) -> Result<(), Error> {

@@ -27,6 +27,8 @@ use crate::{
 
 /// Times a file that comes whole is fetched before it is believed to be other than announced (finance-sdk §9).
 const DIFFERENT: u32 = 3;
+/// Times that more must come than is allowed before a file counts as too large: each costs `media.max_file_mib`.
+const OVERLONG: u32 = 2;
 /// How long a file waits for room before it is looked at again.
 const ROOM: Duration = Duration::from_secs(300);
 /// For so long WeCom keeps what it archives (finance-sdk §5.4).
@@ -50,8 +52,9 @@ impl Pass {
                 have: 0,
                 cursor: Secret::default(),
                 attempts: task.attempts,
+                setbacks: task.setbacks,
                 differed: task.differed + 1,
-                next_try: Millis(Millis::now().0 + self.wait(task.differed + 1).as_millis() as i64),
+                next_try: self.next_try(task.differed + 1),
                 detail,
             };
             return self.later(task, later, Some(path)).await;
@@ -159,34 +162,59 @@ impl Pass {
         why: Fault,
     ) -> Result<(), Error> {
         match why.scope() {
-            Scope::Everybody => return self.refused_to_everybody(task, download, why).await,
-            Scope::Room => return self.full(task, why.to_string()).await,
-            Scope::File | Scope::Moment => {}
+            Scope::Everybody => self.refused_to_everybody(task, download, why).await,
+            Scope::Room => self.full(task, why.to_string()).await,
+            Scope::File | Scope::Moment => self.failed_alone(task, download, why).await,
         }
+    }
+
+    /// The same for what says nothing about every file.
+    pub(super) async fn failed_alone(
+        &self,
+        task: &MediaTask,
+        download: Option<Download>,
+        why: Fault,
+    ) -> Result<(), Error> {
         let detail = why.to_string();
+        let progress = download
+            .as_ref()
+            .is_some_and(|download| download.have() > task.have);
+        if !self.says_something(task, &why, progress) {
+            let mut task = task.clone();
+            if let Some(mut download) = download.filter(|download| progress && !download.is_beyond()) {
+                match download.reach().await {
+                    Ok(reached) => (task.have, task.cursor) = reached,
+                    Err(fault) if fault.scope() == Scope::Room => {
+                        return self.full(&task, fault.to_string()).await;
+                    }
+                    Err(_) => (task.have, task.cursor) = Default::default(),
+                }
+            }
+            return self.setback(&task, detail).await;
+        }
         let attempts = task.attempts + 1;
         let given_up = attempts >= self.fetching.attempts;
-        // While nothing at all comes, nobody says anything about the file: then it only ends when WeCom cannot have it any more.
-        let heard = self.has_heard() || self.is_past_everything(task);
         // Nothing is over while another witness of the time contradicts this machine's clock.
-        let late = self.is_late(task)
-            && (heard || why.scope() != Scope::Moment)
-            && !self.clock_is_doubtful().await?;
+        let late = self.is_late(task) && !self.clock_is_doubtful().await?;
         let times = |state, detail: &str, over: &str| (state, format!("{detail}, {attempts} times{over}"));
         let over = ", and its time is over";
         let end = match why {
             // Of a file that was sent just now it is not believed at once.
             Fault::Expired(_) if given_up || late => Some((MediaState::Expired, detail.clone())),
-            Fault::Refused(_) | Fault::TooLarge(_) => Some((MediaState::Refused, detail.clone())),
-            // These harm: processes die of it, or gigabytes come for nothing. A library that dies of every file says nothing
-            // about this one.
-            Fault::Deadly(_) | Fault::Endless if given_up && heard => {
+            // No answer from outside, but a rule of this program.
+            Fault::Unaskable(_) | Fault::TooLarge(_) => Some((MediaState::Refused, detail.clone())),
+            Fault::Overlong(_) if attempts >= self.fetching.attempts.min(OVERLONG) => {
+                Some(times(MediaState::Refused, &detail, ""))
+            }
+            // One answer is not believed for ever. Those that harm (processes die of it, or gigabytes come for nothing) end
+            // as soon.
+            Fault::Refused(_) | Fault::Deadly(_) | Fault::Endless if given_up => {
                 Some(times(MediaState::Refused, &detail, ""))
             }
             Fault::Nonsense(_) | Fault::Cursor if given_up && late => {
                 Some(times(MediaState::Refused, &detail, over))
             }
-            Fault::Passing(_) | Fault::Empty | Fault::Vault(_) if given_up && late => {
+            Fault::Passing(_) | Fault::Empty | Fault::Vault(_) | Fault::Own(_) if given_up && late => {
                 Some(times(MediaState::Gone, &detail, over))
             }
             _ => None,
@@ -197,9 +225,8 @@ impl Pass {
         // A place to go on from has no documented lifetime: without progress from it, the beginning is tried.
         let keep = matches!(why, Fault::Passing(_) | Fault::Deadly(_));
         let reached = match download {
-            Some(mut download)
-                if keep && !download.is_beyond() && (download.have() > task.have || task.attempts == 0) =>
-            {
+            None if matches!(why, Fault::Own(_)) => Some((task.have, task.cursor.clone())),
+            Some(mut download) if keep && !download.is_beyond() && (progress || task.attempts == 0) => {
                 match download.reach().await {
                     Ok(reached) => Some(reached),
                     Err(fault) if fault.scope() == Scope::Room => {
@@ -215,12 +242,45 @@ impl Pass {
             have,
             cursor,
             attempts,
+            setbacks: if progress { 0 } else { task.setbacks },
             differed: task.differed,
-            next_try: Millis(Millis::now().0 + self.wait(attempts).as_millis() as i64),
+            next_try: self.next_try(attempts + task.setbacks),
             detail,
         };
         let beginning = (have == 0).then(|| self.turn.beginning(task.id.0));
         self.later(task, later, beginning).await
+    }
+
+    /// True when a failure is one of the tries that a file has. It is none while no chunk of any file comes: a network that is
+    /// down, or a library that dies of everything, says nothing about this one, until WeCom cannot have the file any more.
+    fn says_something(&self, task: &MediaTask, why: &Fault, progress: bool) -> bool {
+        if self.is_past_everything(task) {
+            return true;
+        }
+        match why {
+            Fault::Deadly(_) => self.has_heard(),
+            _ if why.scope() == Scope::Moment => self.heard_since_the_last_failure() && !progress,
+            _ => true,
+        }
+    }
+
+    /// The file failed through no fault that is known to be its own. It waits, behind those that have not failed.
+    pub(super) async fn setback(&self, task: &MediaTask, detail: String) -> Result<(), Error> {
+        let setbacks = task.setbacks.saturating_add(1);
+        let later = Later {
+            have: task.have,
+            cursor: task.cursor.clone(),
+            attempts: task.attempts,
+            setbacks,
+            differed: task.differed,
+            next_try: self.next_try(task.attempts + setbacks),
+            detail,
+        };
+        self.later(task, later, None).await
+    }
+
+    fn next_try(&self, failures: u32) -> Millis {
+        Millis(Millis::now().0 + self.wait(failures).as_millis() as i64)
     }
 
     pub(super) async fn clock_is_doubtful(&self) -> Result<bool, Error> {
@@ -291,6 +351,7 @@ impl Pass {
             have,
             cursor,
             attempts: task.attempts,
+            setbacks: task.setbacks,
             differed: task.differed,
             next_try: Millis(Millis::now().0 + ROOM.as_millis() as i64),
             detail,

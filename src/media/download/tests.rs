@@ -182,7 +182,7 @@ fn servers_without_an_end_are_left() {
                 break fault;
             }
         };
-        assert!(matches!(fault, Fault::TooLarge(_)), "{fault}");
+        assert!(matches!(fault, Fault::Overlong(_)), "{fault}");
     });
 }
 

@@ -38,6 +38,11 @@ pub(super) fn is_senseless(error: &Error) -> bool {
     is_torn(error) || matches!(error, Error::Implausible { .. })
 }
 
+/// A refusal of the call itself; the token was had.
+pub(super) fn is_of_a_call(error: &Error) -> bool {
+    matches!(error, Error::Refused(_)) && !error.is_of_token()
+}
+
 /// The refusal is about this id alone.
 pub(super) fn spares_others(error: &Error) -> bool {
     let of_item = matches!(

@@ -15,13 +15,19 @@ use crate::{
         },
     },
     message::fold_id,
-    people::known::{Answer, Aspect, Class, Refused, Roll, Subject},
+    people::{
+        known::{Answer, Aspect, Class, Empty, Kind, Refused, Roll, Subject},
+        needs::Trouble,
+    },
 };
 
 /// Members in one question about their customers.
 const FOLLOWERS: usize = 100;
 /// Customers on one page.
 const PAGE: i64 = 100;
+/// Questions in a row without a usable answer before it is no longer about the members that are asked about: one among a
+/// hundred is found by halving in eight.
+const USELESS: usize = 9;
 /// Pages of the followers of one customer at most.
 const PAGES_OF_ONE: u32 = 100;
 
@@ -32,7 +38,10 @@ impl Inquiry {
             Ok(found) if found.follow_user.is_empty() => {
                 self.pages = 0;
                 self.steps.push_back(Step::CustomersEnd);
-                return Ok(Answer::default());
+                return Ok(Answer {
+                    empty: Some(nobody(GetFollowUserList::ROW.name)),
+                    ..Answer::default()
+                });
             }
             Ok(found) => found.follow_user,
             Err(error) => {
@@ -71,7 +80,7 @@ impl Inquiry {
         let page = match call(client, &request).await {
             Ok(page) => page,
             Err(error) if spares_others(&error) => {
-                self.pages = 0;
+                self.ask_fewer(followers, &error);
                 return Ok(Answer::default());
             }
             Err(error) => {
@@ -85,7 +94,7 @@ impl Inquiry {
             let whole = !one.external_contact.external_userid.is_empty();
             if !whole || !asked.contains(&fold_id(&one.follow_info.userid)) {
                 // About nobody, or about a member who was not asked about: whoever is missing is asked about singly.
-                self.pages = 0;
+                self.customers_whole = false;
                 continue;
             }
             let news = answers::followed(one);
@@ -102,11 +111,12 @@ impl Inquiry {
             let entries = !page.external_contact_list.is_empty();
             if let Err(error) = self.guard.goes_on(ExternalContactBatchGet::ROW, entries, next) {
                 // What came is true of those it is about; the list as a whole is not.
-                self.pages = 0;
-                self.block(ExternalContactBatchGet::ROW.name, &error);
+                self.give_up(&error);
                 return Ok(answer);
             }
         }
+        self.useless = 0;
+        self.followed += answer.news.len();
         match next {
             Some(next) => self.steps.push_front(Step::Customers {
                 followers,
@@ -130,11 +140,48 @@ impl Inquiry {
         Ok(answer)
     }
 
+    /// One of these members has customers of whom no list comes: found by halving, and the others are read all the same. Who
+    /// is on no list is then asked about singly.
+    fn ask_fewer(&mut self, followers: Vec<String>, error: &Error) {
+        if followers.len() < 2 || self.useless + 1 >= USELESS {
+            self.give_up(error);
+        } else {
+            self.customers_whole = false;
+            self.useless += 1;
+            let (first, second) = followers.split_at(followers.len() / 2);
+            for half in [second, first] {
+                self.steps.push_front(Step::Customers {
+                    followers: half.to_vec(),
+                    cursor: None,
+                });
+            }
+        }
+    }
+
+    /// No list of these members' customers comes.
+    fn give_up(&mut self, error: &Error) {
+        let api = ExternalContactBatchGet::ROW.name;
+        self.customers_whole = false;
+        self.useless += 1;
+        if self.useless >= USELESS {
+            self.pages = 0;
+            self.block(api, error);
+        } else {
+            let why = format!("{error}; customers who are on no list are asked about singly");
+            self.noted.push(Trouble { api, why });
+        }
+    }
+
     pub(super) fn end_customers(&mut self) -> Answer {
         let left = mem::take(&mut self.outsiders).into_values();
-        if self.pages == 0 {
+        // Lists of nobody say nothing about anybody.
+        if self.pages == 0 || !self.customers_whole || self.followed == 0 {
+            let is_empty = self.pages > 0 && self.customers_whole && left.len() > 0;
             self.steps.extend(left.map(single));
-            return Answer::default();
+            return Answer {
+                empty: is_empty.then(|| nobody(ExternalContactBatchGet::ROW.name)),
+                ..Answer::default()
+            };
         }
         Answer {
             refused: left
@@ -186,6 +233,15 @@ impl Inquiry {
             };
             answers::customer(&about, &seen)
         })
+    }
+}
+
+fn nobody(api: &'static str) -> Empty {
+    Empty {
+        api,
+        class: Class::Person,
+        kind: Kind::Outside,
+        from: 1,
     }
 }
 

@@ -41,7 +41,10 @@ impl Inquiry {
             .map(|tag| answers::member_tag(tag.tagid, &tag.tagname))
             .collect();
         if found.is_empty() {
-            return Ok(self.list(List::MemberTags, news));
+            return Ok(Answer {
+                empty: super::empty::<TagList>(&found, Class::MemberTag, super::MANY),
+                ..self.list(List::MemberTags, news)
+            });
         }
         Ok(Answer {
             news,
@@ -91,7 +94,9 @@ impl Inquiry {
         if nth + 1 == EDITIONS.len() {
             let scope = mem::take(&mut self.scope);
             // Records come, so somebody is recorded. Lists of nobody at all end nobody's being recorded.
-            if scope.iter().any(|(_, ids)| !ids.is_empty()) {
+            if scope.iter().all(|(_, ids)| ids.is_empty()) {
+                answer.empty = super::empty::<GetPermitUserList>(&[(); 0], Class::Person, 1);
+            } else {
                 answer.rolls.extend(scope.into_iter().map(|(edition, ids)| Roll {
                     aspect: Aspect::Scope,
                     item: edition.to_owned(),

@@ -15,7 +15,7 @@ use crate::{
         rows::{departments::DepartmentList, members::UserList},
     },
     message::fold_id,
-    people::known::{Answer, List, Refused},
+    people::known::{Answer, Class, List, Refused},
 };
 
 impl Inquiry {
@@ -46,7 +46,11 @@ impl Inquiry {
                 });
             }
         }
-        Ok(self.list(List::Departments, found.iter().map(answers::department).collect()))
+        let empty = super::empty::<DepartmentList>(&found, Class::Department, 1);
+        Ok(Answer {
+            empty,
+            ..self.list(List::Departments, found.iter().map(answers::department).collect())
+        })
     }
 
     pub(super) async fn read_members(
@@ -121,7 +125,12 @@ impl Inquiry {
         if !self.whole || self.listed == 0 {
             // What was not read may hold them; and an address book of nobody is none.
             self.steps.extend(left.map(Step::Member));
-            return Answer::default();
+            return Answer {
+                empty: (self.whole && self.listed == 0)
+                    .then(|| super::empty::<UserList>(&[(); 0], Class::Person, 1))
+                    .flatten(),
+                ..Answer::default()
+            };
         }
         Answer {
             refused: left

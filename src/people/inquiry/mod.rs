@@ -19,28 +19,43 @@ mod step;
 use std::collections::{HashMap, HashSet, VecDeque};
 
 use self::{
-    call::{call, halts, is_torn, item, refusal},
+    call::{call, halts, is_of_a_call, is_torn, item, refusal},
     customers::single,
     lists::EDITIONS,
     step::Step,
 };
 use super::{
     answers,
-    known::{Answer, Kind, List, Subject},
+    known::{Answer, Class, Empty, Kind, List, Subject},
     needs::{Needs, Round, Trouble},
 };
 use crate::directory::{
-    Client, Error, PageGuard,
+    Class as Sort, Client, Endpoint, Error, PageGuard,
     rows::{customer_tags::CorpTagList, members::UserGet, msgaudit::GetRobotInfo},
 };
 
 /// One id may have an answer that cannot be read; when so many in a row have one, something in between answers for WeCom.
 const UNREADABLE: usize = 3;
 
+/// Tags come and go; so many are not gone at once.
+const MANY: u64 = 100;
+
+/// Notes that a list came with nothing on it.
+fn empty<E: Endpoint>(list: &[impl Sized], class: Class, from: u64) -> Option<Empty> {
+    list.is_empty().then_some(Empty {
+        api: E::ROW.name,
+        class,
+        kind: Kind::Inside,
+        from,
+    })
+}
+
 /// Everything that is to be found out, and how far it is.
 pub struct Inquiry {
     steps: VecDeque<Step>,
     blocked: HashMap<&'static str, Trouble>,
+    /// Answers that were of no use, of calls that go on.
+    noted: Vec<Trouble>,
     /// Members that a reading of the address book is for.
     members: HashMap<String, Subject>,
     /// Departments, once they were read; the others below the first.
@@ -50,6 +65,8 @@ pub struct Inquiry {
     outsiders: HashMap<String, Subject>,
     /// Calls that reading them may still cost: one each would cost as much.
     pages: usize,
+    /// False when the lists do not hold everybody: who is missing is then asked about singly.
+    customers_whole: bool,
     /// Calls that one reading may cost.
     most: usize,
     /// follower → customers on the pages so far.
@@ -65,6 +82,12 @@ pub struct Inquiry {
     tags: usize,
     /// Unreadable answers about single ids since the last one that could be read.
     torn: usize,
+    /// Customers on the lists of members so far.
+    followed: usize,
+    /// Questions about many customers without a usable answer, one after the other.
+    useless: usize,
+    /// Ends the inquiry with the next step.
+    halted: Option<Error>,
     calls: u64,
 }
 
@@ -74,11 +97,13 @@ impl Inquiry {
         let mut inquiry = Self {
             steps: VecDeque::new(),
             blocked: HashMap::new(),
+            noted: Vec::new(),
             members: HashMap::new(),
             departments: Vec::new(),
             whole: true,
             outsiders: HashMap::new(),
             pages: 0,
+            customers_whole: true,
             most: (round.calls / 2).max(1) as usize,
             rolls: HashMap::new(),
             guard: PageGuard::default(),
@@ -87,6 +112,9 @@ impl Inquiry {
             lists: needs.lists.iter().copied().collect(),
             tags: 0,
             torn: 0,
+            followed: 0,
+            useless: 0,
+            halted: None,
             calls: 0,
         };
         let Needs { unknown, old, lists } = needs;
@@ -133,10 +161,11 @@ impl Inquiry {
         inquiry
     }
 
-    /// Calls that were refused to everybody.
+    /// Calls that were refused to everybody, and lists that did not come whole; each once.
     pub fn troubles(&self) -> Vec<Trouble> {
-        let mut all: Vec<Trouble> = self.blocked.values().cloned().collect();
-        all.sort_by_key(|trouble| trouble.api);
+        let mut all: Vec<Trouble> = self.blocked.values().chain(&self.noted).cloned().collect();
+        all.sort_by(|one, other| (one.api, &one.why).cmp(&(other.api, &other.why)));
+        all.dedup();
         all
     }
 
@@ -148,6 +177,9 @@ impl Inquiry {
     /// Makes the next call and says what it brought; `None` when nothing is left to ask. An `Err` means that no call
     /// can be made now.
     pub async fn next(&mut self, client: &Client) -> Result<Option<Answer>, Error> {
+        if let Some(error) = self.halted.take() {
+            return Err(error);
+        }
         while let Some(step) = self.steps.pop_front() {
             let api = step.api();
             if self.blocked.contains_key(api) {
@@ -171,17 +203,27 @@ impl Inquiry {
                     }
                     answer
                 }
-                (Err(error), _) if halts(&error) => return Err(error),
-                (Err(error), Some(subject)) if is_torn(&error) => {
+                // Whoever it is about has a pause, also when it ends the inquiry: otherwise the next one would begin with the
+                // same id and end there, too.
+                (Err(error), Some(subject))
+                    if (is_torn(&error) || halts(&error)) && error.may_be_of_the_question() =>
+                {
                     self.torn += 1;
-                    if self.torn > UNREADABLE {
-                        return Err(error);
+                    // Another question that is never answered would take as long.
+                    if self.torn > UNREADABLE || matches!(error, Error::Unreachable { .. }) {
+                        self.halted = Some(error.clone());
                     }
                     refusal(&subject, error.to_string(), false)
                 }
-                (Err(error), _) => {
+                (Err(error), _) if halts(&error) => return Err(error),
+                (Err(error), subject) => {
                     self.block(api, &error);
-                    continue;
+                    match subject {
+                        Some(subject) if error.class() == Some(Sort::Config) && is_of_a_call(&error) => {
+                            refusal(&subject, error.to_string(), false)
+                        }
+                        _ => continue,
+                    }
                 }
             };
             answer.api = api;
@@ -260,7 +302,12 @@ impl Inquiry {
             }
             Step::CustomerTags => {
                 let found = call(client, &CorpTagList::new()).await?;
-                Ok(self.list(List::CustomerTags, answers::tags(&found.tag_group)))
+                let news = answers::tags(&found.tag_group);
+                let empty = empty::<CorpTagList>(&news, Class::CustomerTag, MANY);
+                Ok(Answer {
+                    empty,
+                    ..self.list(List::CustomerTags, news)
+                })
             }
             Step::MemberTags => self.read_tags(client).await,
             Step::MembersOfTag(id) => self.read_tag(client, id).await,

@@ -168,10 +168,14 @@ pub struct MediaTask {
     pub size: Option<u64>,
     /// When it was sent.
     pub since: Millis,
-    /// Attempts that failed.
+    /// Attempts that failed and say something about the file.
     pub attempts: u32,
+    /// Attempts that failed and say nothing about it: the network, or a refusal that would concern every file.
+    pub setbacks: u32,
     /// Attempts that ended whole and not as announced.
     pub differed: u32,
+    /// When it came due; 0 when it does not wait after a failure.
+    pub next_try: Millis,
     /// Bytes that lie ready.
     pub have: u64,
     /// Where to go on.
@@ -197,8 +201,10 @@ pub struct Later {
     pub have: u64,
     /// Where to go on.
     pub cursor: Secret,
-    /// Attempts that failed.
+    /// Attempts that failed and say something about the file.
     pub attempts: u32,
+    /// Attempts that failed and say nothing about it: the network, or a refusal that would concern every file.
+    pub setbacks: u32,
     /// Attempts that ended whole and not as announced.
     pub differed: u32,
     /// Not before this time.

@@ -2,12 +2,15 @@
 
 use rusqlite::{OptionalExtension, Row, Transaction, params};
 
-use super::{Reader, Store, codes::time_out};
+use super::{Reader, Store, codes::time_out, consent};
 use crate::{
     ids::{CompanyId, Millis},
     store::{
         Result,
-        contract::heard::{EventId, EventRow, Handled, Heard, Stale, Subject, SubjectKind},
+        contract::{
+            Learnt,
+            heard::{EventId, EventRow, Handled, Heard, Stale, Subject, SubjectKind},
+        },
     },
 };
 
@@ -38,18 +41,24 @@ impl Store {
     /// Keeps an event and marks what it makes stale. `None` when it was there already: then it is only counted, since
     /// whatever follows from it followed the first time.
     pub fn keep_event(&mut self, company: CompanyId, heard: &Heard) -> Result<Option<EventId>> {
-        let mut kept = self.keep_events(&[(company, heard)])?;
+        let mut kept = self.keep_events(&[(company, heard, None)])?;
         Ok(kept.pop().flatten())
     }
 
-    /// As [`keep_event`](Self::keep_event), for several in one transaction: either all are kept or none is. One answer
-    /// for each, in their order.
-    pub fn keep_events(&mut self, events: &[(CompanyId, &Heard)]) -> Result<Vec<Option<EventId>>> {
+    /// As [`keep_event`](Self::keep_event), for several in one transaction: either all are kept or none is, each with what
+    /// it says about consent. One answer for each, in their order.
+    pub fn keep_events(
+        &mut self,
+        events: &[(CompanyId, &Heard, Option<&Learnt>)],
+    ) -> Result<Vec<Option<EventId>>> {
         let tx = self.begin()?;
-        let kept = events
-            .iter()
-            .map(|(company, heard)| keep(&tx, *company, heard))
-            .collect::<Result<Vec<_>>>()?;
+        let mut kept = Vec::with_capacity(events.len());
+        for (company, heard, agreed) in events {
+            if let Some(agreed) = agreed {
+                consent::learn(&tx, *company, agreed)?;
+            }
+            kept.push(keep(&tx, *company, heard)?);
+        }
         tx.commit()?;
         Ok(kept)
     }

@@ -51,6 +51,7 @@ pub(in crate::store) const ALL: &[Migration] = &[
     step!(10, "clock", "0010_clock.sql"),
     step!(11, "trouble", "0011_trouble.sql"),
     step!(12, "empty", "0012_empty.sql"),
+    step!(13, "setbacks", "0013_setbacks.sql"),
 ];
 
 /// Bytes of rows held in memory at once while an old archive is converted.

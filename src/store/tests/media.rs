@@ -112,6 +112,73 @@ fn files_are_found_once_also_those_of_records_that_open_late() {
     scratch.hash();
 }
 
+/// A message says when it was sent, and may say nonsense.
+#[test]
+fn an_absurd_time_of_a_message_does_not_move_its_files_far() {
+    const LANDED: i64 = 1_700_000_000_000;
+    const WEEK: i64 = 7 * 24 * 3_600_000;
+    let mut scratch = Scratch::new();
+    let call = PullCall {
+        at: Millis(LANDED),
+        ..scratch.call()
+    };
+    let said = [1_300_000_000_000, LANDED - 5_000, LANDED + WEEK];
+    let (lease, records) = (scratch.lease.clone(), (1..=3).map(|seq| sealed(seq, "body")));
+    let landed = scratch
+        .store
+        .land(&lease, &call, &records.collect::<Vec<_>>(), &[]);
+    let outcomes: Vec<Outcome> = landed
+        .expect("landed")
+        .fresh
+        .into_iter()
+        .zip(said)
+        .zip(1..)
+        .map(|(((id, _), time), seq)| verdict(id, body(seq, time, &[&format!("h{seq}")])))
+        .collect();
+    scratch.settle(&outcomes);
+    discover(&mut scratch);
+    let due = scratch
+        .store
+        .media_due(scratch.company, None, Millis(LANDED), &[], 10)
+        .expect("asked");
+    let since: Vec<i64> = due.iter().map(|task| task.since.0).collect();
+    assert_eq!(since, [LANDED - WEEK, LANDED - 5_000, LANDED]);
+}
+
+/// Files with setbacks come behind all others, and the one with the fewest first.
+#[test]
+fn what_had_a_setback_comes_last() {
+    let mut scratch = Scratch::new();
+    let ids = land(&mut scratch, 1..=4);
+    let outcomes: Vec<Outcome> = (1..)
+        .zip(&ids)
+        .map(|(seq, id)| verdict(*id, body(seq, seq as i64, &[&format!("h{seq}")])))
+        .collect();
+    scratch.settle(&outcomes);
+    discover(&mut scratch);
+    let company = scratch.company;
+    let due = |scratch: &Scratch, most| -> Vec<FileId> {
+        let due = scratch.store.media_due(company, None, Millis(10), &[], most);
+        due.expect("asked").iter().map(|task| task.id).collect()
+    };
+    let first = due(&scratch, 10);
+    for (file, setbacks) in [(first[0], 2), (first[1], 1)] {
+        let later = Later {
+            have: 0,
+            cursor: Secret::default(),
+            attempts: 0,
+            setbacks,
+            differed: 0,
+            next_try: Millis(0),
+            detail: "why".into(),
+        };
+        scratch.store.media_later(file, &later).expect("written");
+    }
+    let order = [first[2], first[3], first[1], first[0]];
+    assert_eq!(due(&scratch, 10), order);
+    assert_eq!(due(&scratch, 3), order[..3]);
+}
+
 #[test]
 fn the_earliest_deadline_comes_first_and_a_handle_once() {
     let mut scratch = Scratch::new();
@@ -161,6 +228,7 @@ fn the_earliest_deadline_comes_first_and_a_handle_once() {
         have: 7,
         cursor: Secret::new("cursor"),
         attempts: 1,
+        setbacks: 0,
         differed: 0,
         next_try: Millis(2_000),
         detail: "why".into(),

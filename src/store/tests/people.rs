@@ -279,6 +279,54 @@ fn one_followers_view_leaves_the_others_alone() {
     assert_eq!(due.old.outsiders, [Subject::person(GUEST)]);
 }
 
+/// A list of hundreds that comes empty is no news; a short one may well have become empty.
+#[test]
+fn a_long_roll_that_comes_empty_ends_nothing() {
+    for (count, ends) in [(99, true), (100, false)] {
+        let mut scratch = Scratch::new();
+        let roll = |ids: Vec<String>| Answer {
+            rolls: vec![Roll {
+                aspect: Aspect::MemberTag,
+                item: "1".into(),
+                class: Class::Person,
+                ids,
+                certain: true,
+            }],
+            ..answer(Vec::new())
+        };
+        let ids: Vec<String> = (0..count).map(|nth| format!("member{nth}")).collect();
+        learn(&mut scratch, 10, &roll(ids));
+        learn(&mut scratch, 20, &roll(Vec::new()));
+        let ended = history(&scratch, Class::Person, "member7").0[0].until.is_some();
+        assert_eq!(ended, ends, "{count}");
+    }
+}
+
+/// What is left to ask is counted in full, however few of it one look brings.
+#[test]
+fn all_that_is_due_is_counted() {
+    let mut scratch = Scratch::new();
+    let messages: Vec<_> = (0..30_u64)
+        .map(|nth| text(&format!("m{nth}"), &format!("member{nth}"), GUEST, 5, "x"))
+        .collect();
+    scratch.keep(1, &messages);
+    meet(&mut scratch);
+    let company = scratch.company;
+    let count = |limit| {
+        scratch
+            .store
+            .due(company, Millis(10), &AGES, limit)
+            .expect("asked")
+            .count()
+    };
+    let all = scratch
+        .store
+        .due_count(company, Millis(10), &AGES)
+        .expect("counted");
+    assert_eq!(all, count(1_000));
+    assert!(count(5) < all);
+}
+
 #[test]
 fn a_certain_roll_begins_and_ends_what_it_lists() {
     let mut scratch = Scratch::new();

@@ -8,6 +8,6 @@ mod corpus;
 mod program;
 
 pub use corpus::{Corpus, Truth};
-pub use program::{Archive, Finished, PULL, Program};
+pub use program::{Archive, Finished, PULL, Program, ask_to_end, terminate};
 pub use wecom_mock as wecom;
 pub use wecom_mock::WeCom;

@@ -3,7 +3,7 @@
 use std::{
     ffi::OsStr,
     path::{Path, PathBuf},
-    process::{Child, Command, Output, Stdio},
+    process::{Child, Command, ExitStatus, Output, Stdio},
 };
 
 use serde_json::Value;
@@ -174,6 +174,20 @@ impl Archive {
         assert_eq!(finished.code, Some(0), "{}", finished.stderr);
         finished.json_lines()
     }
+}
+
+/// Asks a program to end as a service manager does, with SIGTERM.
+pub fn ask_to_end(child: &Child) {
+    let asked = Command::new("kill")
+        .args(["-TERM", &child.id().to_string()])
+        .status();
+    assert!(asked.expect("kill starts").success(), "it has ended before");
+}
+
+/// Asks a program to end and waits until it has.
+pub fn terminate(child: &mut Child) -> ExitStatus {
+    ask_to_end(child);
+    child.wait().expect("an end")
 }
 
 /// `pull` with retries that do not make a test wait.

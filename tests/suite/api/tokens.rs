@@ -208,12 +208,9 @@ fn a_token_that_has_not_ended_serves_while_the_platform_is_in_trouble() {
 /// Answers to `gettoken` that say success and cannot be used.
 fn senseless() -> Vec<serde_json::Value> {
     let token = |token: serde_json::Value| json!({"errcode": 0, "access_token": token, "expires_in": 7200});
-    let life =
-        |life: serde_json::Value| json!({"errcode": 0, "access_token": "CANARYtokenOdd", "expires_in": life});
     vec![
         json!({"errcode": 0, "errmsg": "ok"}),
         json!({"errcode": 0, "errmsg": "ok", "expires_in": 7200}),
-        json!({"errcode": 0, "access_token": "CANARYtokenOdd"}),
         token(json!("")),
         token(json!(" \t ")),
         token(json!(null)),
@@ -223,13 +220,63 @@ fn senseless() -> Vec<serde_json::Value> {
         token(json!("CANARYtoken\r\nHost: elsewhere")),
         token(json!("令牌")),
         token(json!("CANARYtoken".repeat(1_000))),
-        life(json!(0)),
-        life(json!(-7200)),
-        life(json!("soon")),
-        life(json!(null)),
-        life(json!(i64::MAX)),
-        life(json!(10_000_000_000_000_i64)),
     ]
+}
+
+/// Lifetimes that no token has; `None`: there is none in the answer.
+fn no_lifetimes() -> [Option<serde_json::Value>; 8] {
+    [
+        None,
+        Some(json!(0)),
+        Some(json!(-7200)),
+        Some(json!("soon")),
+        Some(json!(null)),
+        Some(json!(86_401)),
+        Some(json!(i64::MAX)),
+        Some(json!(10_000_000_000_000_i64)),
+    ]
+}
+
+/// Makes the server give out the token that it takes, with this lifetime.
+fn live_for(server: &WeCom, client: &Client, life: Option<serde_json::Value>) {
+    block_on(client.call(&GetPermitUserList::new())).expect("an answer");
+    let mut answer = json!({"errcode": 0, "access_token": server.tokens()[0]});
+    if let Some(life) = life {
+        answer["expires_in"] = life;
+    }
+    server.script(TOKEN, std::iter::repeat_n(Reaction::Json(answer), 10_000));
+}
+
+#[test]
+fn a_token_without_a_usable_lifetime_or_with_none_at_all_is_used_once() {
+    for life in no_lifetimes() {
+        let server = wecom();
+        live_for(&server, &client(&server), life.clone());
+        let shelf = Arc::new(LeftBehind(std::sync::Mutex::new(None)));
+        let client = client_with(&server, options(&server), Arc::clone(&shelf) as _);
+        let before = server.count(TOKEN);
+        block_on(async {
+            for call in 1..=3 {
+                client.call(&GetPermitUserList::new()).await.expect("an answer");
+                assert_eq!(server.count(TOKEN), before + call, "{life:?}: it was kept");
+            }
+        });
+        assert!(
+            shelf.0.lock().expect("a lock").is_none(),
+            "{life:?}: it was shelved"
+        );
+        let health = client.health(TokenKind::Archive).expect("a credential");
+        let (_, why) = health.failed.expect("it is told");
+        assert!(why.to_string().contains("used once"), "{life:?}: {why}");
+        // Those who wait for one fetch share it.
+        let before = server.count(TOKEN);
+        let results = block_on(all_at_once(&client, 50));
+        assert!(results.iter().all(Result::is_ok), "{life:?}: {results:?}");
+        assert!(server.count(TOKEN) - before < 50, "{life:?}");
+        server.script_clear(TOKEN);
+        block_on(client.call(&GetPermitUserList::new())).expect("an answer");
+        assert!(shelf.0.lock().expect("a lock").is_some(), "{life:?}");
+    }
 }
 
 #[test]
@@ -282,7 +329,14 @@ fn a_success_that_holds_no_token_is_a_failure_and_asked_again_with_growing_pause
 
 #[test]
 fn the_background_does_not_hammer_a_platform_that_gives_no_tokens() {
-    for answer in senseless() {
+    let lifeless = no_lifetimes().map(|life| {
+        let mut answer = json!({"errcode": 0, "access_token": "CANARYtokenOdd"});
+        if let Some(life) = life {
+            answer["expires_in"] = life;
+        }
+        answer
+    });
+    for answer in senseless().into_iter().chain(lifeless) {
         let server = wecom();
         let client = client(&server);
         server.script(TOKEN, std::iter::repeat_n(Reaction::Json(answer.clone()), 10_000));
@@ -315,8 +369,6 @@ fn a_ticket_that_is_none_is_a_failure_and_rests_too() {
     for answer in [
         json!({"errcode": 0}),
         json!({"errcode": 0, "ticket": "  ", "expires_in": 7200}),
-        json!({"errcode": 0, "ticket": "T", "expires_in": 0}),
-        json!({"errcode": 0, "ticket": "T", "expires_in": 99_999_999}),
     ] {
         let server = wecom();
         let client = client(&server);
@@ -331,6 +383,17 @@ fn a_ticket_that_is_none_is_a_failure_and_rests_too() {
             server.answer(ticket, json!({"errcode": 0, "ticket": "T", "expires_in": 7200}));
             pass(&server, 11);
             assert_eq!(client.ticket(false).await.expect("a ticket").expose(), "T");
+        });
+    }
+    for life in [0, 99_999_999] {
+        let server = wecom();
+        let client = client(&server);
+        server.answer(ticket, json!({"errcode": 0, "ticket": "T", "expires_in": life}));
+        block_on(async {
+            for call in 1..=3 {
+                assert_eq!(client.ticket(false).await.expect("a ticket").expose(), "T");
+                assert_eq!(server.count(ticket), call, "{life}: it was kept");
+            }
         });
     }
 }

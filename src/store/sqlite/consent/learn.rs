@@ -19,8 +19,7 @@ impl Store {
         let tx = self.begin()?;
         let mut fresh = 0;
         for one in learnt {
-            fresh += u64::from(keep(&tx, company, one)?);
-            super::agenda::put(&tx, company, &one.subject)?;
+            fresh += u64::from(learn(&tx, company, one)?);
         }
         tx.commit()?;
         Ok(fresh)
@@ -50,6 +49,17 @@ impl Reader {
         }
         Ok(all)
     }
+}
+
+/// Keeps what was learnt and puts it on the agenda. True when it was not known.
+pub(in crate::store::sqlite) fn learn(
+    tx: &Transaction<'_>,
+    company: CompanyId,
+    learnt: &Learnt,
+) -> Result<bool> {
+    let fresh = keep(tx, company, learnt)?;
+    super::agenda::put(tx, company, &learnt.subject)?;
+    Ok(fresh)
 }
 
 /// True when it was not known.

@@ -21,6 +21,7 @@ use crate::{
     store::{Result, StoreError, contract::Known},
 };
 
+pub(super) use learn::learn;
 pub(super) use states::with_standing;
 
 const ROOM: i64 = 1;

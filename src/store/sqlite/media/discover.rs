@@ -13,6 +13,8 @@ use crate::{
     store::{Result, StoreError},
 };
 
+/// WeCom hands out records for five days; one sent longer before than this does not say the truth about its time.
+const OLDEST_MS: i64 = 7 * 24 * 3_600_000;
 /// Name of the fact that is the last record looked at.
 const WATERMARK: &str = "media_watermark";
 /// Name of the fact that is how many records were open when all had been looked at: as long as that is so, there is
@@ -126,8 +128,12 @@ impl Store {
             Err(error) => return Err(error),
         };
         let (company, time, landed): (i64, i64, i64) = (row.get(2)?, row.get(3)?, row.get(4)?);
-        // A message is not sent after it was landed, whatever it says.
-        let since = if time == 0 { landed } else { time.min(landed) };
+        // A message is not sent after it was landed, whatever it says, and WeCom gives out none that is older than five days.
+        let since = if time == 0 {
+            landed
+        } else {
+            time.clamp(landed.saturating_sub(OLDEST_MS), landed)
+        };
         let mut found = 0;
         for (ord, file) in message::read(&body).media.iter().enumerate() {
             let handle = Sha256::digest(file.sdkfileid.expose().as_bytes());

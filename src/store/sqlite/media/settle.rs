@@ -37,14 +37,15 @@ impl Store {
         self.reader
             .conn
             .prepare_cached(
-                "UPDATE media_file SET state = ?, have = ?, cursor = ?, attempts = ?, differed = ?, next_try = ?,
-                   detail = ? WHERE id = ? AND state < 2",
+                "UPDATE media_file SET state = ?, have = ?, cursor = ?, attempts = ?, setbacks = ?, differed = ?,
+                   next_try = ?, detail = ? WHERE id = ? AND state < 2",
             )?
             .execute(params![
                 state_in(state),
                 later.have as i64,
                 later.cursor.expose(),
                 later.attempts,
+                later.setbacks,
                 later.differed,
                 later.next_try.0,
                 later.detail,
@@ -92,8 +93,8 @@ impl Store {
                 [company.0],
             )?,
             Again::Record(record) => self.reader.conn.execute(
-                "UPDATE media_file SET state = 0, detail = '', attempts = 0, differed = 0, next_try = 0, have = 0,
-                   cursor = '', content = NULL, settled_at = NULL WHERE company = ? AND record = ? AND state <> 2",
+                "UPDATE media_file SET state = 0, detail = '', attempts = 0, setbacks = 0, differed = 0, next_try = 0,
+                   have = 0, cursor = '', content = NULL, settled_at = NULL WHERE company = ? AND record = ? AND state <> 2",
                 [company.0, record.0],
             )?,
         };

@@ -15,6 +15,8 @@ use crate::{
 
 const HOUR_MS: i64 = 3_600_000;
 const DAY_MS: i64 = 24 * HOUR_MS;
+/// So many are not taken off a list at once; a list of nobody is then not believed.
+const MANY: usize = 100;
 /// After a refusal: the first wait and the longest, for what may pass and for what will not change by itself.
 const PASSING: (i64, i64) = (HOUR_MS / 6, DAY_MS);
 const LASTING: (i64, i64) = (DAY_MS, 30 * DAY_MS);
@@ -274,6 +276,16 @@ impl Learning<'_> {
                 |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)),
             )?
             .collect::<Result<Vec<(String, i64, i64, i64)>, _>>()?;
+        if roll.certain && listed.is_empty() && open.len() >= MANY {
+            tracing::warn!(
+                event = "directory.emptied",
+                api = self.how,
+                item,
+                known = open.len(),
+                "a list came with nobody on it; nothing was ended by it"
+            );
+            return Ok(());
+        }
         let list = match roll.aspect {
             Aspect::Scope => List::Scope,
             _ => List::MemberTags,

@@ -81,6 +81,31 @@ impl Reader {
             lists,
         })
     }
+
+    /// How many ids and lists are due; all of them.
+    pub fn due_count(&self, company: CompanyId, now: Millis, ages: &Ages) -> Result<u64> {
+        let ids: i64 = self
+            .view()?
+            .prepare_cached(
+                "SELECT count(*) FROM subject WHERE company = ? AND class IN (0, 1) AND due <= ?",
+            )?
+            .query_row(params![company.0, now.0], |row| row.get(0))?;
+        let lists = self.due(company, now, ages, 0)?.lists.len() as u64;
+        Ok(ids.unsigned_abs() + lists)
+    }
+
+    /// How many of a class were answered for at any time.
+    pub fn told_count(&self, company: CompanyId, class: Class, kind: Kind) -> Result<u64> {
+        let count: i64 = self
+            .view()?
+            .prepare_cached(
+                "SELECT count(*) FROM subject WHERE company = ? AND class = ? AND kind = ? AND answered > 0",
+            )?
+            .query_row(params![company.0, class.number(), kind.number()], |row| {
+                row.get(0)
+            })?;
+        Ok(count.unsigned_abs())
+    }
 }
 
 impl Store {
