@@ -111,6 +111,8 @@ impl Conveyor<'_> {
             room: &self.room,
             stop: self.stop.clone(),
             pages,
+            clock_agrees: false,
+            only_records_count: false,
         }
     }
 

@@ -40,12 +40,19 @@ impl PullStage<'_> {
         let (Some(lowest), Some(last)) = (tail.last().copied(), tail.first().copied()) else {
             return self.check_beginning(after, None, may_go_back).await;
         };
-        let first = Seq(lowest.0.saturating_sub(1));
+        let (mut first, mut limit) = (Seq(lowest.0.saturating_sub(1)), TAIL + 2);
         let mut from = first;
         // Short pages may need several calls; each must go on.
         for _ in 0..=TAIL {
-            let Some(page) = self.look(from, TAIL + 2).await? else {
-                return Ok(Checked::Unchecked);
+            let page = match self.look(from, limit).await? {
+                Some(page) => page,
+                // Together they may be too much; the last one alone says enough.
+                None if limit > 1 => {
+                    (first, limit) = (Seq(last.0.saturating_sub(1)), 1);
+                    from = first;
+                    continue;
+                }
+                None => return Ok(Checked::Unchecked),
             };
             if let Some(unseen) = self.first_unknown(&page).await? {
                 return self.not_the_end(after, unseen, &tail, may_go_back).await;
@@ -59,7 +66,7 @@ impl PullStage<'_> {
                 });
             }
             let seqs = page.records.iter().map(|record| record.seq);
-            match seqs.max().filter(|seq| *seq > from) {
+            match seqs.filter(|seq| (from.0 + 1..last.0).contains(&seq.0)).max() {
                 Some(seq) => from = seq,
                 None if from == first => return self.check_beginning(after, Some(last), may_go_back).await,
                 None => break,

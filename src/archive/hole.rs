@@ -14,6 +14,8 @@ use crate::{
     store::contract::{Concluded, CursorMove, Gap, GapKind, GapState, HoleTried, NewGap, SeqRange},
 };
 
+/// Known records by which it is told whether the library answers.
+const CONTROLS: usize = 2;
 /// Numbers tried one by one behind a failing record.
 const NEAR: u64 = 64;
 /// The same when each try costs a deadline.
@@ -29,10 +31,12 @@ const LONGEST_PAUSE_MS: i64 = 6 * 60 * 60 * 1000;
 /// How long WeCom keeps a record, and a day more.
 const GIVE_UP_MS: i64 = RETENTION_MS + 24 * 60 * 60 * 1000;
 
-/// What came of looking for the first number behind which the call works.
+/// What came of looking for a number behind which the call works.
 pub(super) enum Stepped {
-    /// It works behind this number, and behind none below.
+    /// It works behind this number, and not behind the one before it.
     Over(Seq),
+    /// It works again where it failed.
+    Healed,
     /// A stop was asked for.
     Stopped,
     /// It works nowhere within reach, or the library does not answer any more.
@@ -54,7 +58,25 @@ enum Brought {
 impl PullStage<'_> {
     /// Does the library answer, asked for something else? If so, this trouble is bound to a range of the stream.
     pub(super) async fn library_answers(&mut self, after: Seq, trouble: &Error) -> Result<bool, Error> {
-        // Behind everything there is. Where a refusal is the trouble, only a page will do.
+        let company = self.company;
+        let known = self
+            .desk
+            .ask(move |store| store.last_believed(company, CONTROLS))
+            .await??;
+        let mut is_held = known.is_empty();
+        for seq in known {
+            // Records that came before must come: a library that fails on all of them has no quarrel with one.
+            match self.probe(Seq(seq.0.saturating_sub(1)), 1, |_| "checked").await? {
+                Ok(page) if page.torn => {}
+                Ok(page) if page.records.is_empty() => is_held = true,
+                Ok(_) => return Ok(true),
+                Err(_) => {}
+            }
+        }
+        if !is_held {
+            return Ok(false);
+        }
+        // WeCom holds none of them: asked behind all seqs, or nearly. Where a refusal is the trouble, only a page will do.
         let beyond = Seq(after.0.max(i64::MAX as u64));
         let is_refused = is_final(trouble);
         Ok(match self.probe(beyond, 1, |_| "checked").await? {
@@ -66,10 +88,29 @@ impl PullStage<'_> {
 
     /// Finds the first number behind which `GetChatData` works again, and writes the hole down.
     pub(super) async fn step_over(&mut self, after: Seq, trouble: &Error) -> Result<Stepped, Error> {
+        let company = self.company;
+        let known = self
+            .desk
+            .ask(move |store| store.last_believed(company, 1))
+            .await??;
+        self.only_records_count = known.is_empty();
         let stepped = self.first_working(after, None, trouble).await?;
         let Stepped::Over(last) = stepped else {
             return Ok(stepped);
         };
+        // Only what still fails is stepped over: an end that was none may have been a record that was on its way.
+        if self.works_behind(after, trouble).await? == Some(true) {
+            return Ok(Stepped::Healed);
+        }
+        if last.0 - after.0 == 1
+            && self
+                .desk
+                .ask(move |store| store.has_believed(company, last))
+                .await??
+        {
+            // Read again, it fails; it is in the archive all the same.
+            return Ok(Stepped::Over(last));
+        }
         // Nobody knows which of these numbers are records.
         let first = Seq(after.0 + 1);
         events::hole_found(self.name, first, last, trouble);
@@ -136,8 +177,11 @@ impl PullStage<'_> {
     /// `None`: the library answers nothing at all at the moment.
     async fn works_behind(&mut self, seq: Seq, trouble: &Error) -> Result<Option<bool>, Error> {
         match self.probe(seq, 1, |_| "checked").await? {
-            // Where an empty page is the trouble, another one is the same trouble.
-            Ok(page) if matches!(trouble, Error::FalseEnd { .. }) => Ok(Some(!page.records.is_empty())),
+            // Where an empty page is the trouble, another one is the same trouble; and where nothing ever came, it does not
+            // say that anything can.
+            Ok(page) if self.only_records_count || matches!(trouble, Error::FalseEnd { .. }) => {
+                Ok(Some(!page.torn && !page.records.is_empty()))
+            }
             Ok(page) if !page.torn => Ok(Some(true)),
             Err(error) if !is_of_a_record(&error) && !self.library_answers(seq, trouble).await? => Ok(None),
             Ok(_) | Err(_) => Ok(Some(false)),
@@ -177,13 +221,14 @@ impl PullStage<'_> {
     async fn ask_for_hole(&mut self, hole: &Gap, now: Millis) -> Result<bool, Error> {
         let SeqRange { mut first, last } = hole.range;
         let mut still_failing = Vec::new();
+        let mut is_through = true;
         while first <= last {
             let upto = match self.ask_in_hole(first, last).await? {
-                Brought::Nobody => return Ok(false),
-                Brought::Record(seq) => {
-                    first = Seq(seq.0 + 1);
-                    continue;
+                Brought::Nobody => {
+                    is_through = false;
+                    break;
                 }
+                Brought::Record(seq) => seq,
                 Brought::Nothing => {
                     still_failing.push((SeqRange { first, last }, "WeCom no longer returns it".to_owned()));
                     break;
@@ -192,8 +237,12 @@ impl PullStage<'_> {
                     let before = Seq(first.0.saturating_sub(1));
                     let upto = match self.first_working(before, Some(last), &trouble).await? {
                         Stepped::Over(seq) => seq,
+                        Stepped::Healed => continue,
                         Stepped::Nowhere => last,
-                        Stepped::Stopped => return Ok(false),
+                        Stepped::Stopped => {
+                            is_through = false;
+                            break;
+                        }
                     };
                     still_failing.push((SeqRange { first, last: upto }, trouble.to_string()));
                     upto
@@ -201,6 +250,14 @@ impl PullStage<'_> {
             };
             let Some(next) = upto.0.checked_add(1) else { break };
             first = Seq(next);
+            if self.stopped() && first <= last {
+                is_through = false;
+                break;
+            }
+        }
+        if !is_through {
+            // What came so far is not asked for again.
+            still_failing.push((SeqRange { first, last }, hole.cause.clone()));
         }
         if !self.all_landed().await {
             return Ok(false);
@@ -211,9 +268,10 @@ impl PullStage<'_> {
         let late = now.0.saturating_sub(hole.found.0) > GIVE_UP_MS;
         let mut tried = HoleTried {
             still_failing,
-            next_try: Millis(now.0.saturating_add(pause)),
+            next_try: is_through.then(|| Millis(now.0.saturating_add(pause))),
             is_given_up: hole.state == GapState::Lost,
         };
+        let late = late && is_through;
         let (company, lease, hole) = (self.company, self.lease.clone(), hole.clone());
         self.desk
             .ask(move |store| {
@@ -222,7 +280,7 @@ impl PullStage<'_> {
                 store.hole_tried(&lease, &hole, &tried, now)
             })
             .await??;
-        Ok(true)
+        Ok(is_through)
     }
 
     /// One call for what stands at `first` or behind it. Whatever it brings is landed, and moves no cursor.
@@ -258,7 +316,7 @@ impl PullStage<'_> {
             let pulled = Pulled {
                 call: Some(call),
                 concluded: Concluded {
-                    doubtful: below(&page, first),
+                    doubtful: outside(&page, first, last),
                     ..Concluded::default()
                 },
                 page,
@@ -279,11 +337,12 @@ impl PullStage<'_> {
     }
 }
 
-/// Records, by index, that come although only those from `first` on were asked for.
-fn below(page: &Page, first: Seq) -> Vec<(usize, Seq)> {
+/// Records, by index, that come although only those of the hole were asked for. They are believed when they come in their
+/// own place.
+fn outside(page: &Page, first: Seq, last: Seq) -> Vec<(usize, Seq)> {
     let records = page.records.iter().enumerate();
-    let below = records.filter(|(_, record)| record.seq < first);
-    below
+    let outside = records.filter(|(_, record)| !(first..=last).contains(&record.seq));
+    outside
         .map(|(index, _)| (index, Seq(first.0.saturating_sub(1))))
         .collect()
 }

@@ -100,6 +100,10 @@ pub(super) struct PullStage<'a> {
     pub(super) room: &'a Room,
     pub(super) stop: watch::Receiver<bool>,
     pub(super) pages: mpsc::Sender<Step>,
+    /// The clock agreed with others when the stage began. Until then nothing is called lost.
+    pub(super) clock_agrees: bool,
+    /// No record ever came: an empty page does not say that the library works.
+    pub(super) only_records_count: bool,
 }
 
 /// The landing stage ended on an error of its own, which is the one to report.
@@ -111,6 +115,8 @@ struct Position {
     limit: PageLimit,
     /// Failed answers in a row.
     attempt: u32,
+    /// Those of them to calls for a single record.
+    single: u32,
     /// True while a failing range is being narrowed down.
     narrowing: bool,
     /// How often the cursor went back in this run.
@@ -126,7 +132,7 @@ struct Position {
 impl Position {
     fn go_on(&mut self, after: Seq) {
         self.after = after;
-        (self.attempt, self.narrowing) = (0, false);
+        (self.attempt, self.single, self.narrowing) = (0, 0, false);
     }
 }
 
@@ -144,6 +150,12 @@ impl PullStage<'_> {
     /// Pulls from behind `after` to the end of the stream; pages go to the landing stage in order. Then asks again for the
     /// holes: the stream first, because each of them may cost a deadline.
     pub(super) async fn work(mut self, after: Seq) -> Result<End, Error> {
+        let company = self.company;
+        let verdict = self
+            .desk
+            .ask(move |store| clock::verdict(store, company, Millis::now()))
+            .await??;
+        self.clock_agrees = verdict.is_agreed();
         let end = self.follow(after).await?;
         if end != End::Stopped {
             self.ask_for_holes().await?;
@@ -156,6 +168,7 @@ impl PullStage<'_> {
             after,
             limit: PageLimit::new(self.settings.limit),
             attempt: 0,
+            single: 0,
             narrowing: false,
             rewinds: 0,
             is_first: true,
@@ -167,8 +180,9 @@ impl PullStage<'_> {
                 return Ok(End::Stopped);
             }
             let (answer, call) = self.ask(at.after, at.limit.next()).await;
+            let limit = call.limit;
             let next = match answer {
-                Ok(page) if page.is_empty() => self.end(&mut at, Some(call)).await?,
+                Ok(page) if page.is_empty() => self.end(&mut at, call).await?,
                 Ok(page) => self.take(&mut at, page, call).await?,
                 Err(error) => {
                     self.note_failure(call, &error).await?;
@@ -182,6 +196,7 @@ impl PullStage<'_> {
                 Next::Ask => {}
                 Next::End(end) => return Ok(end),
                 Next::Trouble(trouble) => {
+                    at.single = if limit == 1 { at.single + 1 } else { 0 };
                     if let Some(end) = self.bear(&mut at, trouble).await? {
                         return Ok(end);
                     }
@@ -197,7 +212,14 @@ impl PullStage<'_> {
         let (bytes, count, limit) = (page.bytes, call.count, call.limit);
         events::page_pulled(self.name, &call);
         let (torn, strays) = (page.torn, !page.strays.is_empty());
-        let (course, mut gaps) = self.course(after, &page).await?;
+        let ended = PullCall {
+            first: None,
+            last: None,
+            count: 0,
+            outcome: "empty".to_owned(),
+            ..call.clone()
+        };
+        let (course, mut gaps, unanswered) = self.course(after, &page).await?;
         let (reached, held) = (
             course.reached,
             course.held.first().map(|index| page.records[*index].seq),
@@ -218,6 +240,7 @@ impl PullStage<'_> {
                     doubtful: course.doubtful(after),
                     cursor: CursorMove::UpTo(reached),
                     covers: range(after, reached),
+                    clock_agrees: self.clock_agrees,
                     gaps,
                     doubt_above: None,
                 },
@@ -239,7 +262,6 @@ impl PullStage<'_> {
             return Ok(Next::Ask);
         }
         if torn {
-            at.limit.smaller();
             return Ok(Next::Trouble(Error::NoProgress { after, torn }));
         }
         let is_full = count >= limit;
@@ -249,26 +271,25 @@ impl PullStage<'_> {
             at.limit.widen();
             return Ok(Next::Ask);
         }
-        match held {
-            Some(seq) => Ok(Next::End(End::Held { seq })),
-            None if is_full => Ok(Next::Trouble(Error::NoProgress { after, torn })),
+        match (held, unanswered) {
+            (Some(_), Some(trouble)) => Ok(Next::Trouble(trouble)),
+            (Some(seq), None) => Ok(Next::End(End::Held { seq })),
+            (None, _) if is_full => Ok(Next::Trouble(Error::NoProgress { after, torn })),
             // Nothing stands behind `after` but what has no place in the stream.
-            None => self.end(at, None).await,
+            (None, _) => self.end(at, ended).await,
         }
     }
 
     /// Nothing comes behind `after`: checks whether that is the end of the stream.
-    async fn end(&mut self, at: &mut Position, call: Option<PullCall>) -> Result<Next, Error> {
+    async fn end(&mut self, at: &mut Position, mut call: PullCall) -> Result<Next, Error> {
         let checked = self.check_end(at.after, at.rewinds < REWINDS).await?;
-        if let Some(mut call) = call {
-            call.outcome = match checked {
-                Checked::End => "empty",
-                Checked::Unchecked => "unchecked",
-                Checked::WentBack { .. } | Checked::Contradicted(_) => "contradicted",
-            }
-            .to_owned();
-            self.note(call).await?;
+        call.outcome = match checked {
+            Checked::End => "empty",
+            Checked::Unchecked => "unchecked",
+            Checked::WentBack { .. } | Checked::Contradicted(_) => "contradicted",
         }
+        .to_owned();
+        self.note(call).await?;
         Ok(match checked {
             Checked::End | Checked::Unchecked => Next::End(End::Drained),
             Checked::WentBack { to } => {
@@ -291,9 +312,23 @@ impl PullStage<'_> {
                     at.narrowing = true;
                     return Ok(None);
                 }
+                if at.single == 0 {
+                    // It has become 1 just now.
+                    at.narrowing = true;
+                    return Ok(None);
+                }
+                // One failure may have been an accident.
+                if at.single == 1 {
+                    at.narrowing = true;
+                    return self.rest(at, &trouble).await;
+                }
                 return match self.step_over(at.after, &trouble).await? {
                     Stepped::Over(last) => {
                         at.go_on(last);
+                        Ok(None)
+                    }
+                    Stepped::Healed => {
+                        at.go_on(at.after);
                         Ok(None)
                     }
                     Stepped::Stopped => Ok(Some(End::Stopped)),
@@ -305,8 +340,13 @@ impl PullStage<'_> {
                 return Err(trouble);
             }
         }
+        self.rest(at, &trouble).await
+    }
+
+    /// Waits before the next call; `Some` when a stop was asked for meanwhile.
+    async fn rest(&mut self, at: &Position, trouble: &Error) -> Result<Option<End>, Error> {
         let pause = self.pause(at.attempt);
-        events::pull_retried(self.name, at.attempt, pause, &trouble);
+        events::pull_retried(self.name, at.attempt, pause, trouble);
         tokio::select! {
             () = time::sleep(pause) => Ok(None),
             _ = self.stop.wait_for(|stop| *stop) => Ok(Some(End::Stopped)),
@@ -404,10 +444,14 @@ impl PullStage<'_> {
     }
 
     /// How far the cursor may go with this page; asks WeCom about jumps, and about a gap in front of the page's last record,
-    /// whose seq no later record confirms.
-    async fn course(&mut self, after: Seq, page: &Page) -> Result<(Course, Vec<NewGap>), Error> {
+    /// whose seq no later record confirms. Nothing is believed while a question is not answered: then, why it was not.
+    async fn course(
+        &mut self,
+        after: Seq,
+        page: &Page,
+    ) -> Result<(Course, Vec<NewGap>, Option<Error>), Error> {
         let max_jump = self.settings.max_seq_jump;
-        let (mut said, mut jumps) = (Said::default(), Vec::new());
+        let (mut said, mut jumps, mut unanswered) = (Said::default(), Vec::new(), None);
         let mut course = Course::read(after, &page.records, max_jump, &said);
         for _ in 0..CONFIRMATIONS {
             let (seq, is_jump) = match (
@@ -419,7 +463,7 @@ impl PullStage<'_> {
                 (None, _) => break,
             };
             match self.stands(page, seq).await? {
-                Some(true) => {
+                Ok(true) => {
                     if is_jump {
                         jumps.push(NewGap {
                             kind: GapKind::Jump,
@@ -434,17 +478,20 @@ impl PullStage<'_> {
                     }
                     said.confirmed.push(seq);
                 }
-                Some(false) => said.refuted.push(seq),
-                // Nobody said anything: a jump waits, a small gap is believed as before.
-                None => break,
+                Ok(false) => said.refuted.push(seq),
+                Err(trouble) => {
+                    said.refuted.push(seq);
+                    unanswered = Some(trouble);
+                }
             }
             course = Course::read(after, &page.records, max_jump, &said);
         }
-        Ok((course, jumps))
+        Ok((course, jumps, unanswered))
     }
 
-    /// Does WeCom, asked behind the number before it, return exactly this record of the page? `None` when it could not be asked.
-    async fn stands(&mut self, page: &Page, seq: Seq) -> Result<Option<bool>, Error> {
+    /// Does WeCom, asked behind the number before it, return exactly this record of the page? The inner error says why nobody
+    /// could be asked.
+    async fn stands(&mut self, page: &Page, seq: Seq) -> Result<Result<bool, Error>, Error> {
         let msgid = page
             .records
             .iter()
@@ -459,11 +506,14 @@ impl PullStage<'_> {
                 if is_it(answer) { "confirmed" } else { "refuted" }
             })
             .await?;
-        match answer {
-            Ok(answer) if !answer.torn => Ok(Some(is_it(&answer))),
-            Err(error) if !error.retryable() && !error.reduce_limit() => Err(error.into()),
-            _ => Ok(None),
-        }
+        Ok(match answer {
+            Ok(answer) if !answer.torn => Ok(is_it(&answer)),
+            Ok(_) => Err(Error::NoProgress {
+                after: Seq(seq.0 - 1),
+                torn: true,
+            }),
+            Err(error) => Err(error.into()),
+        })
     }
 
     /// The first page of a run after more than five days: what lies between the cursor and its first record may have been
@@ -476,16 +526,20 @@ impl PullStage<'_> {
             return Ok(None);
         };
         let now = Millis::now();
-        let (last_end, verdict) = self
+        let (last_end, cursor) = self
             .desk
             .ask(move |store| {
                 Ok::<_, crate::store::StoreError>((
                     store.last_end_before(company, run)?,
-                    clock::verdict(store, company, now)?,
+                    store.cursor(company)?,
                 ))
             })
             .await??;
-        let late = last_end.filter(|end| now.0.saturating_sub(end.0) > RETENTION_MS && verdict.is_agreed());
+        // Read again from below the cursor, the archive has what WeCom has deleted since.
+        if cursor > after {
+            return Ok(None);
+        }
+        let late = last_end.filter(|end| now.0.saturating_sub(end.0) > RETENTION_MS && self.clock_agrees);
         Ok(late.map(|end| NewGap {
             kind: GapKind::Expired,
             range: SeqRange {

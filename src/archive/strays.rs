@@ -9,7 +9,7 @@ use crate::{
     },
 };
 
-/// Strays looked at in one run; the rest in the next ones.
+/// Strays looked at in one run, oldest first: so many that nobody can place are no accident, and told all the same.
 const STRAYS: usize = 10_000;
 /// Strays in memory at once: one may be as large as a page.
 const BATCH: usize = 16;

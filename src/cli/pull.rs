@@ -19,7 +19,7 @@ use crate::{
     archive::{self, Desk, Error, Job, Progress, Report, Setup},
     ids::{Millis, Seq},
     record::Reason,
-    store::contract::GapKind,
+    store::{StoreError, contract::GapKind},
 };
 
 /// Arguments of `pull`.
@@ -168,16 +168,17 @@ fn may_skip(context: &Context, company: &str, from: Seq, yes: bool) -> Result<()
 /// Behind which seq the lowest range begins that the ledger lists as not seen; the cursor when there is none.
 async fn lowest_gap(desk: &Desk, company: &str) -> Result<Option<Seq>, Failure> {
     let name = company.to_owned();
-    let gaps = desk
+    let (gaps, cursor) = desk
         .ask(move |store| match store.company_id(&name)? {
-            Some(id) => store.gaps(Some(id), true),
-            None => Ok(Vec::new()),
+            Some(id) => Ok::<_, StoreError>((store.gaps(Some(id), true)?, store.cursor(id)?)),
+            None => Ok((Vec::new(), Seq(0))),
         })
         .await?
         .map_err(archive::Error::from)?;
     let skipped = gaps.iter().filter(|gap| gap.kind == GapKind::Skipped);
-    let lowest = skipped.map(|gap| gap.range.first.0.saturating_sub(1)).min();
-    Ok(lowest.map(Seq))
+    let lowest = skipped.map(|gap| Seq(gap.range.first.0.saturating_sub(1))).min();
+    // The cursor may have gone back below it since; from above the cursor, the pull would skip once more.
+    Ok(lowest.map(|lowest| lowest.min(cursor)))
 }
 
 /// One company's pull, and what is looked through at its end.

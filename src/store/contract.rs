@@ -99,6 +99,8 @@ pub struct Concluded {
     pub cursor: CursorMove,
     /// The seqs that the page accounts for: what is on the ledger as skipped leaves it as far as it lies inside.
     pub covers: Option<SeqRange>,
+    /// The clock agrees with others, so that what lies in front of the first record may be called lost.
+    pub clock_agrees: bool,
     /// Ranges that turned out not to be seen.
     pub gaps: Vec<NewGap>,
     /// The records above this seq are in doubt: the cursor followed a seq that was not right.
@@ -231,10 +233,10 @@ pub struct Gap {
 /// What came of asking for a hole again.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct HoleTried {
-    /// Parts that still fail, in order, and why. The last number of each is a record on which the call failed.
+    /// Parts that are still missing, in order, and why.
     pub still_failing: Vec<(SeqRange, String)>,
-    /// When it is asked for again, at the earliest.
-    pub next_try: Millis,
+    /// When it is asked for again, at the earliest; `None`: it was not asked through, which is no try.
+    pub next_try: Option<Millis>,
     /// WeCom has deleted it by now: what still fails is lost.
     pub is_given_up: bool,
 }

@@ -719,3 +719,56 @@ fn a_record_that_the_library_always_refuses_costs_one_record() {
     };
     costs_one_record(unknown, "pull.limit=100");
 }
+
+/// A build of the library that dies on every page is no fault of all records at once.
+#[test]
+fn a_library_that_fails_on_every_record_makes_no_hole() {
+    for known in [0, 150] {
+        let case = Case::new();
+        if known > 0 {
+            case.misbehave(Rule::chatdata(Fault::Gap).at_seq(case.seqs[known]..=case.seqs[299]));
+            case.pulls(0);
+        }
+        case.misbehave(Rule::chatdata(Fault::Segfault).at_seq(case.seqs[0]..=case.seqs[299]));
+        let finished = case.pull();
+        assert_eq!(finished.code, Some(1), "{}\n{}", finished.stdout, finished.stderr);
+        assert_eq!(case.gaps("unpullable"), Vec::<Value>::new(), "{known}");
+        case.corpus.behave();
+        assert_eq!(case.pulls(0)["stored"], MESSAGES - known as u64);
+        assert_eq!(case.found(), case.all());
+    }
+}
+
+/// While nobody answers whether a seq is right, it is not believed.
+#[test]
+fn a_question_that_is_not_answered_moves_no_cursor() {
+    let case = Case::new();
+    let outage = Rule::chatdata(Fault::Return {
+        code: 10_001,
+        slice: String::new(),
+    });
+    case.corpus.misbehave(
+        &Faults::new().with(outage.at_call(2).times(1)).with(
+            Rule::chatdata(Fault::ShiftSeq { by: 100 })
+                .at_seq(case.seqs[63])
+                .times(1),
+        ),
+    );
+    let books = case.pulls(0);
+    assert_eq!(case.messages().len() as u64, MESSAGES, "{books}");
+    assert!(case.found().is_superset(&case.all()), "{books}");
+}
+
+#[test]
+fn one_refusal_of_a_single_record_is_asked_again() {
+    let case = Case::new();
+    let refused = Rule::chatdata(Fault::Return {
+        code: 10_000,
+        slice: String::new(),
+    });
+    case.misbehave(refused.at_seq(case.seqs[3]).times(1));
+    let finished = case.pull_with(["--set", "pull.limit=1"]);
+    assert_eq!(finished.code, Some(0), "{}\n{}", finished.stdout, finished.stderr);
+    assert_eq!(case.gaps("unpullable"), Vec::<Value>::new());
+    assert_eq!(case.found(), case.all());
+}

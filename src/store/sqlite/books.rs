@@ -202,7 +202,10 @@ impl Reader {
 /// Notes that too much time lies between this call, if it was answered, and the one before: once this call is on
 /// record, nothing else shows it.
 fn note_missed_window(tx: &Transaction<'_>, company: CompanyId, call: &PullCall) -> Result<()> {
-    let answered = call.code == 0 && call.errcode == 0 && (call.outcome == "empty" || call.count > 0);
+    // A call that only checked something brought nothing on.
+    let is_check = matches!(&*call.outcome, "checked" | "confirmed" | "refuted");
+    let answered =
+        call.code == 0 && call.errcode == 0 && (call.outcome == "empty" || call.count > 0 && !is_check);
     if !answered {
         return Ok(());
     }
@@ -210,7 +213,7 @@ fn note_missed_window(tx: &Transaction<'_>, company: CompanyId, call: &PullCall)
     let last: Option<i64> = tx
         .prepare_cached(
             "SELECT at FROM pull_call
-             WHERE company = ? AND code = 0 AND errcode = 0 AND (outcome = 'empty' OR count > 0)
+             WHERE company = ? AND code = 0 AND errcode = 0 AND (outcome = 'empty' OR count > 0 AND outcome NOT IN ('checked', 'confirmed', 'refuted'))
              ORDER BY id DESC LIMIT 1",
         )?
         .query_row([company.0], |row| row.get(0))
@@ -245,7 +248,7 @@ fn before_the_clock_was_ahead(
     let before: Option<(i64, i64)> = tx
         .prepare_cached(
             "SELECT id, at FROM pull_call
-             WHERE company = ?1 AND at <= ?2 AND code = 0 AND errcode = 0 AND (outcome = 'empty' OR count > 0)
+             WHERE company = ?1 AND at <= ?2 AND code = 0 AND errcode = 0 AND (outcome = 'empty' OR count > 0 AND outcome NOT IN ('checked', 'confirmed', 'refuted'))
              ORDER BY id DESC LIMIT 1",
         )?
         .query_row([company.0, now.0.saturating_add(SLACK_MS)], |row| {
@@ -256,7 +259,7 @@ fn before_the_clock_was_ahead(
     let lasted: i64 = tx
         .prepare_cached(
             "SELECT max(at) - min(at) FROM pull_call
-             WHERE company = ?1 AND id > ?2 AND code = 0 AND errcode = 0 AND (outcome = 'empty' OR count > 0)",
+             WHERE company = ?1 AND id > ?2 AND code = 0 AND errcode = 0 AND (outcome = 'empty' OR count > 0 AND outcome NOT IN ('checked', 'confirmed', 'refuted'))",
         )?
         .query_row([company.0, id], |row| row.get(0))?;
     Ok(Some((at.saturating_add(1), lasted)))

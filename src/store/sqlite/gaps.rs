@@ -76,13 +76,14 @@ pub(super) fn insert(
 
 /// Takes the seqs of `covers` out of the open ranges that somebody skipped. `first` is the first record that came. What
 /// lies in front of it, when the range is asked for the first time and after WeCom's five days, is lost: WeCom deletes
-/// from the front.
+/// from the front. While the clock is in doubt nobody knows, and it stays open.
 pub(super) fn cover(
     tx: &Transaction<'_>,
     company: CompanyId,
     covers: SeqRange,
     first: Option<Seq>,
     now: Millis,
+    clock_agrees: bool,
 ) -> Result<()> {
     // A hole closes when its record comes, not when the stream goes on behind it.
     for gap in list(
@@ -95,11 +96,13 @@ pub(super) fn cover(
             continue;
         }
         let is_late = now.0.saturating_sub(gap.found.0) > RETENTION_MS;
-        if covers.first <= range.first && gap.tries == 0 && is_late {
+        if covers.first <= range.first && gap.tries == 0 && (is_late || !clock_agrees) {
             let gone = first.map_or(range.last, |first| Seq(first.0.saturating_sub(1)).min(range.last));
             if gone >= range.first {
                 copy(tx, gap.id, range.first, gone)?;
-                end(tx, tx.last_insert_rowid(), LOST, now)?;
+                if clock_agrees {
+                    end(tx, tx.last_insert_rowid(), LOST, now)?;
+                }
             }
         }
         match (covers.first > range.first, covers.last < range.last) {
@@ -120,14 +123,21 @@ pub(super) fn cover(
     Ok(())
 }
 
-/// Closes the holes whose record came, however it came. The last number of a hole is the record on which the call failed.
-pub(super) fn fill(tx: &Transaction<'_>, company: CompanyId, came: &[Seq], now: Millis) -> Result<()> {
+/// Closes the holes through which a page went that was asked for behind `asked` and brought these believed records.
+pub(super) fn fill(
+    tx: &Transaction<'_>,
+    company: CompanyId,
+    asked: Seq,
+    came: &[Seq],
+    now: Millis,
+) -> Result<()> {
     for hole in list(
         tx,
         "company = ?1 AND kind = ?2 AND state <> 1",
         params![company.0, kind_in(GapKind::Unpullable)],
     )? {
-        if came.contains(&hole.range.last) {
+        // The last number of a hole is a record. A page that was asked for inside the hole says nothing of what is in front.
+        if asked < hole.range.first && came.contains(&hole.range.last) {
             end(tx, hole.id, CLOSED, now)?;
         }
     }
@@ -174,6 +184,16 @@ pub(super) fn doubt_above(tx: &Transaction<'_>, company: CompanyId, keep: Seq, a
     )?
     .execute(params![company.0, seq_in(keep), at.0])?;
     Ok(())
+}
+
+/// Is there a record of this seq, and did it come in its place?
+fn has_believed(conn: &Connection, company: CompanyId, seq: Seq) -> Result<bool> {
+    Ok(conn
+        .prepare_cached(
+            "SELECT EXISTS (SELECT 1 FROM record WHERE company = ?1 AND seq = ?2
+               AND id NOT IN (SELECT record FROM seq_doubt))",
+        )?
+        .query_row(params![company.0, seq_in(seq)], |row| row.get(0))?)
 }
 
 fn list(conn: &Connection, which: &str, values: &[&dyn rusqlite::ToSql]) -> Result<Vec<Gap>> {
@@ -287,8 +307,8 @@ impl Reader {
     pub fn lost_ranges(&self, company: CompanyId, limit: usize) -> Result<Vec<Gap>> {
         list(
             &self.conn,
-            "id IN (SELECT id FROM gap WHERE company = ?1 AND state = 2 AND kind <> 3 ORDER BY id DESC LIMIT ?2)",
-            params![company.0, limit as i64],
+            "id IN (SELECT id FROM gap WHERE company = ?1 AND state = ?3 AND kind <> ?4 ORDER BY id DESC LIMIT ?2)",
+            params![company.0, limit as i64, LOST, kind_in(GapKind::Expired)],
         )
     }
 
@@ -345,7 +365,19 @@ impl Reader {
         let unseen = list(&self.conn, "company = ?1 AND state = 0", params![company.0])?;
         let unseen = unseen.iter().map(|gap| gap.range.last);
         let above = unseen.filter(|last| *last <= cursor).max();
-        let cursor = seq_in(cursor);
+        let mut tail = self.last_believed(company, n)?;
+        tail.retain(|seq| above.is_none_or(|above| *seq > above));
+        Ok(tail)
+    }
+
+    /// True when the archive has a record of this seq that came in its place.
+    pub fn has_believed(&self, company: CompanyId, seq: Seq) -> Result<bool> {
+        has_believed(&self.conn, company, seq)
+    }
+
+    /// The last `n` seqs of the stream up to the cursor, greatest first; records in doubt left out.
+    pub fn last_believed(&self, company: CompanyId, n: usize) -> Result<Vec<Seq>> {
+        let cursor = seq_in(self.cursor(company)?);
         let mut tail = Vec::with_capacity(n);
         // Seqs from 2^63 on are negative in the column and greater than all others.
         let (great, small) = if cursor < 0 {
@@ -369,7 +401,6 @@ impl Reader {
                 tail.push(seq?);
             }
         }
-        tail.retain(|seq| above.is_none_or(|above| *seq > above));
         Ok(tail)
     }
 
@@ -403,8 +434,8 @@ impl Reader {
         Ok(first)
     }
 
-    /// When the last record that is believed up to the cursor was landed, and when it says that it was sent, whichever is
-    /// earlier; `None`: there is none.
+    /// The earliest time at which the last record that is believed may have been sent: its own time if that is plausible,
+    /// otherwise when a pull before its landing last reached the end; `None`: nobody knows.
     pub fn age_of_tail(&self, company: CompanyId) -> Result<Option<Millis>> {
         let Some(last) = self.tail(company, 1)?.first().copied() else {
             return Ok(None);
@@ -412,11 +443,21 @@ impl Reader {
         let (landed, sent): (i64, Option<i64>) = self
             .conn
             .prepare_cached(
-                "SELECT min(r.landed_at), min(m.time) FROM record r LEFT JOIN message m ON m.record = r.id AND m.time > 0
+                "SELECT min(r.landed_at), min(m.time) FROM record r LEFT JOIN message m ON m.record = r.id
                  WHERE r.company = ?1 AND r.seq = ?2",
             )?
             .query_row([company.0, seq_in(last)], |row| Ok((row.get(0)?, row.get(1)?)))?;
-        Ok(Some(Millis(sent.map_or(landed, |sent| sent.min(landed)))))
+        if let Some(sent) = sent.filter(|sent| (0..=RETENTION_MS).contains(&landed.saturating_sub(*sent))) {
+            return Ok(Some(Millis(sent)));
+        }
+        let end = self
+            .conn
+            .prepare_cached(
+                "SELECT at FROM pull_call WHERE company = ?1 AND outcome = 'empty' AND at <= ?2 ORDER BY id DESC LIMIT 1",
+            )?
+            .query_row([company.0, landed], |row| row.get(0))
+            .optional()?;
+        Ok(end.map(Millis))
     }
 
     /// When a pull of the company last reached the end of the stream before `run`; `None`: never.
@@ -450,11 +491,8 @@ impl Store {
         lease::check(&tx, lease)?;
         let mut missing = Vec::new();
         for (range, cause) in &tried.still_failing {
-            // The last number of a hole is a record on which the call failed; the others may be no records at all.
-            let came: bool = tx
-                .prepare_cached("SELECT EXISTS (SELECT 1 FROM record WHERE company = ?1 AND seq = ?2)")?
-                .query_row(params![hole.company.0, seq_in(range.last)], |row| row.get(0))?;
-            if !came {
+            // Of several numbers nobody knows which are records.
+            if range.first != range.last || !has_believed(&tx, hole.company, range.last)? {
                 missing.push((range, cause));
             }
         }
@@ -464,9 +502,10 @@ impl Store {
             (false, false) => (OPEN, 0),
         };
         tx.prepare_cached(
-            "UPDATE gap SET tries = tries + 1, next_try = ?2, state = ?3, ended = ?4 WHERE id = ?1",
+            "UPDATE gap SET tries = tries + (?2 IS NOT NULL), next_try = ifnull(?2, next_try), state = ?3, ended = ?4
+             WHERE id = ?1",
         )?
-        .execute(params![hole.id, tried.next_try.0, state, ended])?;
+        .execute(params![hole.id, tried.next_try.map(|at| at.0), state, ended])?;
         for (index, (range, cause)) in missing.into_iter().enumerate() {
             let id = match index {
                 0 => hole.id,

@@ -124,16 +124,19 @@ impl Store {
             ])?;
         }
         gaps::insert(&tx, company, run, &concluded.gaps, at)?;
-        let came: Vec<Seq> = landed
-            .fresh
-            .iter()
-            .map(|(_, index)| records[*index].seq)
-            .collect();
-        gaps::fill(&tx, company, &came, at)?;
+        if let Some(call) = call {
+            let is_believed = |index: &usize| concluded.doubtful.iter().all(|(doubted, _)| doubted != index);
+            let fresh = landed.fresh.iter().map(|(_, index)| *index);
+            let came: Vec<Seq> = fresh
+                .filter(is_believed)
+                .map(|index| records[index].seq)
+                .collect();
+            gaps::fill(&tx, company, call.asked, &came, at)?;
+        }
         if let Some(covers) = concluded.covers {
             let first = records.iter().map(|sealed| sealed.seq);
             let first = first.filter(|seq| *seq >= covers.first).min();
-            gaps::cover(&tx, company, covers, first, at)?;
+            gaps::cover(&tx, company, covers, first, at, concluded.clock_agrees)?;
         }
         if let Some(keep) = concluded.doubt_above {
             gaps::doubt_above(&tx, company, keep, at)?;

@@ -64,7 +64,8 @@ impl Reader {
             now,
         )?;
         let landed = self.last_call(
-            "SELECT id, run, at FROM pull_call WHERE company = ?1 AND id > ?2 AND count > 0 ORDER BY id DESC LIMIT 1",
+            "SELECT id, run, at FROM pull_call WHERE company = ?1 AND id > ?2 AND count > 0
+               AND outcome NOT IN ('checked', 'confirmed', 'refuted') ORDER BY id DESC LIMIT 1",
             company,
             drained.map_or(0, |(id, _)| id),
             now,

@@ -4,7 +4,9 @@ use super::{Scratch, sealed};
 use crate::{
     ids::{Millis, Seq},
     record::{RETENTION_MS, Sealed},
-    store::contract::{Concluded, CursorMove, Gap, GapKind, GapState, HoleTried, Landing, NewGap, SeqRange},
+    store::contract::{
+        Concluded, CursorMove, Gap, GapKind, GapState, HoleTried, Landing, NewGap, PullCall, SeqRange,
+    },
 };
 
 fn range(first: u64, last: u64) -> SeqRange {
@@ -50,9 +52,32 @@ impl Scratch {
         let concluded = Concluded {
             cursor: CursorMove::UpTo(of.last),
             covers: Some(of),
+            clock_agrees: true,
             ..Concluded::default()
         };
         self.conclude(&records, at, &concluded);
+    }
+
+    /// A page asked for behind a seq brings these; those of `doubtful` are not believed.
+    fn page(&mut self, asked: u64, seqs: &[u64], doubtful: &[usize]) {
+        let records: Vec<Sealed> = seqs.iter().map(|seq| sealed(*seq, "body")).collect();
+        let call = PullCall {
+            asked: Seq(asked),
+            ..self.call()
+        };
+        let lease = self.lease.clone();
+        let landing = Landing {
+            run: self.run,
+            at: Millis(1),
+            call: Some(&call),
+            records: &records,
+            strays: &[],
+            concluded: &Concluded {
+                doubtful: doubtful.iter().map(|index| (*index, Seq(0))).collect(),
+                ..Concluded::default()
+            },
+        };
+        self.store.land_page(&lease, &landing).expect("landed");
     }
 
     fn ledger(&self) -> Vec<(u64, u64, GapState)> {
@@ -124,7 +149,7 @@ fn seqs_beyond_the_signed_numbers_are_covered_like_others() {
 fn a_hole_keeps_what_still_fails_of_it() {
     let tried = |parts: &[SeqRange], is_given_up| HoleTried {
         still_failing: parts.iter().map(|part| (*part, "again".into())).collect(),
-        next_try: Millis(99),
+        next_try: Some(Millis(99)),
         is_given_up,
     };
     let mut scratch = Scratch::new();
@@ -142,22 +167,27 @@ fn a_hole_keeps_what_still_fails_of_it() {
     );
     let all = scratch.store.gaps(None, true).unwrap();
     assert!(all.iter().all(|gap| gap.tries == 1 && gap.next_try == Millis(99)));
-    // Given up: lost, but for the part whose record came in the meantime, which is closed as soon as it comes.
-    scratch.land(&[sealed(12, "body")]);
-    assert_eq!(
-        scratch.ledger(),
-        [(10, 12, GapState::Closed), (15, 15, GapState::Open)]
-    );
-    for gap in &all {
+    // Asked through in part only: no try, and no new pause.
+    let part = HoleTried {
+        still_failing: vec![(range(11, 12), "again".into())],
+        ..HoleTried::default()
+    };
+    scratch
+        .store
+        .hole_tried(&lease, &all[0], &part, Millis(6))
+        .unwrap();
+    let first = scratch.store.gaps(None, true).unwrap().remove(0);
+    assert_eq!((first.tries, first.next_try), (1, Millis(99)));
+    for gap in scratch.store.gaps(None, true).unwrap() {
         let part = [gap.range];
         scratch
             .store
-            .hole_tried(&lease, gap, &tried(&part, true), Millis(6))
+            .hole_tried(&lease, &gap, &tried(&part, true), Millis(6))
             .unwrap();
     }
     assert_eq!(
         scratch.ledger(),
-        [(10, 12, GapState::Closed), (15, 15, GapState::Lost)]
+        [(11, 12, GapState::Lost), (15, 15, GapState::Lost)]
     );
     // By hand it is asked for even then, and may come.
     let lost = scratch.store.gaps(None, false).unwrap().remove(1);
@@ -166,6 +196,93 @@ fn a_hole_keeps_what_still_fails_of_it() {
         .hole_tried(&lease, &lost, &tried(&[], true), Millis(7))
         .unwrap();
     assert_eq!(scratch.ledger()[1], (15, 15, GapState::Closed));
+}
+
+#[test]
+fn a_hole_closes_by_a_page_that_went_through_it_and_by_no_other() {
+    for (asked, came, doubtful, expected) in [
+        (9, vec![11, 12], vec![], GapState::Closed),
+        (9, vec![12, 13], vec![], GapState::Closed),
+        (9, vec![11], vec![], GapState::Open),
+        // What is in front of the page was not seen.
+        (10, vec![11, 12], vec![], GapState::Open),
+        (11, vec![12], vec![], GapState::Open),
+        // A seq that cannot be right is not the hole's record.
+        (9, vec![12], vec![0], GapState::Open),
+    ] {
+        let mut scratch = Scratch::new();
+        scratch.gap(GapKind::Unpullable, range(10, 12));
+        scratch.page(asked, &came, &doubtful);
+        assert_eq!(
+            scratch.ledger(),
+            [(10, 12, expected)],
+            "behind {asked}: {came:?} {doubtful:?}"
+        );
+    }
+}
+
+#[test]
+fn a_hole_of_one_number_whose_record_is_there_is_no_hole() {
+    for (doubtful, expected) in [(vec![], GapState::Closed), (vec![0], GapState::Open)] {
+        let mut scratch = Scratch::new();
+        scratch.page(11, &[12], &doubtful);
+        scratch.gap(GapKind::Unpullable, range(12, 12));
+        let (lease, hole) = (scratch.lease.clone(), scratch.hole());
+        let tried = HoleTried {
+            still_failing: vec![(hole.range, "again".into())],
+            next_try: Some(Millis(9)),
+            is_given_up: false,
+        };
+        scratch
+            .store
+            .hole_tried(&lease, &hole, &tried, Millis(5))
+            .unwrap();
+        assert_eq!(scratch.ledger(), [(12, 12, expected)]);
+    }
+}
+
+#[test]
+fn while_the_clock_is_in_doubt_nothing_in_front_is_called_lost() {
+    let mut scratch = Scratch::new();
+    scratch.gap(GapKind::Skipped, range(1, 100));
+    let doubted = Concluded {
+        covers: Some(range(1, 120)),
+        ..Concluded::default()
+    };
+    scratch.conclude(&[sealed(50, "body")], 2 * RETENTION_MS, &doubted);
+    assert_eq!(
+        scratch.ledger(),
+        [(1, 100, GapState::Closed), (1, 49, GapState::Open)]
+    );
+    scratch.covers(range(1, 120), &[50], 2 * RETENTION_MS);
+    assert_eq!(
+        scratch.ledger()[1..],
+        [(1, 49, GapState::Closed), (1, 49, GapState::Lost)]
+    );
+}
+
+/// The earliest time at which the last record may have been sent decides whether WeCom may have deleted it.
+#[test]
+fn the_age_of_the_tail_is_what_can_be_said_for_it() {
+    let mut scratch = Scratch::new();
+    let company = scratch.company;
+    assert_eq!(scratch.store.age_of_tail(company).unwrap(), None);
+    scratch.land(&[sealed(5, "body")]);
+    assert_eq!(
+        scratch.store.age_of_tail(company).unwrap(),
+        None,
+        "no end was reached before"
+    );
+    let mut scratch = Scratch::new();
+    let empty = PullCall {
+        outcome: "empty".into(),
+        at: Millis(3),
+        ..scratch.call()
+    };
+    let company = scratch.company;
+    scratch.store.note_call(company, &empty).unwrap();
+    scratch.land(&[sealed(5, "body")]);
+    assert_eq!(scratch.store.age_of_tail(company).unwrap(), Some(Millis(3)));
 }
 
 #[test]
