@@ -27,8 +27,8 @@ use crate::{
 
 /// Times a file that comes whole is fetched before it is believed to be other than announced (finance-sdk §9).
 const DIFFERENT: u32 = 3;
-/// Times that more must come than is allowed before a file counts as too large: each costs `media.max_file_mib`.
-const OVERLONG: u32 = 2;
+/// One answer ends no file; so many do where time bears them out, or where each costs as much as `media.max_file_mib`.
+const CONFIRMED: u32 = 2;
 /// How long a file waits for room before it is looked at again.
 const ROOM: Duration = Duration::from_secs(300);
 /// For so long WeCom keeps what it archives (finance-sdk §5.4).
@@ -194,18 +194,19 @@ impl Pass {
         }
         let attempts = task.attempts + 1;
         let given_up = attempts >= self.fetching.attempts;
+        let is_confirmed = attempts >= self.fetching.attempts.min(CONFIRMED);
         // Nothing is over while another witness of the time contradicts this machine's clock.
         let late = self.is_late(task) && !self.clock_is_doubtful().await?;
         let times = |state, detail: &str, over: &str| (state, format!("{detail}, {attempts} times{over}"));
         let over = ", and its time is over";
         let end = match why {
             // Of a file that was sent just now it is not believed at once.
-            Fault::Expired(_) if given_up || late => Some((MediaState::Expired, detail.clone())),
+            Fault::Expired(_) if given_up || late && is_confirmed => {
+                Some((MediaState::Expired, detail.clone()))
+            }
             // No answer from outside, but a rule of this program.
             Fault::Unaskable(_) | Fault::TooLarge(_) => Some((MediaState::Refused, detail.clone())),
-            Fault::Overlong(_) if attempts >= self.fetching.attempts.min(OVERLONG) => {
-                Some(times(MediaState::Refused, &detail, ""))
-            }
+            Fault::Overlong(_) if is_confirmed => Some(times(MediaState::Refused, &detail, "")),
             // One answer is not believed for ever. Those that harm (processes die of it, or gigabytes come for nothing) end
             // as soon.
             Fault::Refused(_) | Fault::Deadly(_) | Fault::Endless if given_up => {
