@@ -3,7 +3,8 @@
 use std::{
     fs,
     path::{Path, PathBuf},
-    time::Duration,
+    thread,
+    time::{Duration, Instant},
 };
 
 use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavior};
@@ -31,7 +32,7 @@ impl Store {
         if !is_ours(&conn, path)? && !is_blank(&conn, path)? {
             return Err(StoreError::Foreign { path: path.into() });
         }
-        conn.pragma_update(None, "journal_mode", "wal")?;
+        write_ahead(&conn)?;
         conn.pragma_update(None, "synchronous", "full")?;
         conn.pragma_update(None, "cache_size", -32_768)?;
         conn.pragma_update(None, "wal_autocheckpoint", CHECKPOINT)?;
@@ -144,6 +145,23 @@ fn connect(path: &Path, mode: OpenFlags) -> Result<Connection> {
     conn.pragma_update(None, "foreign_keys", true)?;
     conn.set_prepared_statement_cache_capacity(128);
     Ok(conn)
+}
+
+/// Switches to the write-ahead log. While another process does the same to a new file the engine answers "busy" at once,
+/// whatever patience it was given.
+fn write_ahead(conn: &Connection) -> Result<()> {
+    let began = Instant::now();
+    loop {
+        match conn.pragma_update(None, "journal_mode", "wal") {
+            Err(error)
+                if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy)
+                    && began.elapsed() < PATIENCE =>
+            {
+                thread::sleep(Duration::from_millis(20));
+            }
+            result => return Ok(result?),
+        }
+    }
 }
 
 fn is_ours(conn: &Connection, path: &Path) -> Result<bool> {

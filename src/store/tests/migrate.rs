@@ -25,6 +25,20 @@ fn a_new_archive_is_made_for_its_owner_only_and_opens_again() {
 }
 
 #[test]
+fn several_processes_may_begin_an_archive_at_once() {
+    for _ in 0..20 {
+        let dir = tempfile::tempdir().expect("a scratch folder");
+        let path = dir.path().join("archive.db");
+        let opened: Vec<bool> = std::thread::scope(|scope| {
+            let open = || scope.spawn(|| Store::open(&path).map(drop).is_ok());
+            let all = [open(), open(), open()];
+            all.map(|one| one.join().expect("no panic")).to_vec()
+        });
+        assert_eq!(opened, [true; 3]);
+    }
+}
+
+#[test]
 fn a_reader_needs_an_archive_and_writes_nothing() {
     let dir = tempfile::tempdir().expect("a scratch folder");
     let path = dir.path().join("none.db");
