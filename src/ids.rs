@@ -17,6 +17,9 @@ pub struct Seq(pub u64);
 #[serde(transparent)]
 pub struct KeyVersion(pub u32);
 
+/// How long WeCom keeps a record (finance-sdk §5.4, official).
+pub const RETENTION_MS: i64 = 5 * 24 * 60 * 60 * 1000;
+
 /// A moment as UTC milliseconds since 1970 (promise 10).
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]

@@ -6,9 +6,6 @@ use std::fmt;
 
 use crate::ids::{KeyVersion, Seq};
 
-/// How long WeCom keeps a record (finance-sdk §5.4, official).
-pub const RETENTION_MS: i64 = 5 * 24 * 60 * 60 * 1000;
-
 /// One `chatdata` item as the SDK returned it (finance-sdk §5.2), every text verbatim.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Sealed {

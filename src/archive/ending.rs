@@ -4,8 +4,7 @@
 use super::{Error, pulling::PullStage};
 use crate::{
     events,
-    ids::{Millis, Seq},
-    record::RETENTION_MS,
+    ids::{Millis, RETENTION_MS, Seq},
     source::Page,
     store::contract::{Concluded, CursorMove, GapKind, NewGap, SeqRange},
 };

@@ -8,8 +8,7 @@ use super::{
 };
 use crate::{
     events,
-    ids::{Millis, Seq},
-    record::RETENTION_MS,
+    ids::{Millis, RETENTION_MS, Seq},
     source::{self, Page},
     store::contract::{Concluded, CursorMove, Gap, GapKind, GapState, HoleTried, NewGap, SeqRange},
 };

@@ -28,8 +28,7 @@ use super::{
 };
 use crate::{
     events,
-    ids::{CompanyId, Millis, RunId, Seq},
-    record::RETENTION_MS,
+    ids::{CompanyId, Millis, RETENTION_MS, RunId, Seq},
     source::{self, Page, Puller},
     store::contract::{Books, Concluded, CursorMove, GapKind, Lease, NewGap, PullCall, SeqRange},
 };

@@ -1,6 +1,9 @@
 //! The 5-day window: WeCom deletes its copy, so silence for too long loses records (finance-sdk §5.4).
 
-use crate::{ids::Millis, record::RETENTION_MS, store::contract::Covered};
+use crate::{
+    ids::{Millis, RETENTION_MS},
+    store::contract::Covered,
+};
 
 /// How long WeCom keeps a record.
 pub const RETENTION_HOURS: i64 = RETENTION_MS / HOUR_MS;

@@ -371,7 +371,7 @@ impl Resolver<'_> {
 
     /// What WeCom deletes between two pulls is lost, so no pause may be as long as it keeps records.
     fn refuse_long_pauses(&mut self, cron: &Cron, chosen: &Chosen, name: &str) {
-        if let Some(end) = cron.pause_of(crate::record::RETENTION_MS) {
+        if let Some(end) = cron.pause_of(crate::ids::RETENTION_MS) {
             let day = jiff::Timestamp::from_millisecond(end.0)
                 .map(|end| end.to_zoned(jiff::tz::TimeZone::UTC).date().to_string())
                 .unwrap_or_default();

@@ -16,7 +16,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("message", &["ids", "secret"]),
     ("unseal", &["ids", "secret", "record"]),
     ("source", &["ids", "secret", "record"]),
-    ("directory", &["ids", "secret"]),
+    ("directory", &["ids", "secret", "clock"]),
     ("people", &["ids", "message", "directory"]),
     ("media", &["secret", "source"]),
     ("config", &["ids", "secret", "message", "unseal"]),
@@ -50,7 +50,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         ],
     ),
     ("callback", &["ids", "secret", "events"]),
-    ("alert", &["ids", "message"]),
+    ("alert", &["ids", "message", "clock"]),
     ("search", &["ids", "words", "message", "store", "consent"]),
     ("events", &["ids", "record", "store", "clock"]),
     (

@@ -7,8 +7,8 @@ use rusqlite::{OptionalExtension, Transaction, params};
 use super::{Reader, Store, codes::seq_in, codes::seq_out};
 use crate::{
     clock::SLACK_MS,
-    ids::{CompanyId, Millis, RunId, Seq},
-    record::{RETENTION_MS, Reason},
+    ids::{CompanyId, Millis, RETENTION_MS, RunId, Seq},
+    record::Reason,
     store::{
         Result, StoreError,
         contract::{Books, PullCall, RunRow, SeqRange},

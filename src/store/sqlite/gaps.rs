@@ -9,8 +9,7 @@ use super::{
     lease,
 };
 use crate::{
-    ids::{CompanyId, Millis, RecordId, RunId, Seq},
-    record::RETENTION_MS,
+    ids::{CompanyId, Millis, RETENTION_MS, RecordId, RunId, Seq},
     store::{
         Result, StoreError,
         contract::{Aside, DoubtfulSeq, Gap, GapKind, GapState, HoleTried, Lease, NewGap, SeqRange, Stray},

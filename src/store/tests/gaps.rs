@@ -2,8 +2,8 @@
 
 use super::{Scratch, sealed};
 use crate::{
-    ids::{Millis, Seq},
-    record::{RETENTION_MS, Sealed},
+    ids::{Millis, RETENTION_MS, Seq},
+    record::Sealed,
     store::contract::{
         Concluded, CursorMove, Gap, GapKind, GapState, HoleTried, Landing, NewGap, PullCall, SeqRange,
     },
