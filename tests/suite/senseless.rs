@@ -300,13 +300,7 @@ fn pages_in_a_circle_end_and_cost_the_others_nothing() {
     );
 
     // The customers of a follower.
-    let (mut company, mut messages) = company();
-    for nth in 0..20 {
-        company.customer(customer(&guest(100 + nth), &format!("客户{nth:03}"), "ZhangSan"));
-        messages.push(text(100 + nth, "ZhangSan", &[&guest(100 + nth)], "", now()));
-    }
-    let house = House::new(company, &messages);
-    house.pull();
+    let house = crowded();
     lie(&house.server, BY_USER, |asked| {
         let next = if asked.json()["cursor"] == "a" { "b" } else { "a" };
         json!({"errcode": 0, "external_contact_list": [
@@ -389,9 +383,8 @@ fn an_address_book_of_nobody_and_departments_in_a_circle_make_nobody_leave() {
     }
 }
 
-/// A list of customers that does not come for one member is read for the others.
-#[test]
-fn one_member_without_a_list_of_customers_costs_no_other_its_list() {
+/// A company with twenty customers of one member more, pulled.
+fn crowded() -> House {
     let (mut company, mut messages) = company();
     for nth in 0..20 {
         company.customer(customer(&guest(100 + nth), &format!("客户{nth:03}"), "ZhangSan"));
@@ -399,6 +392,13 @@ fn one_member_without_a_list_of_customers_costs_no_other_its_list() {
     }
     let house = House::new(company, &messages);
     house.pull();
+    house
+}
+
+/// A list of customers that does not come for one member is read for the others.
+#[test]
+fn one_member_without_a_list_of_customers_costs_no_other_its_list() {
+    let house = crowded();
     house.server.answer(
         FOLLOWERS,
         json!({"errcode": 0, "follow_user": ["lisi", "ZhangSan"]}),
@@ -443,13 +443,7 @@ fn one_member_without_a_list_of_customers_costs_no_other_its_list() {
 /// Lists of customers without anybody on them do not make anybody no customer.
 #[test]
 fn empty_lists_of_customers_make_nobody_a_stranger() {
-    let (mut company, mut messages) = company();
-    for nth in 0..20 {
-        company.customer(customer(&guest(100 + nth), &format!("客户{nth:03}"), "ZhangSan"));
-        messages.push(text(100 + nth, "ZhangSan", &[&guest(100 + nth)], "", now()));
-    }
-    let house = House::new(company, &messages);
-    house.pull();
+    let house = crowded();
     let sweep = [
         "directory",
         "refresh",

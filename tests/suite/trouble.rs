@@ -349,13 +349,7 @@ fn an_archive_that_takes_no_writes_is_told_from_memory_once_and_handed_over() {
     assert!(size > u64::from(FEW) * 512, "no page of it can be written");
     let mut command = bench.archive.command(["run"]);
     set(&mut command, &QUIET);
-    let mut run = Running(
-        confined(&command, FEW)
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("the program starts"),
-    );
+    let mut run = Running::confined(&command);
     until("it is told", || {
         (told(&bench, "store_unwritable") == ["raised"]).then_some(())
     });
@@ -401,13 +395,7 @@ fn a_target_that_hangs_does_not_hold_up_the_handing_over() {
     let mut command = bench.archive.command(["run"]);
     set(&mut command, &QUIET);
     set(&mut command, &["api.timeout_seconds=300"]);
-    let run = Running(
-        confined(&command, FEW)
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("the program starts"),
-    );
+    let run = Running::confined(&command);
     until("it is told", || {
         (told(&bench, "store_unwritable") == ["raised"]).then_some(())
     });
@@ -442,6 +430,17 @@ fn a_target_that_hangs_does_not_hold_up_the_handing_over() {
 
 /// Ended when dropped.
 struct Running(std::process::Child);
+
+impl Running {
+    /// Starts a command that may write few bytes of a file.
+    fn confined(command: &Command) -> Self {
+        let quiet = confined(command, FEW)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn();
+        Self(quiet.expect("the program starts"))
+    }
+}
 
 impl Drop for Running {
     fn drop(&mut self) {
