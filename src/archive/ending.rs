@@ -12,6 +12,9 @@ use crate::{
 /// Known records that are read again at the end of the stream to check that it is one.
 const TAIL: usize = 8;
 
+/// From this age on WeCom may have deleted a record. Its days may end at another hour than ours.
+const MAY_BE_GONE_MS: i64 = RETENTION_MS - 24 * 60 * 60 * 1000;
+
 /// What the check of an empty answer came to.
 pub(super) enum Checked {
     /// It is the end.
@@ -100,11 +103,11 @@ impl PullStage<'_> {
         }
         let company = self.company;
         let age = self.desk.ask(move |store| store.age_of_tail(company)).await??;
-        let is_over = age.is_none_or(|age| Millis::now().is_past(age, RETENTION_MS));
+        let is_over = age.is_none_or(|age| Millis::now().is_past(age, MAY_BE_GONE_MS));
         Ok(match is_over {
             true => Checked::End,
             false => Checked::Contradicted(format!(
-                "it returns nothing at all, not even seq {last}, which is younger than five days"
+                "it returns nothing at all, not even seq {last}, which is younger than four days"
             )),
         })
     }

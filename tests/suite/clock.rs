@@ -523,3 +523,34 @@ fn a_hole_is_lost_by_an_agreed_clock_alone_and_missing_until_somebody_acknowledg
     assert_eq!(bench.run(&by_hand).json()["stored"], 1);
     assert_eq!(state(), "closed");
 }
+
+/// WeCom returns nothing at all: believed when its five days may be over, and not of records that were just sent.
+#[test]
+fn nothing_at_all_is_an_end_only_when_the_last_record_is_old_enough() {
+    for (age, code) in [(6 * DAY, 0), (0, 1)] {
+        let bench = Bench::new(|n| age + (MESSAGES + 1 - n) * MINUTE);
+        bench.pull();
+        let nothing = Rule::chatdata(Fault::ShortPage { records: 0 });
+        bench.corpus.misbehave(&Faults::new().with(nothing));
+        let impatient: Vec<&str> = PULL
+            .into_iter()
+            .chain(["--set", "pull.retry_attempts=1"])
+            .collect();
+        let finished = bench.run(&impatient);
+        assert_eq!(
+            finished.code,
+            Some(code),
+            "{}\n{}",
+            finished.stdout,
+            finished.stderr
+        );
+        assert_eq!(
+            finished.stderr.contains("nothing at all"),
+            code == 1,
+            "{}",
+            finished.stderr
+        );
+        bench.corpus.behave();
+        bench.pull();
+    }
+}
