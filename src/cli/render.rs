@@ -177,7 +177,7 @@ pub(super) fn books(report: &Report) -> String {
     if aside.unpullable + aside.unseen > 0 {
         let _ = writeln!(
             text,
-            "  not seen yet: {} holes (records that GetChatData cannot deliver), {} skipped ranges (`shiguan runs` lists them)",
+            "  not seen yet: holes {} (GetChatData fails on them), skipped ranges {} (`shiguan runs` lists them)",
             number(aside.unpullable),
             number(aside.unseen)
         );
