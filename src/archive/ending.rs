@@ -6,7 +6,7 @@ use crate::{
     events,
     ids::{Millis, RETENTION_MS, Seq},
     source::Page,
-    store::contract::{Concluded, CursorMove, GapKind, NewGap, SeqRange},
+    store::contract::{Concluded, CursorMove, GapKind, NewGap, PullCall, SeqRange},
 };
 
 /// Known records that are read again at the end of the stream to check that it is one.
@@ -134,7 +134,7 @@ impl PullStage<'_> {
 
     /// A page that is only compared; `None` when it did not come, or not whole.
     async fn look(&mut self, after: Seq, limit: usize) -> Result<Option<Page>, Error> {
-        let answer = self.probe(after, limit as u32, |_| "checked").await?;
+        let answer = self.probe(after, limit as u32, |_| PullCall::CHECKED).await?;
         Ok(answer.ok().filter(|page| !page.torn))
     }
 

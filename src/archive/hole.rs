@@ -3,14 +3,13 @@
 
 use super::{
     Error, clock,
-    load::weight,
-    pulling::{PullStage, Pulled, describe, is_final},
+    pulling::{PullStage, describe, is_final},
 };
 use crate::{
     events,
     ids::{Millis, RETENTION_MS, Seq},
     source::{self, Page},
-    store::contract::{Concluded, CursorMove, Gap, GapKind, GapState, HoleTried, NewGap, SeqRange},
+    store::contract::{Concluded, CursorMove, Gap, GapKind, GapState, HoleTried, NewGap, PullCall, SeqRange},
 };
 
 /// Known records by which it is told whether the library answers.
@@ -65,7 +64,10 @@ impl PullStage<'_> {
         let mut is_held = known.is_empty();
         for seq in known {
             // Records that came before must come: a library that fails on all of them has no quarrel with one.
-            match self.probe(Seq(seq.0.saturating_sub(1)), 1, |_| "checked").await? {
+            match self
+                .probe(Seq(seq.0.saturating_sub(1)), 1, |_| PullCall::CHECKED)
+                .await?
+            {
                 Ok(page) if page.torn => {}
                 Ok(page) if page.records.is_empty() => is_held = true,
                 Ok(_) => return Ok(true),
@@ -78,7 +80,7 @@ impl PullStage<'_> {
         // WeCom holds none of them: asked behind all seqs, or nearly. Where a refusal is the trouble, only a page will do.
         let beyond = Seq(after.0.max(i64::MAX as u64));
         let is_refused = is_final(trouble);
-        Ok(match self.probe(beyond, 1, |_| "checked").await? {
+        Ok(match self.probe(beyond, 1, |_| PullCall::CHECKED).await? {
             Ok(page) => !page.torn,
             // A refusal is an answer, too; a death, a tear or a dead network is none.
             Err(error) => !error.retryable() && !is_refused,
@@ -175,7 +177,7 @@ impl PullStage<'_> {
 
     /// `None`: the library answers nothing at all at the moment.
     async fn works_behind(&mut self, seq: Seq, trouble: &Error) -> Result<Option<bool>, Error> {
-        match self.probe(seq, 1, |_| "checked").await? {
+        match self.probe(seq, 1, |_| PullCall::CHECKED).await? {
             // Where an empty page is the trouble, another one is the same trouble; and where nothing ever came, it does not
             // say that anything can.
             Ok(page) if self.only_records_count || matches!(trouble, Error::FalseEnd { .. }) => {
@@ -305,25 +307,19 @@ impl PullStage<'_> {
         let seqs = page.records.iter().map(|record| record.seq);
         let found = seqs.filter(|seq| (first..=last).contains(seq)).min();
         if !torn {
-            let word = if found.is_some() { "hole filled" } else { "checked" };
+            let word = if found.is_some() {
+                "hole filled"
+            } else {
+                PullCall::CHECKED
+            };
             word.clone_into(&mut call.outcome);
         }
-        if page.records.is_empty() && page.strays.is_empty() {
-            self.note(call).await?;
-        } else {
-            let permit = self.room.take(weight(&page.records)).await;
-            let pulled = Pulled {
-                call: Some(call),
-                concluded: Concluded {
-                    doubtful: outside(&page, first, last),
-                    ..Concluded::default()
-                },
-                page,
-                permit,
-            };
-            if self.land(pulled).await.is_err() {
-                return Ok(Brought::Nobody);
-            }
+        let concluded = Concluded {
+            doubtful: outside(&page, first, last),
+            ..Concluded::default()
+        };
+        if self.keep(call, page, concluded).await?.is_err() {
+            return Ok(Brought::Nobody);
         }
         Ok(match (found, torn) {
             (Some(seq), _) => Brought::Record(seq),

@@ -229,26 +229,16 @@ impl PullStage<'_> {
         if reached > after && std::mem::take(&mut at.is_first) {
             gaps.extend(self.expired(after, &page, reached).await?);
         }
-        if page.records.is_empty() && page.strays.is_empty() {
-            self.note(call).await?;
-        } else {
-            let permit = self.room.take(weight(&page.records)).await;
-            let pulled = Pulled {
-                call: Some(call),
-                concluded: Concluded {
-                    doubtful: course.doubtful(after),
-                    cursor: CursorMove::UpTo(reached),
-                    covers: range(after, reached),
-                    clock_agrees: self.clock_agrees,
-                    gaps,
-                    doubt_above: None,
-                },
-                page,
-                permit,
-            };
-            if self.land(pulled).await.is_err() {
-                return Ok(Next::End(End::Stopped));
-            }
+        let concluded = Concluded {
+            doubtful: course.doubtful(after),
+            cursor: CursorMove::UpTo(reached),
+            covers: range(after, reached),
+            clock_agrees: self.clock_agrees,
+            gaps,
+            doubt_above: None,
+        };
+        if self.keep(call, page, concluded).await?.is_err() {
+            return Ok(Next::End(End::Stopped));
         }
         if strays && at.asked_twice != Some(after) {
             // Asked once more, an item without a seq may come whole.
@@ -416,11 +406,33 @@ impl PullStage<'_> {
             .await??)
     }
 
-    pub(super) async fn land(&self, pulled: Pulled) -> Result<(), Gone> {
+    async fn land(&self, pulled: Pulled) -> Result<(), Gone> {
         self.pages
             .send(Step::Page(Box::new(pulled)))
             .await
             .map_err(|_| Gone)
+    }
+
+    /// Sends a page with something on it to the landing stage; of one without, the call alone is kept.
+    pub(super) async fn keep(
+        &self,
+        call: PullCall,
+        page: Page,
+        concluded: Concluded,
+    ) -> Result<Result<(), Gone>, Error> {
+        if page.records.is_empty() && page.strays.is_empty() {
+            return self.note(call).await.map(Ok);
+        }
+        let permit = self.room.take(weight(&page.records)).await;
+        let call = Some(call);
+        Ok(self
+            .land(Pulled {
+                call,
+                page,
+                concluded,
+                permit,
+            })
+            .await)
     }
 
     /// Keeps a conclusion that no page brings.
@@ -502,7 +514,11 @@ impl PullStage<'_> {
         };
         let answer = self
             .probe(Seq(seq.0 - 1), 1, |answer| {
-                if is_it(answer) { "confirmed" } else { "refuted" }
+                if is_it(answer) {
+                    PullCall::CONFIRMED
+                } else {
+                    PullCall::REFUTED
+                }
             })
             .await?;
         Ok(match answer {

@@ -73,6 +73,17 @@ pub struct PullCall {
     pub took_ms: u64,
 }
 
+impl PullCall {
+    /// Outcome of a call that only compares what WeCom has with the archive.
+    pub const CHECKED: &'static str = "checked";
+    /// Outcome of a question about a seq: WeCom returned that record.
+    pub const CONFIRMED: &'static str = "confirmed";
+    /// Outcome of a question about a seq: WeCom returned another record, or none.
+    pub const REFUTED: &'static str = "refuted";
+    /// Outcomes of calls that ask something and bring nothing into the archive, whatever they return.
+    pub const CHECKS: [&'static str; 3] = [Self::CHECKED, Self::CONFIRMED, Self::REFUTED];
+}
+
 /// A page to land, and what was concluded from it.
 #[derive(Debug, Clone, Copy)]
 pub struct Landing<'p> {

@@ -83,8 +83,7 @@ impl Bench {
     }
 
     fn pull(&self) -> Finished {
-        let finished = self.run(&PULL);
-        assert_eq!(finished.code, Some(0), "{}\n{}", finished.stdout, finished.stderr);
+        let finished = self.run(&PULL).exits(0);
         assert!(
             finished.stderr.contains("SHIGUAN_TEST_CLOCK"),
             "{}",
@@ -474,14 +473,7 @@ fn a_hole_is_lost_by_an_agreed_clock_alone_and_missing_until_somebody_acknowledg
     let kills = Faults::new().with(Rule::chatdata(Fault::Segfault).at_seq(bad));
     bench.corpus.misbehave(&kills);
     let pull = |code: i32| {
-        let finished = bench.run(&PULL);
-        assert_eq!(
-            finished.code,
-            Some(code),
-            "{}\n{}",
-            finished.stdout,
-            finished.stderr
-        );
+        let finished = bench.run(&PULL).exits(code);
         finished.json()
     };
     let state = || bench.run(&["runs", "--json"]).json()["gaps"][0]["state"].clone();
@@ -536,14 +528,7 @@ fn nothing_at_all_is_an_end_only_when_the_last_record_is_old_enough() {
             .into_iter()
             .chain(["--set", "pull.retry_attempts=1"])
             .collect();
-        let finished = bench.run(&impatient);
-        assert_eq!(
-            finished.code,
-            Some(code),
-            "{}\n{}",
-            finished.stdout,
-            finished.stderr
-        );
+        let finished = bench.run(&impatient).exits(code);
         assert_eq!(
             finished.stderr.contains("nothing at all"),
             code == 1,

@@ -59,14 +59,7 @@ impl Case {
 
     /// Pulls; the exit code must be this one.
     fn pulls(&self, code: i32) -> Value {
-        let finished = self.pull();
-        assert_eq!(
-            finished.code,
-            Some(code),
-            "{}\n{}",
-            finished.stdout,
-            finished.stderr
-        );
+        let finished = self.pull().exits(code);
         finished.json()
     }
 
@@ -272,8 +265,7 @@ fn costs_one_record(fault: Fault, limit: &str) {
     let case = Case::new();
     let bad = case.seqs[120];
     case.misbehave(Rule::chatdata(fault).at_seq(bad));
-    let finished = case.pull_with(["--set", limit]);
-    assert_eq!(finished.code, Some(3), "{}\n{}", finished.stdout, finished.stderr);
+    let finished = case.pull_with(["--set", limit]).exits(3);
     let books = finished.json();
     assert_eq!(
         (&books["stored"], &books["opened"], &books["unpullable"]),
@@ -594,8 +586,7 @@ fn an_end_that_the_beginning_contradicts_fails_the_pull() {
     let case = Case::new();
     case.pulls(0);
     case.misbehave(Rule::chatdata(Fault::ShortPage { records: 0 }).at_seq(case.seqs[30]..=case.seqs[299]));
-    let finished = case.pull();
-    assert_eq!(finished.code, Some(1), "{}\n{}", finished.stdout, finished.stderr);
+    let finished = case.pull().exits(1);
     assert!(
         finished.stderr.contains("nothing comes behind seq"),
         "{}",
@@ -646,8 +637,7 @@ fn the_healthy_part_of_a_hole_comes() {
         case.misbehave(Rule::chatdata(Fault::Segfault).at_seq([120, 121].map(|at| case.seqs[at]).to_vec()));
         case.pulls(3);
         case.misbehave(Rule::chatdata(Fault::Segfault).at_seq(case.seqs[still_bad]));
-        let finished = case.pull_with(["--gaps"]);
-        assert_eq!(finished.code, Some(3), "{}\n{}", finished.stdout, finished.stderr);
+        let finished = case.pull_with(["--gaps"]).exits(3);
         assert!(case.found().contains(&case.seqs[comes]), "{}", finished.stdout);
         let gaps = case.gaps("unpullable");
         let open: Vec<&Value> = gaps.iter().filter(|gap| gap["state"] == "open").collect();
@@ -730,8 +720,7 @@ fn a_library_that_fails_on_every_record_makes_no_hole() {
             case.pulls(0);
         }
         case.misbehave(Rule::chatdata(Fault::Segfault).at_seq(case.seqs[0]..=case.seqs[299]));
-        let finished = case.pull();
-        assert_eq!(finished.code, Some(1), "{}\n{}", finished.stdout, finished.stderr);
+        case.pull().exits(1);
         assert_eq!(case.gaps("unpullable"), Vec::<Value>::new(), "{known}");
         case.corpus.behave();
         assert_eq!(case.pulls(0)["stored"], MESSAGES - known as u64);
@@ -767,8 +756,7 @@ fn one_refusal_of_a_single_record_is_asked_again() {
         slice: String::new(),
     });
     case.misbehave(refused.at_seq(case.seqs[3]).times(1));
-    let finished = case.pull_with(["--set", "pull.limit=1"]);
-    assert_eq!(finished.code, Some(0), "{}\n{}", finished.stdout, finished.stderr);
+    case.pull_with(["--set", "pull.limit=1"]).exits(0);
     assert_eq!(case.gaps("unpullable"), Vec::<Value>::new());
     assert_eq!(case.found(), case.all());
 }

@@ -199,11 +199,27 @@ impl Reader {
     }
 }
 
+/// The condition on a call that it brought a page into the archive.
+pub(super) fn brought_sql() -> String {
+    format!(
+        "count > 0 AND outcome NOT IN ('{}')",
+        PullCall::CHECKS.join("', '")
+    )
+}
+
+/// The condition on a call that it was answered, and brought a page or the end.
+fn answered_sql() -> String {
+    format!(
+        "code = 0 AND errcode = 0 AND (outcome = 'empty' OR {})",
+        brought_sql()
+    )
+}
+
 /// Notes that too much time lies between this call, if it was answered, and the one before: once this call is on
 /// record, nothing else shows it.
 fn note_missed_window(tx: &Transaction<'_>, company: CompanyId, call: &PullCall) -> Result<()> {
     // A call that only checked something brought nothing on.
-    let is_check = matches!(&*call.outcome, "checked" | "confirmed" | "refuted");
+    let is_check = PullCall::CHECKS.contains(&&*call.outcome);
     let answered =
         call.code == 0 && call.errcode == 0 && (call.outcome == "empty" || call.count > 0 && !is_check);
     if !answered {
@@ -211,11 +227,10 @@ fn note_missed_window(tx: &Transaction<'_>, company: CompanyId, call: &PullCall)
     }
     // The last one in the order of calls, not of times: a clock that was ahead once must not hide every later gap.
     let last: Option<i64> = tx
-        .prepare_cached(
-            "SELECT at FROM pull_call
-             WHERE company = ? AND code = 0 AND errcode = 0 AND (outcome = 'empty' OR count > 0 AND outcome NOT IN ('checked', 'confirmed', 'refuted'))
-             ORDER BY id DESC LIMIT 1",
-        )?
+        .prepare_cached(&format!(
+            "SELECT at FROM pull_call WHERE company = ? AND {} ORDER BY id DESC LIMIT 1",
+            answered_sql()
+        ))?
         .query_row([company.0], |row| row.get(0))
         .optional()?;
     let Some(last) = last else { return Ok(()) };
@@ -246,21 +261,20 @@ fn before_the_clock_was_ahead(
     now: Millis,
 ) -> Result<Option<(i64, i64)>> {
     let before: Option<(i64, i64)> = tx
-        .prepare_cached(
-            "SELECT id, at FROM pull_call
-             WHERE company = ?1 AND at <= ?2 AND code = 0 AND errcode = 0 AND (outcome = 'empty' OR count > 0 AND outcome NOT IN ('checked', 'confirmed', 'refuted'))
-             ORDER BY id DESC LIMIT 1",
-        )?
+        .prepare_cached(&format!(
+            "SELECT id, at FROM pull_call WHERE company = ?1 AND at <= ?2 AND {} ORDER BY id DESC LIMIT 1",
+            answered_sql()
+        ))?
         .query_row([company.0, now.0.saturating_add(SLACK_MS)], |row| {
             Ok((row.get(0)?, row.get(1)?))
         })
         .optional()?;
     let Some((id, at)) = before else { return Ok(None) };
     let lasted: i64 = tx
-        .prepare_cached(
-            "SELECT max(at) - min(at) FROM pull_call
-             WHERE company = ?1 AND id > ?2 AND code = 0 AND errcode = 0 AND (outcome = 'empty' OR count > 0 AND outcome NOT IN ('checked', 'confirmed', 'refuted'))",
-        )?
+        .prepare_cached(&format!(
+            "SELECT max(at) - min(at) FROM pull_call WHERE company = ?1 AND id > ?2 AND {}",
+            answered_sql()
+        ))?
         .query_row([company.0, id], |row| row.get(0))?;
     Ok(Some((at.saturating_add(1), lasted)))
 }

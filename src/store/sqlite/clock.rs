@@ -85,27 +85,6 @@ impl Reader {
             })
         }))
     }
-
-    /// Landing and own time of those of the newest records, up to the cursor, that the company's latest run landed and
-    /// that are open.
-    pub fn times_of_latest_run(&self, company: CompanyId) -> Result<Vec<(Millis, Millis)>> {
-        let mut statement = self.conn.prepare_cached(
-            // The order of runs says which is the latest, whatever their dates; a record bears the time of its call.
-            "SELECT r.landed_at, m.time FROM
-               (SELECT id, landed_at FROM record
-                WHERE company = ?1 AND seq >= 0 AND seq <= ?2 AND id NOT IN (SELECT record FROM seq_doubt)
-                ORDER BY seq DESC LIMIT 200) r
-             CROSS JOIN message m ON m.record = r.id
-             WHERE m.time <> 0 AND r.landed_at IN
-               (SELECT at FROM pull_call WHERE count > 0
-                AND run = (SELECT id FROM run WHERE company = ?1 ORDER BY id DESC LIMIT 1))",
-        )?;
-        let upto = i64::try_from(self.cursor(company)?.0).unwrap_or(i64::MAX);
-        let rows = statement.query_map([company.0, upto], |row| {
-            Ok((Millis(row.get(0)?), Millis(row.get(1)?)))
-        })?;
-        Ok(rows.collect::<Result<_, _>>()?)
-    }
 }
 
 impl Store {

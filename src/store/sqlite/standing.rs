@@ -2,7 +2,7 @@
 
 use rusqlite::OptionalExtension;
 
-use super::Reader;
+use super::{Reader, books};
 use crate::{
     clock::SLACK_MS,
     ids::{CompanyId, Millis, RecordId},
@@ -64,8 +64,10 @@ impl Reader {
             now,
         )?;
         let landed = self.last_call(
-            "SELECT id, run, at FROM pull_call WHERE company = ?1 AND id > ?2 AND count > 0
-               AND outcome NOT IN ('checked', 'confirmed', 'refuted') ORDER BY id DESC LIMIT 1",
+            &format!(
+                "SELECT id, run, at FROM pull_call WHERE company = ?1 AND id > ?2 AND {} ORDER BY id DESC LIMIT 1",
+                books::brought_sql()
+            ),
             company,
             drained.map_or(0, |(id, _)| id),
             now,
@@ -141,14 +143,26 @@ impl Reader {
 
     /// When the last records up to the cursor were landed, and their own times, for those that are open and have one.
     pub fn newest_times(&self, company: CompanyId) -> Result<Vec<(Millis, Millis)>> {
-        let mut statement = self.conn.prepare_cached(
-            // Seqs beyond the cursor are those of a stream that began again, or in doubt.
+        self.times_of_newest(company, "TRUE LIMIT 9")
+    }
+
+    /// The same of those that the company's latest run landed.
+    pub fn times_of_latest_run(&self, company: CompanyId) -> Result<Vec<(Millis, Millis)>> {
+        // The order of runs says which is the latest, whatever their dates; a record bears the time of its call.
+        let of_latest_run = "r.landed_at IN (SELECT at FROM pull_call WHERE count > 0
+             AND run = (SELECT id FROM run WHERE company = ?1 ORDER BY id DESC LIMIT 1))";
+        self.times_of_newest(company, of_latest_run)
+    }
+
+    fn times_of_newest(&self, company: CompanyId, which: &str) -> Result<Vec<(Millis, Millis)>> {
+        // Seqs beyond the cursor are those of a stream that began again, or in doubt.
+        let mut statement = self.conn.prepare_cached(&format!(
             "SELECT r.landed_at, m.time FROM
                (SELECT id, landed_at FROM record
                 WHERE company = ?1 AND seq >= 0 AND seq <= ?2 AND id NOT IN (SELECT record FROM seq_doubt)
                 ORDER BY seq DESC LIMIT 200) r
-             CROSS JOIN message m ON m.record = r.id WHERE m.time <> 0 LIMIT 9",
-        )?;
+             CROSS JOIN message m ON m.record = r.id WHERE m.time <> 0 AND {which}"
+        ))?;
         let upto = i64::try_from(self.cursor(company)?.0).unwrap_or(i64::MAX);
         let rows = statement.query_map([company.0, upto], |row| {
             Ok((Millis(row.get(0)?), Millis(row.get(1)?)))

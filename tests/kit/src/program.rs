@@ -25,6 +25,15 @@ pub struct Finished {
     pub stderr: String,
 }
 
+impl Finished {
+    /// It must have ended with this exit code; what it printed is shown when it did not.
+    #[track_caller]
+    pub fn exits(self, code: i32) -> Self {
+        assert_eq!(self.code, Some(code), "{}\n{}", self.stdout, self.stderr);
+        self
+    }
+}
+
 impl Program {
     /// Use `env!("CARGO_BIN_EXE_shiguan")`.
     pub fn new(path: &str) -> Self {
