@@ -39,7 +39,8 @@ fn witnesses(reader: &Reader, company: CompanyId, fresh: bool) -> Result<Vec<Wit
     Ok(witnesses)
 }
 
-/// At the end of a run: compares the clock and remembers when it agreed. `made_up`: the records are not WeCom's and may be of any age.
+/// At the end of a run: compares the clock and remembers when it agreed. `made_up`: the records are not WeCom's and may be
+/// of any age.
 pub(super) fn confirm(store: &mut Store, company: CompanyId, now: Millis, made_up: bool) -> Result<Verdict> {
     if let Some(said) = directory::server_clock() {
         store.remember_server_clock(&said)?;

@@ -112,7 +112,7 @@ impl Conveyor<'_> {
             stop: self.stop.clone(),
             pages,
             clock_agrees: false,
-            only_records_count: false,
+            empty_proves_nothing: false,
         }
     }
 

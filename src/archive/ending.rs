@@ -102,7 +102,10 @@ impl PullStage<'_> {
             )));
         }
         let company = self.company;
-        let age = self.desk.ask(move |store| store.age_of_tail(company)).await??;
+        let age = self
+            .desk
+            .ask(move |store| store.earliest_time_of_tail(company))
+            .await??;
         let is_over = age.is_none_or(|age| Millis::now().is_past(age, MAY_BE_GONE_MS));
         Ok(match is_over {
             true => Checked::End,

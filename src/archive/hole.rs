@@ -94,7 +94,7 @@ impl PullStage<'_> {
             .desk
             .ask(move |store| store.last_believed(company, 1))
             .await??;
-        self.only_records_count = known.is_empty();
+        self.empty_proves_nothing = known.is_empty();
         let stepped = self.first_working(after, None, trouble).await?;
         let Stepped::Over(last) = stepped else {
             return Ok(stepped);
@@ -180,7 +180,7 @@ impl PullStage<'_> {
         match self.probe(seq, 1, |_| PullCall::CHECKED).await? {
             // Where an empty page is the trouble, another one is the same trouble; and where nothing ever came, it does not
             // say that anything can.
-            Ok(page) if self.only_records_count || matches!(trouble, Error::FalseEnd { .. }) => {
+            Ok(page) if self.empty_proves_nothing || matches!(trouble, Error::FalseEnd { .. }) => {
                 Ok(Some(!page.torn && !page.records.is_empty()))
             }
             Ok(page) if !page.torn => Ok(Some(true)),

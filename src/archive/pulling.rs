@@ -101,8 +101,8 @@ pub(super) struct PullStage<'a> {
     pub(super) pages: mpsc::Sender<Step>,
     /// The clock agreed with others when the stage began. Until then nothing is called lost.
     pub(super) clock_agrees: bool,
-    /// No record ever came: an empty page does not say that the library works.
-    pub(super) only_records_count: bool,
+    /// True while no record ever came: then an empty page does not prove that the library works.
+    pub(super) empty_proves_nothing: bool,
 }
 
 /// The landing stage ended on an error of its own, which is the one to report.
@@ -115,7 +115,7 @@ struct Position {
     /// Failed answers in a row.
     attempt: u32,
     /// Those of them to calls for a single record.
-    single: u32,
+    single_failures: u32,
     /// True while a failing range is being narrowed down.
     narrowing: bool,
     /// How often the cursor went back in this run.
@@ -131,7 +131,7 @@ struct Position {
 impl Position {
     fn go_on(&mut self, after: Seq) {
         self.after = after;
-        (self.attempt, self.single, self.narrowing) = (0, 0, false);
+        (self.attempt, self.single_failures, self.narrowing) = (0, 0, false);
     }
 }
 
@@ -167,7 +167,7 @@ impl PullStage<'_> {
             after,
             limit: PageLimit::new(self.settings.limit),
             attempt: 0,
-            single: 0,
+            single_failures: 0,
             narrowing: false,
             rewinds: 0,
             is_first: true,
@@ -195,8 +195,8 @@ impl PullStage<'_> {
                 Next::Ask => {}
                 Next::End(end) => return Ok(end),
                 Next::Trouble(trouble) => {
-                    at.single = if limit == 1 { at.single + 1 } else { 0 };
-                    if let Some(end) = self.bear(&mut at, trouble).await? {
+                    at.single_failures = if limit == 1 { at.single_failures + 1 } else { 0 };
+                    if let Some(end) = self.handle_trouble(&mut at, trouble).await? {
                         return Ok(end);
                     }
                 }
@@ -291,25 +291,19 @@ impl PullStage<'_> {
     }
 
     /// Something is wrong: waits, narrows the failing range down, or steps over it. `Some` or an error ends the stage.
-    async fn bear(&mut self, at: &mut Position, trouble: Error) -> Result<Option<End>, Error> {
+    async fn handle_trouble(&mut self, at: &mut Position, trouble: Error) -> Result<Option<End>, Error> {
         at.attempt += 1;
         if at.attempt > patience(&trouble, self.settings.attempts) || at.narrowing {
             // Does it always fail, or only here? Only what fails here is a record's fault.
             let is_bound = may_be_bound(&trouble) && self.library_answers(at.after, &trouble).await?;
             if is_bound {
-                if at.limit.smaller() {
-                    at.narrowing = true;
+                at.narrowing = true;
+                if at.limit.smaller() || at.single_failures == 0 {
                     return Ok(None);
                 }
-                if at.single == 0 {
-                    // It has become 1 just now.
-                    at.narrowing = true;
-                    return Ok(None);
-                }
-                // One failure may have been an accident.
-                if at.single == 1 {
-                    at.narrowing = true;
-                    return self.rest(at, &trouble).await;
+                // One failure of a single record may have been an accident.
+                if at.single_failures == 1 {
+                    return self.wait_to_retry(at, &trouble).await;
                 }
                 return match self.step_over(at.after, &trouble).await? {
                     Stepped::Over(last) => {
@@ -329,11 +323,11 @@ impl PullStage<'_> {
                 return Err(trouble);
             }
         }
-        self.rest(at, &trouble).await
+        self.wait_to_retry(at, &trouble).await
     }
 
     /// Waits before the next call; `Some` when a stop was asked for meanwhile.
-    async fn rest(&mut self, at: &Position, trouble: &Error) -> Result<Option<End>, Error> {
+    async fn wait_to_retry(&mut self, at: &Position, trouble: &Error) -> Result<Option<End>, Error> {
         let pause = self.pause(at.attempt);
         events::pull_retried(self.name, at.attempt, pause, trouble);
         tokio::select! {

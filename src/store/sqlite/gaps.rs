@@ -435,7 +435,7 @@ impl Reader {
 
     /// The earliest time at which the last record that is believed may have been sent: its own time if that is plausible,
     /// otherwise when a pull before its landing last reached the end; `None`: nobody knows.
-    pub fn age_of_tail(&self, company: CompanyId) -> Result<Option<Millis>> {
+    pub fn earliest_time_of_tail(&self, company: CompanyId) -> Result<Option<Millis>> {
         let Some(last) = self.tail(company, 1)?.first().copied() else {
             return Ok(None);
         };
@@ -449,10 +449,13 @@ impl Reader {
         if let Some(sent) = sent.filter(|sent| (0..=RETENTION_MS).contains(&landed.saturating_sub(*sent))) {
             return Ok(Some(Millis(sent)));
         }
+        // The order of calls says which came before: two of them may bear the same millisecond. A record bears its call's.
         let end = self
             .conn
             .prepare_cached(
-                "SELECT at FROM pull_call WHERE company = ?1 AND outcome = 'empty' AND at <= ?2 ORDER BY id DESC LIMIT 1",
+                "SELECT at FROM pull_call WHERE company = ?1 AND outcome = 'empty' AND id < (
+                   SELECT min(id) FROM pull_call WHERE company = ?1 AND at = ?2 AND outcome <> 'empty')
+                 ORDER BY id DESC LIMIT 1",
             )?
             .query_row([company.0, landed], |row| row.get(0))
             .optional()?;
