@@ -278,7 +278,7 @@ impl Context {
         let codec = Codec::new(
             self.read(&secrets.token)?,
             &self.read(&secrets.aes_key)?,
-            company.corpid.clone(),
+            self.corpid(company)?,
         )
         .map_err(|error| Failure::usage(format!("company {}: {error}", company.name)))?;
         let window = Duration::from_secs(u64::from(self.config.callback.window_seconds));
@@ -295,6 +295,14 @@ impl Context {
 
     pub(super) fn read(&self, source: &SecretSource) -> Result<Secret, ConfigError> {
         source.read(&self.environment)
+    }
+
+    /// The company's id, which is sent from here on.
+    fn corpid(&self, company: &Company) -> Result<String, Failure> {
+        match company.corpid_fault() {
+            Some(fault) if company.mock_corpus.is_none() => Err(Failure::usage(fault)),
+            _ => Ok(company.corpid.clone()),
+        }
     }
 
     pub(super) fn source(&self, company: &Company) -> Result<source::Options, Failure> {
@@ -318,7 +326,7 @@ impl Context {
             ..source::Options::new(
                 std::env::current_exe()?,
                 self.library(company)?,
-                company.corpid.clone(),
+                self.corpid(company)?,
                 self.secret(company)?,
             )
         })
@@ -333,7 +341,7 @@ impl Context {
                 .transpose()
         };
         let access = directory::Access {
-            corpid: company.corpid.clone(),
+            corpid: self.corpid(company)?,
             archive: credential(&company.secret)?,
             app: credential(&company.app_secret)?,
             contact: credential(&company.contact_secret)?,

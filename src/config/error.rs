@@ -36,6 +36,15 @@ pub enum ConfigError {
         /// The line with the first wrong byte, from 1.
         line: usize,
     },
+    /// The file is text of another kind.
+    #[error(
+        "the configuration {} is UTF-16 text (Windows calls it Unicode); save it as UTF-8",
+        file.display()
+    )]
+    Utf16 {
+        /// The file.
+        file: PathBuf,
+    },
     /// Something in it, in a variable or in a flag is wrong; one line per mistake.
     #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
     Invalid(Vec<Problem>),

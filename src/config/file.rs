@@ -13,7 +13,7 @@ use super::{
     error::{ConfigError, Problem},
     keys::Section,
     layers::{Given, Layer, Layers, Source, Value, section_of},
-    suggest,
+    shape, suggest,
 };
 
 /// Reads the file as text.
@@ -27,6 +27,16 @@ pub(super) fn read(file: &Path) -> Result<String, ConfigError> {
             source,
         },
     })?;
+    if shape::is_utf16(&bytes) {
+        return Err(ConfigError::Utf16 {
+            file: file.to_owned(),
+        });
+    }
+    // Editors on Windows put a byte order mark in front.
+    let bytes = match bytes.strip_prefix(b"\xef\xbb\xbf") {
+        Some(rest) => rest.to_vec(),
+        None => bytes,
+    };
     String::from_utf8(bytes).map_err(|error| {
         let good = &error.as_bytes()[..error.utf8_error().valid_up_to()];
         ConfigError::NotText {

@@ -19,6 +19,7 @@ mod reference;
 mod resolve;
 mod secrets;
 mod sections;
+mod shape;
 mod suggest;
 mod template;
 mod words;

@@ -26,6 +26,7 @@ use super::{
         Api, Archive, Callback, CallbackSecrets, Company, Config, Consent, Directory, Explained, KeepSealed,
         Language, Log, LogFormat, LogLevel, Media, MediaBucket, Pull, Schedule, Sdk, Store, Unseal,
     },
+    shape,
 };
 
 /// Builds the sections, or tells every mistake.
@@ -156,10 +157,18 @@ impl Resolver<'_> {
         let aes_key = self.secret(&values, name, "callback_aes_key");
 
         let mut missing = |text: String| self.problems.push(Problem::at(mentioned, text));
-        if corpid.is_none() {
-            missing(format!(
+        let corpid = corpid.map(|corpid| shape::trimmed(&corpid).to_owned());
+        match corpid.as_deref() {
+            None => missing(format!(
                 "`company.{name}.corpid` is missing: the company's id, 企业ID, from the admin console"
-            ));
+            )),
+            // Keys are generated before the id is filled in: a placeholder is refused where the id is used.
+            Some(corpid) if !shape::is_placeholder(corpid) => {
+                if let Some(fault) = shape::fault(corpid) {
+                    missing(format!("`company.{name}.corpid` {fault}"));
+                }
+            }
+            Some(_) => {}
         }
         if secret.is_none() && mock_corpus.is_none() {
             missing(format!(

@@ -312,6 +312,19 @@ pub struct Company {
     pub consent: Consent,
 }
 
+impl Company {
+    /// Why its id is none that WeCom could know: what `init` writes in its place was never filled in.
+    pub fn corpid_fault(&self) -> Option<String> {
+        super::shape::is_placeholder(&self.corpid).then(|| {
+            format!(
+                "`company.{}.corpid` is still the placeholder \"{}\"; write 企业ID there, from the page 我的企业 of the \
+                 admin console",
+                self.name, self.corpid
+            )
+        })
+    }
+}
+
 /// One value and who said it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Explained {

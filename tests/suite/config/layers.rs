@@ -474,6 +474,49 @@ fn a_file_that_is_not_text_is_told_with_its_line() {
 }
 
 #[test]
+fn a_byte_order_mark_and_windows_line_ends_are_taken_and_utf_16_is_named() {
+    let folder = tempfile::TempDir::new().unwrap();
+    let file = folder.path().join("shiguan.toml");
+    let text = format!("{COMPANY}[pull]\nlimit = 7\n");
+    let load = |bytes: &[u8]| {
+        std::fs::write(&file, bytes).unwrap();
+        Config::load(&file, &BTreeMap::new(), &[]).map_err(|error| error.to_string())
+    };
+    for text in [
+        text.replace('\n', "\r\n"),
+        format!("\u{feff}{text}"),
+        format!("\u{feff}{}", text.replace('\n', "\r\n")),
+    ] {
+        assert_eq!(load(text.as_bytes()).unwrap().pull.limit, 7, "{text:?}");
+    }
+    let wide: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    for mark in [&b""[..], b"\xff\xfe"] {
+        let error = load(&[mark, &wide].concat()).unwrap_err();
+        assert!(error.contains("UTF-16") && error.contains("save it as UTF-8"), "{error}");
+    }
+}
+
+#[test]
+fn blanks_around_a_corpid_are_taken_off_and_other_faults_are_named() {
+    let with = |corpid: &str| load(&COMPANY.replace("\"ww1\"", &format!("\"{corpid}\"")), &[], &[]);
+    for corpid in [" ww1 ", "\u{3000}ww1", "\u{feff}ww1\u{200b}"] {
+        assert_eq!(with(corpid).unwrap().companies[0].corpid, "ww1", "{corpid:?}");
+    }
+    for (corpid, expected) in [
+        ("ｗｗ1", "a full-width character"),
+        ("ww 1", "a blank at position 3"),
+        ("“ww1”", "stands in quotes"),
+    ] {
+        let error = with(corpid).unwrap_err().to_string();
+        assert!(error.contains("`company.acme.corpid`") && error.contains(expected), "{error}");
+    }
+    // What `init` writes loads, so that keys can be made first, and is known for what it is.
+    let fault = with("ww…").unwrap().companies[0].corpid_fault();
+    assert!(fault.is_some_and(|fault| fault.contains("placeholder")));
+    assert_eq!(with("ww1").unwrap().companies[0].corpid_fault(), None);
+}
+
+#[test]
 fn what_was_overruled_is_not_shown_as_in_force() {
     let text = format!(
         "pull.cron = \"0 * * * *\"\nsdk.library = \"official.so\"\n{COMPANY}mock_corpus = \"c\"\npull.interval_seconds = 7\n"

@@ -26,11 +26,42 @@ fn read(text: &[u8], mode: u32) -> Result<String, String> {
 }
 
 #[test]
-fn one_line_end_is_taken_off_and_nothing_else() {
+fn what_cannot_belong_to_a_secret_is_taken_off_its_ends() {
     assert_eq!(read(b"canary", 0o600).unwrap(), "canary");
     assert_eq!(read(b"canary\n", 0o400).unwrap(), "canary");
-    assert_eq!(read(b"canary\r\n", 0o600).unwrap(), "canary");
-    assert_eq!(read(b" canary ", 0o600).unwrap(), " canary ");
+    for text in [
+        "canary\r\n",
+        " canary ",
+        "canary\n\n",
+        "\tcanary",
+        "canary\u{a0}",
+        "canary\u{3000}",
+        "\u{feff}canary\r\n",
+        "\u{200b}canary\u{2060}",
+    ] {
+        assert_eq!(read(text.as_bytes(), 0o600).unwrap(), "canary", "{text:?}");
+        let variable = SecretSource::Variable {
+            key: "company.acme.secret_env".to_owned(),
+            name: "ACME".to_owned(),
+        };
+        assert_eq!(variable.read(&env(&[("ACME", text)])).unwrap().expose(), "canary");
+    }
+}
+
+#[test]
+fn what_people_make_up_themselves_keeps_its_blanks() {
+    for key in ["company.acme.key_passphrase_file", "alert.to.duty.secret_file"] {
+        let folder = TempDir::new().unwrap();
+        let SecretSource::File { file, .. } = file(folder.path(), "\u{feff} 口令 canary \r\n".as_bytes(), 0o600)
+        else {
+            unreachable!("a file")
+        };
+        let source = SecretSource::File {
+            key: key.to_owned(),
+            file,
+        };
+        assert_eq!(source.read(&env(&[])).unwrap().expose(), " 口令 canary ", "{key}");
+    }
 }
 
 #[test]
@@ -47,6 +78,11 @@ fn a_file_that_is_no_secret_is_refused_without_being_repeated() {
         (b"canary\nother\n", 0o600, "more than one line"),
         (b"canary\0", 0o600, "a control character"),
         (b"canary \xff", 0o600, "cannot read"),
+        (b"\xff\xfec\0a\0n\0", 0o600, "UTF-16"),
+        (b"can ary", 0o600, "a blank at position 4"),
+        ("ｃanary".as_bytes(), 0o600, "full-width"),
+        (b"\"canary\"", 0o600, "in quotes"),
+        (b"CHANGE_ME", 0o600, "placeholder"),
     ] {
         let error = read(text, mode).unwrap_err();
         assert!(error.contains(expected), "{error}");
