@@ -4,8 +4,9 @@
 //! other secrets are covered.
 
 use std::{
-    fs::File,
+    fs,
     io::{IsTerminal, Read, Write},
+    os::unix::fs::OpenOptionsExt,
     path::PathBuf,
 };
 
@@ -192,7 +193,12 @@ async fn download(client: &Client, row: &'static Row, fields: &Value, args: &Arg
     };
     let mut download = client.download(row, fields, None).await?;
     let cannot = |error: std::io::Error| Failure::run(format!("cannot write {}: {error}", path.display()));
-    let mut file = File::create_new(path).map_err(cannot)?;
+    let mut file = fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)
+        .map_err(cannot)?;
     let mut length = 0_u64;
     while let Some(piece) = download.piece().await? {
         file.write_all(&piece).map_err(cannot)?;

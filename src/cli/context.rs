@@ -84,6 +84,9 @@ impl Context {
                 "name it with --config FILE, or make one with `shiguan init --dir DIR`; `shiguan demo` needs none",
             ));
         }
+        // Keys and secrets are read from here on.
+        super::guard::close_memory()
+            .map_err(|error| Failure::run(format!("cannot keep this process's memory to itself: {error}")))?;
         let environment = environment();
         let config = Config::load(&global.config, &environment, &flags)?;
         test_clock(&config, &environment)?;

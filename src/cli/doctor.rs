@@ -263,7 +263,34 @@ fn archive(context: &Context) -> Result<Vec<Finding>, Failure> {
             format!("chmod 700 {folder}"),
         )
     });
+    findings.extend(open_files(&context.config.archive.folder));
     Ok(findings)
+}
+
+/// Files straight in the archive's folder that others may read or write: the database, its journal, tokens.
+fn open_files(folder: &Path) -> Option<Finding> {
+    let mut open: Vec<String> = std::fs::read_dir(folder)
+        .into_iter()
+        .flatten()
+        .flatten()
+        .filter(|entry| {
+            let about = entry.metadata();
+            about.is_ok_and(|about| {
+                about.is_file() && std::os::unix::fs::MetadataExt::mode(&about) & 0o077 != 0
+            })
+        })
+        .map(|entry| entry.path().display().to_string())
+        .collect();
+    open.sort();
+    if open.is_empty() {
+        return None;
+    }
+    Some(Finding::warning(
+        "archive files",
+        format!("{} with permissions for others: {}", open.len(), open.join(", ")),
+        "whoever reaches the folder can read the conversations in them",
+        format!("chmod go= {}", open.join(" ")),
+    ))
 }
 
 /// What is kept aside or was never received: nothing that `integrity` could see.

@@ -23,6 +23,7 @@ mod directory;
 mod doctor;
 mod door;
 mod each;
+mod guard;
 mod heard;
 mod init;
 mod keys;

@@ -21,6 +21,7 @@ pub mod download;
 mod fault;
 mod names;
 mod pace;
+pub mod private;
 mod probe;
 mod room;
 mod sink;

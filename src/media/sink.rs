@@ -10,6 +10,7 @@ use std::{
     fs::{File, OpenOptions},
     future::Future,
     io::{self, Read, Seek},
+    os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -24,8 +25,9 @@ use tokio::{
 use super::{
     append::Append,
     digesters::{Digesters, Digesting, Digests},
+    private,
     sniff::{HEAD, Sniffed, sniff},
-    vault::{Digest, private_folder},
+    vault::Digest,
 };
 
 /// Chunks that may wait to be written; with the one being written and the one being fetched, memory for a file stays at four.
@@ -81,13 +83,14 @@ impl Sink {
     /// Returns what is there.
     pub(super) fn open(path: &Path, have: u64) -> io::Result<(Self, u64)> {
         if let Some(folder) = path.parent() {
-            private_folder(folder)?;
+            private::folder(folder)?;
         }
         let mut file = OpenOptions::new()
             .read(true)
             .write(true)
             .create(true)
             .truncate(false)
+            .mode(private::FILE)
             .open(path)?;
         let there = file.metadata()?.len();
         let have = if there < have { 0 } else { have };

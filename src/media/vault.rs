@@ -18,7 +18,7 @@ use object_store::{
 };
 use sha2::{Digest as _, Sha256};
 
-use super::download::is_full;
+use super::{download::is_full, private};
 use crate::secret::Secret;
 
 /// The folder of beginnings.
@@ -156,7 +156,7 @@ impl Vault {
             path: folder.to_owned(),
             cause,
         };
-        private_folder(folder).map_err(unusable)?;
+        private::folder(folder).map_err(unusable)?;
         let folder = fs::canonicalize(folder).map_err(unusable)?;
         let (store, prefix, renames): (Arc<dyn ObjectStore>, _, _) = match place {
             Place::Folder => {
@@ -183,7 +183,15 @@ impl Vault {
             path: folder.clone(),
             cause,
         };
-        private_folder(&folder).map_err(unusable)?;
+        private::folder(&folder).map_err(unusable)?;
+        let tightened = private::tighten(&self.folder);
+        if tightened > 0 {
+            tracing::info!(
+                event = "media.tightened",
+                tightened,
+                "files and folders are for their owner only now"
+            );
+        }
         // The folder itself is what is locked: there is no lock file that could stay behind.
         let lock = File::open(&folder).map_err(unusable)?;
         match lock.try_lock() {
@@ -208,6 +216,7 @@ impl Vault {
                     path: beginning.to_owned(),
                     cause: io::Error::other("a beginning lies outside of the media folder"),
                 })?;
+            self.make_private(beginning, sha256)?;
             return self
                 .store
                 .rename(&from, &name)
@@ -221,6 +230,16 @@ impl Vault {
             }
         }
         remove(beginning)
+    }
+
+    /// The file that is renamed, and the folder that it comes into, are for their owner only.
+    fn make_private(&self, beginning: &Path, sha256: &[u8; 32]) -> Result<(), VaultError> {
+        let unusable = |cause| VaultError::Folder {
+            path: beginning.to_owned(),
+            cause,
+        };
+        private::folder(&self.folder.join(&hex(sha256)[..2])).map_err(unusable)?;
+        private::own(beginning).map_err(unusable)
     }
 
     async fn upload(&self, from: &Path, name: &Name, bytes: u64) -> Result<(), VaultError> {
@@ -408,15 +427,6 @@ pub fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// Makes a folder, and those above it, for its owner only.
-pub(super) fn private_folder(folder: &Path) -> io::Result<()> {
-    use std::os::unix::fs::DirBuilderExt;
-    if folder.is_dir() {
-        return Ok(());
-    }
-    fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -441,6 +451,10 @@ mod tests {
                 .expect("kept");
             assert!(!beginning.exists());
         }
+        use std::os::unix::fs::MetadataExt;
+        let folder = vault.folder.join(&hex(&name)[..2]);
+        let mode = |path: &Path| fs::metadata(path).expect("there").mode() & 0o777;
+        assert_eq!((mode(&folder), mode(&folder.join(hex(&name)))), (0o700, 0o600));
         let mut out = Vec::new();
         assert_eq!(
             vault.copy(&name, &mut out).await.expect("copied"),

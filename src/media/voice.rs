@@ -16,7 +16,10 @@ use codec_core::{
     types::{CodecConfig, CodedFrame, FrameKind, VariableRateCodec},
 };
 
-use super::sniff::{AMR, AMR_WB, SILK, Sniffed};
+use super::{
+    private,
+    sniff::{AMR, AMR_WB, SILK, Sniffed},
+};
 
 /// Bytes of a recording that is decoded: more than five hours of AMR at its highest rate.
 const LONGEST: u64 = 32 << 20;
@@ -113,7 +116,7 @@ pub fn wav_of(made: &Path, to: &Path) -> io::Result<bool> {
     if bytes == 0 || !is_wav && bytes % 2 != 0 {
         return Ok(false);
     }
-    let mut out = File::create(to)?;
+    let mut out = private::create(to)?;
     if !is_wav {
         write_header(&mut out, SILK_RATE, bytes)?;
     }
@@ -123,7 +126,7 @@ pub fn wav_of(made: &Path, to: &Path) -> io::Result<bool> {
 }
 
 fn write_wav(to: &Path, rate: u32, samples: &[i16]) -> io::Result<()> {
-    let mut out = BufWriter::new(File::create(to)?);
+    let mut out = BufWriter::new(private::create(to)?);
     write_header(&mut out, rate, samples.len() as u64 * 2)?;
     for sample in samples {
         out.write_all(&sample.to_le_bytes())?;

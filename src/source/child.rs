@@ -7,6 +7,7 @@ use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::sync::Once;
 use std::time::Duration;
 
 use sdk_ffi::mark::Mark;
@@ -18,7 +19,7 @@ use tokio::time::timeout;
 
 use super::death::Death;
 use super::diagnostics::{self, Mask};
-use super::{Error, nursery};
+use super::{Error, leftover, nursery};
 
 /// Loading and hashing the library on a slow disk.
 const GREETING: Duration = Duration::from_secs(60);
@@ -30,6 +31,8 @@ const PIPE: usize = 1 << 20;
 /// at the beginning of a page, from which a disk can take them.
 const CHUNK_AT: usize = 8 + 4 + 4;
 const PAGE: usize = 4096;
+/// Files here are in memory.
+const SHARED: &str = "/dev/shm";
 /// All a child inherits besides the mock's corpus: how the loader finds libraries, and the locale.
 const ENVIRONMENT: [&str; 6] = ["LD_LIBRARY_PATH", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR"];
 
@@ -309,12 +312,13 @@ pub(super) fn absolute(path: &Path) -> PathBuf {
 
 /// In memory where the system offers it: a mark is written before every single record.
 fn marker() -> io::Result<tempfile::NamedTempFile> {
-    let named = |folder: &Path| {
-        tempfile::Builder::new()
-            .prefix("shiguan-mark-")
-            .tempfile_in(folder)
-    };
-    named(Path::new("/dev/shm")).or_else(|_| named(&std::env::temp_dir()))
+    static SWEPT: Once = Once::new();
+    SWEPT.call_once(|| {
+        for folder in [Path::new(SHARED), &std::env::temp_dir()] {
+            leftover::sweep(folder);
+        }
+    });
+    leftover::new(Path::new(SHARED)).or_else(|_| leftover::new(&std::env::temp_dir()))
 }
 
 async fn end(process: &mut process::Child) {

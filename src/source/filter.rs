@@ -133,7 +133,14 @@ impl Filter {
         let mut process = nursery::spawn(command).await.map_err(started)?;
         let made = process.stdout.take();
         let mut made = made.ok_or_else(|| started(io::Error::other("its output is missing")))?;
-        let mut out = tokio::fs::File::create(to).await.map_err(file(to))?;
+        let mut out = tokio::fs::OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .mode(0o600)
+            .open(to)
+            .await
+            .map_err(file(to))?;
         let (mut piece, mut bytes) = (vec![0; 64 * 1024], 0);
         loop {
             match made.read(&mut piece).await.map_err(started)? {

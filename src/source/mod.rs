@@ -23,6 +23,7 @@ mod diagnostics;
 mod error;
 mod filter;
 mod inspect;
+mod leftover;
 mod media;
 mod nursery;
 pub mod page;

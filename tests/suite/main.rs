@@ -26,6 +26,7 @@ mod modes;
 mod official;
 mod people;
 mod pipes;
+mod private;
 mod reading;
 mod rooms;
 mod search;

@@ -6,7 +6,7 @@ use std::{fs, io, os::unix::fs::MetadataExt, path::Path};
 use super::{Finding, PATIENCE};
 use crate::{
     cli::{context::Context, render},
-    media::Place,
+    media::{Place, private},
     source::Filter,
 };
 
@@ -95,10 +95,32 @@ fn folder(folder: &Path) -> Vec<Finding> {
             format!("chmod 700 {shown}"),
         )
     };
-    vec![
+    let mut findings = vec![
         Finding::good("media folder", format!("{shown}: can be written")),
         private,
-    ]
+    ];
+    findings.extend(open_files(folder));
+    findings
+}
+
+/// What earlier versions, or a copy, left open in it.
+fn open_files(folder: &Path) -> Option<Finding> {
+    let open = private::open_to_others(folder);
+    let first = open.first?;
+    Some(Finding::warning(
+        "media files",
+        format!(
+            "{} folders and {} files in them have permissions for others, the first: {}",
+            open.folders,
+            open.files,
+            first.display()
+        ),
+        "an earlier version of shiguan made them so, or they were copied here",
+        format!(
+            "shiguan media get closes what belongs to this user; for the rest: chmod -R go= {}",
+            folder.display()
+        ),
+    ))
 }
 
 /// Permissions alone do not tell: the file system may be read-only or full, the user may be root.
