@@ -79,7 +79,8 @@ impl Context {
                     .ok_or_else(|| Failure::usage(format!("--set takes KEY=VALUE, got `{pair}`")))
             })
             .collect::<Result<Vec<_>, _>>()?;
-        if !global.config.exists() {
+        // What may not be looked at is there, as far as anybody knows; reading it says why.
+        if !global.config.try_exists().unwrap_or(true) {
             return Err(Failure::usage(format!("no configuration at {}", global.config.display())).hint(
                 "name it with --config FILE, or make one with `shiguan init --dir DIR`; `shiguan demo` needs none",
             ));
@@ -166,6 +167,12 @@ impl Context {
     /// The reading half; an archive must be there.
     pub(super) fn reader(&self) -> Result<Reader, Failure> {
         let database = self.database();
+        if let Err(error) = database.try_exists() {
+            return Err(
+                Failure::run(format!("cannot reach {}: {error}", database.display()))
+                    .hint("run shiguan as the user that the archive belongs to"),
+            );
+        }
         if !database.exists() {
             return Err(Failure::run(format!("no archive at {} yet", database.display()))
                 .hint("fill it with `shiguan pull`"));

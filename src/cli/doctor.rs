@@ -11,7 +11,7 @@ use serde_json::json;
 use super::{
     Global,
     context::{Context, Quiet},
-    keys,
+    keys::{self, Spare},
     outcome::{Exit, Failure},
     render,
 };
@@ -23,11 +23,15 @@ use crate::{
     record::Reason,
     source,
     store::{Reader, contract::Coverage},
+    unseal::{KeyRing, Stray, keyring::file_name},
 };
 
 mod library;
 mod outside;
 mod vault;
+
+/// What the comments of the configuration show in place of a company's id.
+const EXAMPLE_CORPID: &str = "ww0123456789abcdef";
 
 /// How long a library may take to load before it counts as hung.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -71,6 +75,8 @@ struct Finding {
     cause: Option<String>,
     /// What to do.
     fix: Option<String>,
+    /// Records may be lost, or never be read, while it lasts.
+    endangers: bool,
 }
 
 impl Finding {
@@ -81,6 +87,7 @@ impl Finding {
             value: value.into(),
             cause: None,
             fix: None,
+            endangers: false,
         }
     }
 
@@ -91,6 +98,7 @@ impl Finding {
             value: value.into(),
             cause: Some(cause.into()),
             fix: Some(fix.into()),
+            endangers: false,
         }
     }
 
@@ -105,6 +113,14 @@ impl Finding {
             ..Self::bad(check, value, cause, fix)
         }
     }
+
+    /// The same, said of something that puts records at risk.
+    fn endangering(self) -> Self {
+        Self {
+            endangers: self.status != Status::Good,
+            ..self
+        }
+    }
 }
 
 pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
@@ -115,7 +131,7 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
     let mut findings = Vec::new();
     let mut unacknowledged = false;
     match &args.sdk {
-        Some(path) if !global.config.exists() => findings.extend(library::look(&runtime, path)?),
+        Some(path) if !there(&global.config) => findings.extend(library::look(&runtime, path)?),
         asked => {
             let context = Context::begin(global, Quiet::Warnings)?;
             findings.push(Finding::good(
@@ -132,23 +148,36 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
                     None => context.library(company),
                 };
                 match library {
-                    Ok(path) => findings.extend(library::look(&runtime, &path)?),
-                    Err(failure) => findings.push(Finding::bad(
-                        "library",
-                        "not set",
-                        failure.to_string(),
-                        "set sdk.library to the path of libWeWorkFinanceSdk_C.so",
-                    )),
+                    Ok(path) => {
+                        let found = library::look(&runtime, &path)?;
+                        // Without the configured one nothing is pulled.
+                        findings.extend(found.into_iter().map(|finding| match asked {
+                            None if finding.status == Status::Bad => finding.endangering(),
+                            _ => finding,
+                        }));
+                    }
+                    Err(failure) => findings.push(
+                        Finding::bad(
+                            "library",
+                            "not set",
+                            failure.to_string(),
+                            "set sdk.library to the path of libWeWorkFinanceSdk_C.so",
+                        )
+                        .endangering(),
+                    ),
                 }
                 // One company that cannot be looked at is a finding, and no reason to look at no other.
                 match company_findings(&context, company) {
                     Ok(found) => findings.extend(found),
-                    Err(failure) => findings.push(Finding::bad(
-                        &format!("company ({})", company.name),
-                        "could not be looked at",
-                        failure.to_string(),
-                        "set this right first",
-                    )),
+                    Err(failure) => findings.push(
+                        Finding::bad(
+                            &format!("company ({})", company.name),
+                            "could not be looked at",
+                            failure.to_string(),
+                            "set this right first",
+                        )
+                        .endangering(),
+                    ),
                 }
             }
             findings.extend(vault::look(&context, &runtime));
@@ -158,6 +187,9 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
     findings.push(clock());
     let bad = findings.iter().any(|finding| finding.status == Status::Bad);
     print(&findings, bad, args.json);
+    if findings.iter().any(|finding| finding.endangers) {
+        return Ok(Exit::Waiting);
+    }
     if bad {
         return Err(Failure::told());
     }
@@ -188,7 +220,7 @@ fn print(findings: &[Finding], bad: bool, as_json: bool) {
             .iter()
             .map(|finding| {
                 json!({"check": finding.check, "status": finding.status.as_str(), "value": finding.value,
-                       "cause": finding.cause, "fix": finding.fix})
+                       "cause": finding.cause, "fix": finding.fix, "endangers_records": finding.endangers})
             })
             .collect();
         outln!("{}", json!({"ok": !bad, "findings": list}));
@@ -213,6 +245,21 @@ fn print(findings: &[Finding], bad: bool, as_json: bool) {
 fn archive(context: &Context) -> Result<Vec<Finding>, Failure> {
     let mut findings = vec![headroom(context)];
     let database = context.database();
+    if let Err(error) = database.try_exists() {
+        findings.push(
+            Finding::bad(
+                "archive",
+                database.display().to_string(),
+                format!("nobody can say whether it is there: {error}"),
+                format!(
+                    "give {} to the user that runs shiguan",
+                    context.config.archive.folder.display()
+                ),
+            )
+            .endangering(),
+        );
+        return Ok(findings);
+    }
     if !database.exists() {
         findings.push(Finding::good("archive", "none yet; `shiguan pull` makes it"));
         return Ok(findings);
@@ -220,12 +267,15 @@ fn archive(context: &Context) -> Result<Vec<Finding>, Failure> {
     let reader = match Reader::open(&database) {
         Ok(reader) => reader,
         Err(error) => {
-            findings.push(Finding::bad(
-                "archive",
-                database.display().to_string(),
-                error.to_string(),
-                "restore the file from a backup, or use the version of shiguan that wrote it",
-            ));
+            findings.push(
+                Finding::bad(
+                    "archive",
+                    database.display().to_string(),
+                    error.to_string(),
+                    "restore the file from a backup, or use the version of shiguan that wrote it",
+                )
+                .endangering(),
+            );
             return Ok(findings);
         }
     };
@@ -248,7 +298,8 @@ fn archive(context: &Context) -> Result<Vec<Finding>, Failure> {
             format!("{} problems, the first: {first}", problems.len()),
             "the file was damaged below the program: disk, copy while running, or another writer",
             "stop all runs, copy the archive folder aside, restore the last backup and pull again",
-        ),
+        )
+        .endangering(),
     });
     let mode =
         std::os::unix::fs::MetadataExt::mode(&std::fs::metadata(&context.config.archive.folder)?) & 0o777;
@@ -299,7 +350,7 @@ fn aside(coverage: &Coverage) -> Vec<Finding> {
     let mut findings = Vec::new();
     let mut add = |check: &str, count: u64, value: &str, cause: &str, fix: &str| {
         if count > 0 {
-            findings.push(Finding::bad(check, format!("{count} {value}"), cause, fix));
+            findings.push(Finding::bad(check, format!("{count} {value}"), cause, fix).endangering());
         }
     };
     let waits = coverage
@@ -379,45 +430,97 @@ fn room_at(check: &str, folder: &Path, context: &Context, meanwhile: &str, key: 
             format!("less than store.disk_headroom_mib = {wanted}{meanwhile}"),
             format!("free space, or move {key} to a larger disk"),
         )
+        .endangering()
     })
 }
 
 fn company_findings(context: &Context, company: &Company) -> Result<Vec<Finding>, Failure> {
     let label = |what: &str| format!("{what} ({})", company.name);
     let mut findings = Vec::new();
+    if let Some(fault) = company.corpid_fault().filter(|_| company.mock_corpus.is_none()) {
+        findings.push(
+            Finding::bad(
+                &label("corpid"),
+                company.corpid.clone(),
+                "it is the placeholder that `shiguan init` wrote",
+                fault,
+            )
+            .endangering(),
+        );
+    } else if company.corpid == EXAMPLE_CORPID && company.mock_corpus.is_none() {
+        findings.push(Finding::warning(
+            &label("corpid"),
+            company.corpid.clone(),
+            "it is the example of the configuration's own comments",
+            "write 企业ID there, from the page 我的企业 of the admin console",
+        ));
+    }
     match context.secret(company) {
         Ok(_) => findings.push(Finding::good(label("secret"), "present")),
-        Err(error) => findings.push(Finding::bad(
-            &label("secret"),
-            "cannot be read",
-            error.to_string(),
-            "write the archive's Secret (管理工具 > 会话内容存档) into the file, chmod 600",
-        )),
+        Err(error) => findings.push(
+            Finding::bad(
+                &label("secret"),
+                "cannot be used",
+                error.to_string(),
+                "write the archive's Secret (管理工具 > 会话内容存档) into the file, chmod 600",
+            )
+            .endangering(),
+        ),
     }
-    let ring = match context.ring(company) {
-        Ok(ring) => ring,
-        Err(failure) => {
-            findings.push(Finding::bad(
-                &label("keys"),
-                company.keys.display().to_string(),
-                failure.to_string(),
-                "shiguan keys generate, or shiguan keys add FILE --version N",
-            ));
+    let passphrase = match context.passphrase(company) {
+        Ok(passphrase) => passphrase,
+        Err(error) => {
+            findings.push(
+                Finding::bad(
+                    &label("key passphrase"),
+                    "cannot be used",
+                    error.to_string(),
+                    "write the passphrase of the private keys into the file, chmod 600",
+                )
+                .endangering(),
+            );
             return Ok(findings);
         }
     };
+    let ring = match KeyRing::load_dir(&company.keys, passphrase.as_ref()) {
+        Ok(ring) => ring,
+        Err(error) => {
+            let advice = error.advice();
+            findings.push(
+                Finding::bad(
+                    &label("keys"),
+                    company.keys.display().to_string(),
+                    error.to_string(),
+                    advice,
+                )
+                .endangering(),
+            );
+            return Ok(findings);
+        }
+    };
+    for stray in ring.strays() {
+        findings.push(misnamed(&label("key file"), stray));
+    }
     let versions: Vec<String> = ring
         .versions()
         .iter()
         .map(|key| key.version.to_string())
         .collect();
-    findings.push(if versions.is_empty() {
-        Finding::bad(
-            &label("keys"),
-            format!("none in {}", company.keys.display()),
-            "without a private key nothing can be opened (records are still kept)",
-            "shiguan keys generate, or shiguan keys add FILE --version N",
-        )
+    let (none, named) = (
+        versions.is_empty(),
+        ring.strays().iter().any(|stray| stray.instead.is_none()),
+    );
+    findings.push(if none {
+        let value = format!("none in {}", company.keys.display());
+        let cause = "without a private key nothing can be opened (records are still kept)";
+        let fix = if named {
+            "rename the key file that is named above"
+        } else if is_known(context, company) {
+            "find the key pair whose public half stands in the admin console, and type: shiguan keys add FILE --version N"
+        } else {
+            "shiguan keys generate, or shiguan keys add FILE --version N"
+        };
+        Finding::bad(&label("keys"), value, cause, fix).endangering()
     } else {
         Finding::good(label("keys"), format!("versions {}", versions.join(", ")))
     });
@@ -428,6 +531,62 @@ fn company_findings(context: &Context, company: &Company) -> Result<Vec<Finding>
     Ok(findings)
 }
 
+/// A file that seems to be a key and is not used.
+fn misnamed(check: &str, stray: &Stray) -> Finding {
+    let value = stray.file.display().to_string();
+    let cause = stray.to_string();
+    match (&stray.instead, stray.version) {
+        (Some(instead), _) => Finding::warning(
+            check,
+            value,
+            cause,
+            format!(
+                "nothing, if {} is the right key (shiguan keys check); then move this one out of the folder",
+                instead.display()
+            ),
+        ),
+        (None, Some(version)) => Finding::bad(
+            check,
+            value,
+            cause,
+            format!(
+                "mv '{}' '{}'",
+                stray.file.display(),
+                beside(&stray.file, &file_name(version))
+            ),
+        )
+        .endangering(),
+        (None, None) => Finding::bad(
+            check,
+            value,
+            cause,
+            format!(
+                "mv '{}' '{}'",
+                stray.file.display(),
+                beside(&stray.file, "v<N>.pem")
+            ),
+        )
+        .endangering(),
+    }
+}
+
+fn beside(file: &Path, name: &str) -> String {
+    file.with_file_name(name).display().to_string()
+}
+
+/// Whether the archive holds something of this company.
+fn is_known(context: &Context, company: &Company) -> bool {
+    context.database().exists()
+        && context
+            .reader()
+            .is_ok_and(|reader| matches!(reader.company_id(&company.name), Ok(Some(_))))
+}
+
+/// True when something is at the path, or nobody may say whether there is.
+fn there(path: &Path) -> bool {
+    path.try_exists().unwrap_or(true)
+}
+
 /// A schedule with pauses that leave less than a day of WeCom's five; longer ones are refused by the configuration.
 fn schedule(company: &Company) -> Option<Finding> {
     const FOUR_DAYS_MS: i64 = 4 * 24 * 60 * 60 * 1000;
@@ -435,28 +594,36 @@ fn schedule(company: &Company) -> Option<Finding> {
         return None;
     };
     line.pause_of(FOUR_DAYS_MS)?;
-    Some(Finding::warning(
-        &format!("schedule ({})", company.name),
-        format!("pull.cron = \"{line}\" pauses for four days or longer"),
-        "WeCom keeps records for five days: one failed pull after such a pause loses some",
-        "pull at least once a day",
-    ))
+    Some(
+        Finding::warning(
+            &format!("schedule ({})", company.name),
+            format!("pull.cron = \"{line}\" pauses for four days or longer"),
+            "WeCom keeps records for five days: one failed pull after such a pause loses some",
+            "pull at least once a day",
+        )
+        .endangering(),
+    )
 }
 
 /// Each version seen in the archive: is its key there, and is it the right one?
-fn keys_against_store(
-    context: &Context,
-    company: &Company,
-    ring: &crate::unseal::KeyRing,
-) -> Result<Vec<Finding>, Failure> {
+fn keys_against_store(context: &Context, company: &Company, ring: &KeyRing) -> Result<Vec<Finding>, Failure> {
     let reader = context.reader()?;
     let Some(id) = reader.company_id(&company.name)? else {
         return Ok(Vec::new());
     };
     let mut findings = Vec::new();
+    let spare = Spare::new(context, company, &reader, id)?;
     for usage in reader.key_usage(id)? {
         let check = format!("key version {} ({})", usage.version, company.name);
-        let tried = keys::try_key(context, ring, &reader.sample_sealed(id, usage.version, 5)?)?;
+        let sample = reader.sample_sealed(id, usage.version, 5)?;
+        let tried = keys::try_key(context, ring, &sample)?;
+        if tried.wrong > 0
+            && let Some(fit) = spare.fitting(usage.version, &sample)?
+        {
+            let value = format!("{}; {} records wait", tried.text, usage.waiting);
+            findings.push(Finding::bad(&check, value, fit.text(), fit.advice()).endangering());
+            continue;
+        }
         findings.push(if tried.wrong == 0 {
             Finding::good(check, tried.text)
         } else {
@@ -469,6 +636,7 @@ fn keys_against_store(
                     usage.version
                 ),
             )
+            .endangering()
         });
     }
     let now = Millis::now();
@@ -486,6 +654,7 @@ fn keys_against_store(
                 "no pull has reached the end of the stream for too long",
                 "shiguan pull, then keep `shiguan run` going",
             )
+            .endangering()
         } else {
             Finding::good(format!("window ({})", company.name), value)
         });

@@ -1,6 +1,6 @@
 //! `shiguan keys`: make a pair, add one, list them, check them against what is stored.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
 use serde_json::json;
@@ -14,9 +14,10 @@ use super::{
 };
 use crate::{
     config::Company,
-    ids::KeyVersion,
-    record::Waiting,
-    unseal::{KeyRing, SealedKey, keyring, open_keys},
+    ids::{CompanyId, KeyVersion},
+    record::{Reason, Waiting},
+    store::{Reader, contract::Pending},
+    unseal::{KeyRing, OpenRing, SealedKey, keyring, open_keys},
 };
 
 /// Records of each version that `check` tries.
@@ -88,7 +89,7 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
 }
 
 fn generate(context: &Context, company: &Company, version: Option<u32>) -> Result<Exit, Failure> {
-    std::fs::create_dir_all(&company.keys)?;
+    super::init::make_private(&company.keys)?;
     let ring = context.ring(company)?;
     let newest = ring.versions().iter().map(|key| key.version.0).max().unwrap_or(0);
     let version = version.unwrap_or(newest + 1);
@@ -190,8 +191,20 @@ fn list(context: &Context, company: &Company, as_json: bool) -> Result<Exit, Fai
             ]);
         }
     }
+    for stray in ring.strays() {
+        if as_json {
+            outln!(
+                "{}",
+                json!({"not_looked_at": stray.file, "version": stray.version.map(|version| version.0),
+                       "finding": stray.to_string()})
+            );
+        }
+    }
     if !as_json {
         out!("{table}");
+        for stray in ring.strays() {
+            outln!("{stray}");
+        }
     }
     Ok(Exit::Well)
 }
@@ -205,19 +218,40 @@ fn check(context: &Context, company: &Company, as_json: bool) -> Result<Exit, Fa
                 .hint("run `shiguan pull` first"),
         );
     };
+    let spare = Spare::new(context, company, &reader, id)?;
     let mut all_well = true;
     for usage in reader.key_usage(id)? {
         let sample = reader.sample_sealed(id, usage.version, SAMPLE)?;
         let finding = try_key(context, &ring, &sample)?;
         all_well &= finding.wrong == 0;
+        let fits = match finding.wrong {
+            0 => None,
+            _ => spare.fitting(usage.version, &sample)?,
+        };
         if as_json {
             outln!(
                 "{}",
                 json!({"version": usage.version.0, "tried": sample.len(), "opened": finding.opened,
-                       "wrong": finding.wrong, "finding": finding.text})
+                       "wrong": finding.wrong, "finding": finding.text,
+                       "opened_by": fits.as_ref().map(|fit| &fit.file),
+                       "do": fits.as_ref().map(|fit| &fit.advice)})
             );
         } else {
             outln!("version {}: {}", usage.version, finding.text);
+            if let Some(fit) = fits {
+                outln!("{}", fit.text());
+            }
+        }
+    }
+    for stray in ring.strays() {
+        if as_json {
+            outln!(
+                "{}",
+                json!({"not_looked_at": stray.file, "version": stray.version.map(|version| version.0),
+                       "finding": stray.to_string()})
+            );
+        } else {
+            outln!("{stray}");
         }
     }
     Ok(if all_well { Exit::Well } else { Exit::Waiting })
@@ -259,4 +293,174 @@ pub(super) fn try_key(
         wrong: sample.len() - opened,
         text,
     })
+}
+
+/// Every key that is there, to be tried on records of versions that it is not filed under: the version is typed by hand,
+/// and a file by another name is not looked at.
+pub(super) struct Spare {
+    open: OpenRing,
+    /// Under which version each is in `open`, its file, and whether it also opens the records of its own version.
+    candidates: Vec<(KeyVersion, PathBuf, bool)>,
+    folder: PathBuf,
+}
+
+/// A key that opens the records of a version and is filed elsewhere.
+pub(super) struct Fit {
+    version: KeyVersion,
+    file: PathBuf,
+    advice: String,
+}
+
+impl Fit {
+    pub(super) fn advice(&self) -> &str {
+        &self.advice
+    }
+
+    pub(super) fn text(&self) -> String {
+        format!(
+            "version {}: the key in {} opens them: {}",
+            self.version,
+            name_of(&self.file),
+            self.advice
+        )
+    }
+}
+
+impl Spare {
+    pub(super) fn new(
+        context: &Context,
+        company: &Company,
+        reader: &Reader,
+        id: CompanyId,
+    ) -> Result<Self, Failure> {
+        let mut ring = context.ring(company)?;
+        let passphrase = context.passphrase(company)?;
+        let mut candidates: Vec<(KeyVersion, PathBuf, bool)> = ring
+            .versions()
+            .iter()
+            .filter_map(|key| Some((key.version, ring.file(key.version)?.to_owned(), false)))
+            .collect();
+        // Numbers that no upload has, from the end.
+        let mut number = u32::MAX;
+        for stray in ring.strays().to_vec() {
+            if let Ok(key) = keyring::read_file(&stray.file, passphrase.as_ref()) {
+                let version = KeyVersion(number);
+                number -= 1;
+                if ring.insert(version, key).is_ok() {
+                    candidates.push((version, stray.file, false));
+                }
+            }
+        }
+        let open = ring.prepare(context.implementation()?, context.config.unseal.threads)?;
+        let mut spare = Self {
+            open,
+            candidates: Vec::new(),
+            folder: company.keys.clone(),
+        };
+        for usage in reader.key_usage(id)? {
+            if let Some(candidate) = candidates.iter_mut().find(|one| one.0 == usage.version) {
+                let sample = reader.sample_sealed(id, usage.version, 5)?;
+                candidate.2 = spare.opens(candidate.0, &sample);
+            }
+        }
+        spare.candidates = candidates;
+        Ok(spare)
+    }
+
+    /// More than half: single records may be damaged themselves, and a wrong key opens none.
+    fn opens(&self, version: KeyVersion, sample: &[Pending]) -> bool {
+        let items: Vec<SealedKey<'_>> = sample
+            .iter()
+            .map(|pending| SealedKey {
+                version,
+                random_key: &pending.sealed.random_key,
+            })
+            .collect();
+        let opened = open_keys(&self.open, &items)
+            .iter()
+            .filter(|one| one.is_ok())
+            .count();
+        opened * 2 > sample.len()
+    }
+
+    /// The key that opens these records of `version`, which is not the one filed under it.
+    pub(super) fn fitting(&self, version: KeyVersion, sample: &[Pending]) -> Result<Option<Fit>, Failure> {
+        let found = self
+            .candidates
+            .iter()
+            .find(|(other, ..)| *other != version && self.opens(*other, sample));
+        Ok(found.map(|(_, file, used)| {
+            let wanted = keyring::file_name(version);
+            let occupied = self
+                .candidates
+                .iter()
+                .find(|(other, ..)| *other == version)
+                .map(|(_, there, _)| name_of(there));
+            let step = if *used { "copy" } else { "rename" };
+            let mut advice = format!("{step} it to {wanted}");
+            if let Some(there) = occupied {
+                advice +=
+                    &format!(", after moving the present {there}, which does not open them, out of the way");
+            }
+            Fit {
+                version,
+                file: file.clone(),
+                advice: format!(
+                    "{advice} (in {}), then type: shiguan retry",
+                    self.folder.display()
+                ),
+            }
+        }))
+    }
+}
+
+fn name_of(file: &Path) -> String {
+    file.file_name().map_or_else(
+        || file.display().to_string(),
+        |name| name.to_string_lossy().into_owned(),
+    )
+}
+
+/// What keeps the company's records closed although the key may be there: files that are not looked at, and keys under the
+/// number of another version. Empty when nothing waits for a key.
+pub(super) fn misplaced(context: &Context, company: &Company) -> Result<Vec<String>, Failure> {
+    let reader = context.reader()?;
+    let Some(id) = reader.company_id(&company.name)? else {
+        return Ok(Vec::new());
+    };
+    let waits = reader
+        .waiting(Some(id))?
+        .iter()
+        .any(|(reason, count)| matches!(reason, Reason::NoKey | Reason::KeyMismatch) && *count > 0);
+    if !waits {
+        return Ok(Vec::new());
+    }
+    let spare = Spare::new(context, company, &reader, id)?;
+    let mut found = Vec::new();
+    for usage in reader.key_usage(id)? {
+        let sample = reader.sample_sealed(id, usage.version, 5)?;
+        if usage.waiting > 0 && !sample.is_empty() && !spare.opens(usage.version, &sample) {
+            found.extend(spare.fitting(usage.version, &sample)?.map(|fit| fit.text()));
+        }
+    }
+    let strays = keyring::strays(&company.keys)?;
+    found.extend(
+        strays
+            .iter()
+            .filter(|stray| stray.instead.is_none())
+            .map(ToString::to_string),
+    );
+    Ok(found)
+}
+
+/// Tells of [`misplaced`] keys; what cannot be looked at is told elsewhere.
+pub(super) fn tell_misplaced(context: &Context, only: Option<&str>) {
+    if !context.database().exists() {
+        return;
+    }
+    for company in context.companies(only).unwrap_or_default() {
+        for text in misplaced(context, company).unwrap_or_default() {
+            errln!("{}: {text}", company.name);
+        }
+    }
 }

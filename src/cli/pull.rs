@@ -11,6 +11,7 @@ use super::{
     consent,
     context::{Context, Quiet},
     each::CompanyFailures,
+    keys,
     outcome::{Exit, Failure},
     progress, render, signals,
 };
@@ -125,7 +126,9 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
     if let Some(desk) = desk? {
         desk.close();
     }
-    conclude(reports, failures, args.json)
+    let ended = conclude(reports, failures, args.json);
+    keys::tell_misplaced(&context, args.company.as_deref());
+    ended
 }
 
 /// Beginning above the cursor skips records, which nobody should do without knowing.

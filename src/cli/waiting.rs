@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use super::{
     Global,
     context::{Context, Quiet},
+    keys,
     outcome::{Exit, Failure},
     render::{self, Table},
 };
@@ -130,6 +131,7 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
                 render::number(aside.unseen)
             );
         }
+        keys::tell_misplaced(&context, None);
     }
     Ok(Exit::Well)
 }

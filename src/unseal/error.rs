@@ -27,6 +27,14 @@ pub enum KeyFault {
     /// A private key of another kind.
     #[error("is not an RSA private key ({0}); WeCom seals records with RSA, so make or find the RSA key")]
     NotRsa(String),
+    /// Key material in a container that is not read here.
+    #[error("is {what}; convert a copy of it: {how}")]
+    Form {
+        /// What it is.
+        what: &'static str,
+        /// The command to type.
+        how: &'static str,
+    },
     /// More than one private key in a file.
     #[error("holds {0} private keys; put each into a file of its own, named after its version")]
     Several(usize),
@@ -99,16 +107,6 @@ pub enum KeyError {
         #[source]
         fault: KeyFault,
     },
-    /// A private key whose file name does not say which version it is.
-    #[error(
-        "{} holds a private key, but its name does not say which version; rename it to v<N>.pem, \
-         N being the version shown beside the key in the admin console (from 1)",
-        file.display()
-    )]
-    Name {
-        /// The file.
-        file: PathBuf,
-    },
     /// Two files claim one version.
     #[error("version {version} is there twice, as {} and {}; keep one", first.display(), second.display())]
     Duplicate {
@@ -166,4 +164,63 @@ pub enum KeyError {
         /// The system's reason.
         reason: String,
     },
+}
+
+impl KeyFault {
+    /// What to do about the file with this fault.
+    fn advice(&self, name: &str) -> String {
+        match self {
+            Self::PublicOnly(_) => format!(
+                "find the private half of this very pair (the file that was made together with it), and put it in the place \
+                 of {name}"
+            ),
+            Self::NotRsa(_) | Self::Bits(_) => format!(
+                "{name} cannot be the key that was entered in the admin console; find the one that was"
+            ),
+            Self::Form { how, .. } => format!("convert a copy of {name}: {how}"),
+            Self::Several(_) => format!("put each key of {name} into a file of its own"),
+            Self::NeedsPassphrase | Self::WrongPassphrase => {
+                format!("put the passphrase of {name} into the file that `key_passphrase_file` names")
+            }
+            Self::Cipher(_) => {
+                format!("rewrite {name}: openssl pkcs8 -topk8 -v2 aes-256-cbc -in OLD -out NEW")
+            }
+            Self::NotPem(_) | Self::Broken(_) => {
+                format!("copy {name} again from where it was made, or from its backup")
+            }
+            Self::Refused(_) => "set `unseal.implementation` to the other one".to_owned(),
+            Self::NotMade(_) => "check the random source of this system".to_owned(),
+        }
+    }
+}
+
+impl KeyError {
+    /// What to do about the very file it is about. Never to make another key: records are sealed to this one.
+    pub fn advice(&self) -> String {
+        let name = |file: &std::path::Path| file.display().to_string();
+        match self {
+            Self::Folder { folder, source } => match source.kind() {
+                io::ErrorKind::PermissionDenied => {
+                    format!("give {} to the user that runs shiguan", folder.display())
+                }
+                _ => format!(
+                    "correct `keys` of this company; for a new company: mkdir -m 700 -p {}, then shiguan keys generate",
+                    folder.display()
+                ),
+            },
+            Self::Read { file, .. } => format!("give {} to the user that runs shiguan: chown", name(file)),
+            Self::Permissions { file, .. } => format!("chmod 600 {}", name(file)),
+            Self::Key { file, fault } => fault.advice(&name(file)),
+            Self::Duplicate { first, second, .. } => {
+                format!("move {} or {} out of the folder", name(first), name(second))
+            }
+            Self::VersionZero => {
+                "rename v0.pem to the version that the admin console shows beside the key".to_owned()
+            }
+            Self::Taken { file, .. } | Self::Write { file, .. } => format!("look at {}", name(file)),
+            Self::InRing(version) => format!("keep one file of version {version}"),
+            Self::Prepare { version, fault } => fault.advice(&format!("the key of version {version}")),
+            Self::Threads { .. } => "set `unseal.threads` lower".to_owned(),
+        }
+    }
 }

@@ -15,6 +15,6 @@ pub mod rsa;
 pub use self::{
     batch::{OpenRing, SealedKey, open_keys},
     error::{KeyError, KeyFault},
-    keyring::{Fingerprint, KeyInfo, KeyRing, PrivateKey},
+    keyring::{Fingerprint, KeyInfo, KeyRing, PrivateKey, Stray},
     rsa::{Implementation, OpenFault, Plain, RsaEngine, RsaOpener},
 };

@@ -266,7 +266,7 @@ fn doctor_names_what_is_wrong_and_what_to_do() {
     let key = corpus.path.join("keys/v1.pem");
     fs::set_permissions(&key, fs::Permissions::from_mode(0o644)).expect("permissions");
     let open = archive.run(["doctor", "--json"]);
-    assert_eq!(open.code, Some(1));
+    assert_eq!(open.code, Some(3));
     assert!(open.stdout.contains("chmod 600"), "{}", open.stdout);
     fs::set_permissions(&key, fs::Permissions::from_mode(0o600)).expect("permissions");
 

@@ -22,6 +22,7 @@ mod keys;
 mod kill;
 mod media;
 mod memory;
+mod misplaced;
 mod modes;
 mod official;
 mod people;

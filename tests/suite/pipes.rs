@@ -92,7 +92,7 @@ fn a_reader_who_goes_away_changes_no_exit_code() {
         (&["api", "--list"], 0),
         (&["digest"], 0),
         (&["retry", "--json"], 3),
-        (&["doctor"], 1),
+        (&["doctor"], 3),
         (&["completions", "bash"], 0),
     ];
     for (verb, code) in verbs {

@@ -175,7 +175,7 @@ fn companies_that_cannot_begin_cost_the_others_nothing() {
         "once each"
     );
     let listed = doctor(&bench);
-    assert_eq!(listed.code, Some(1));
+    assert_eq!(listed.code, Some(3));
     assert!(listed.stdout.contains("keys (akeys)") && listed.stdout.contains("secret (asecret)"));
 
     // Opening again is for the others as well, and who asks for one alone hears of that one.

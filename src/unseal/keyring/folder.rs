@@ -4,6 +4,7 @@
 
 use std::{
     collections::BTreeMap,
+    fmt,
     fs::{self, File},
     io::{self, Read, Write},
     os::unix::fs::{DirBuilderExt, MetadataExt},
@@ -33,46 +34,130 @@ pub fn file_name(version: KeyVersion) -> String {
     format!("v{version}.pem")
 }
 
-impl KeyRing {
-    /// Loads every `v<N>.pem`, N being `publickey_ver`.
-    ///
-    /// Other `*.pem` files are passed over when they hold only public material; one with a private key is
-    /// an error, since an operator who put it there expects it to be used. Everything else is not ours.
-    pub fn load_dir(folder: &Path, passphrase: Option<&Secret>) -> Result<Self, KeyError> {
-        let failed = |source| KeyError::Folder {
-            folder: folder.to_owned(),
-            source,
-        };
-        let mut files: Vec<PathBuf> = Vec::new();
-        for entry in fs::read_dir(folder).map_err(failed)? {
-            let file = entry.map_err(failed)?.path();
-            if file.extension().is_some_and(|extension| extension == "pem") {
-                files.push(file);
-            }
-        }
-        files.sort();
+/// A file that holds a private key, or may hold one, and is not used because of its name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stray {
+    /// The file.
+    pub file: PathBuf,
+    /// The version that its name seems to mean.
+    pub version: Option<KeyVersion>,
+    /// The file that is used for that version.
+    pub instead: Option<PathBuf>,
+}
 
-        let mut ring = Self::new();
-        let mut seen: BTreeMap<KeyVersion, PathBuf> = BTreeMap::new();
-        for file in files {
-            let Some(version) = version_of(&file) else {
-                if pem::mentions_private_key(&read(&file, false)?) {
-                    return Err(KeyError::Name { file });
-                }
-                continue;
-            };
-            if let Some(first) = seen.get(&version) {
-                return Err(KeyError::Duplicate {
-                    version,
-                    first: first.clone(),
-                    second: file,
-                });
-            }
-            ring.insert(version, load(&file, passphrase)?)?;
-            seen.insert(version, file);
+impl fmt::Display for Stray {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let file = self.file.display();
+        match (self.version, &self.instead) {
+            (Some(version), Some(instead)) => write!(
+                f,
+                "{file} is not looked at: version {version} is in {}; keep one of them here",
+                instead.display()
+            ),
+            (Some(version), None) => write!(
+                f,
+                "{file} is not looked at because of its name; if it is the key of version {version}, rename it to {}",
+                file_name(version)
+            ),
+            (None, _) => write!(
+                f,
+                "{file} is not looked at because its name does not say which version; rename it to v<N>.pem, N being the \
+                 version shown beside the key in the admin console (from 1)"
+            ),
         }
+    }
+}
+
+/// Which file is which version's, by names.
+#[derive(Debug, Default)]
+struct Plan {
+    used: BTreeMap<KeyVersion, PathBuf>,
+    strays: Vec<Stray>,
+}
+
+impl KeyRing {
+    /// Loads the key of every version, N being `publickey_ver`: `v<N>.pem`, also in capitals, and with the `.txt` that
+    /// Windows adds and hides, where no file of the proper name is there.
+    ///
+    /// A private key in a file of any other name is left where it is, and is one of [`KeyRing::strays`].
+    pub fn load_dir(folder: &Path, passphrase: Option<&Secret>) -> Result<Self, KeyError> {
+        let plan = plan(folder)?;
+        let mut ring = Self::new();
+        for (version, file) in plan.used {
+            ring.insert(version, load(&file, passphrase)?)?;
+            ring.files.insert(version, file);
+        }
+        ring.strays = plan.strays;
         Ok(ring)
     }
+}
+
+/// The files of a key folder that are not looked at though they seem to be keys. No key is opened for that.
+pub fn strays(folder: &Path) -> Result<Vec<Stray>, KeyError> {
+    Ok(plan(folder)?.strays)
+}
+
+/// The key in a file, whatever the file is called.
+pub fn read_file(file: &Path, passphrase: Option<&Secret>) -> Result<PrivateKey, KeyError> {
+    load(file, passphrase)
+}
+
+fn plan(folder: &Path) -> Result<Plan, KeyError> {
+    let failed = |source| KeyError::Folder {
+        folder: folder.to_owned(),
+        source,
+    };
+    let mut files: Vec<PathBuf> = Vec::new();
+    for entry in fs::read_dir(folder).map_err(failed)? {
+        let file = entry.map_err(failed)?.path();
+        // A link that leads nowhere is reported when it is read.
+        if !fs::metadata(&file).is_ok_and(|about| !about.is_file()) {
+            files.push(file);
+        }
+    }
+    files.sort();
+    let mut plan = Plan::default();
+    let (mut loose, mut others) = (BTreeMap::<KeyVersion, Vec<PathBuf>>::new(), Vec::new());
+    for file in files {
+        match (version_of(&file), loose_version_of(&file)) {
+            (Some(version), _) => {
+                if let Some(first) = plan.used.get(&version) {
+                    return Err(KeyError::Duplicate {
+                        version,
+                        first: first.clone(),
+                        second: file,
+                    });
+                }
+                plan.used.insert(version, file);
+            }
+            (None, Some(version)) => loose.entry(version).or_default().push(file),
+            (None, None) => others.push(file),
+        }
+    }
+    for (version, files) in loose {
+        match (&files[..], plan.used.get(&version)) {
+            ([only], None) => drop(plan.used.insert(version, only.clone())),
+            // Which of several was meant is for a person to say.
+            (_, instead) => {
+                let instead = instead.cloned();
+                plan.strays.extend(files.into_iter().map(|file| Stray {
+                    file,
+                    version: Some(version),
+                    instead: instead.clone(),
+                }));
+            }
+        }
+    }
+    for file in others.into_iter().filter(|file| may_be_a_key(file)) {
+        let version = guessed_version_of(&file);
+        plan.strays.push(Stray {
+            instead: version.and_then(|version| plan.used.get(&version).cloned()),
+            file,
+            version,
+        });
+    }
+    plan.strays.sort_by(|one, other| one.file.cmp(&other.file));
+    Ok(plan)
 }
 
 /// Puts a key into the folder as `v<N>.pem`, mode 0600, under the passphrase if one is given.
@@ -150,17 +235,7 @@ fn same_or_taken(
 
 /// The file that holds a version, also under a spelling like `v03.pem`.
 fn occupant(folder: &Path, version: KeyVersion) -> Result<Option<PathBuf>, KeyError> {
-    let failed = |source| KeyError::Folder {
-        folder: folder.to_owned(),
-        source,
-    };
-    for entry in fs::read_dir(folder).map_err(failed)? {
-        let file = entry.map_err(failed)?.path();
-        if version_of(&file) == Some(version) {
-            return Ok(Some(file));
-        }
-    }
-    Ok(None)
+    Ok(plan(folder)?.used.remove(&version))
 }
 
 fn load(file: &Path, passphrase: Option<&Secret>) -> Result<PrivateKey, KeyError> {
@@ -192,12 +267,38 @@ fn read(file: &Path, owner_only: bool) -> Result<Zeroizing<Vec<u8>>, KeyError> {
     Ok(text)
 }
 
+/// A private key by its content. What cannot be read is one when it is called so.
+fn may_be_a_key(file: &Path) -> bool {
+    match read(file, false) {
+        Ok(content) => pem::holds_private_key(&content),
+        Err(_) => file
+            .extension()
+            .is_some_and(|extension| extension.eq_ignore_ascii_case("pem")),
+    }
+}
+
+/// `v3.pem`, `v03.pem`
 fn version_of(file: &Path) -> Option<KeyVersion> {
-    let digits = file
-        .file_name()?
-        .to_str()?
-        .strip_prefix('v')?
-        .strip_suffix(".pem")?;
+    numbered(file.file_name()?.to_str()?)
+}
+
+/// As [`version_of`], in capitals or with another ending behind it: there is only one thing that this can mean.
+fn loose_version_of(file: &Path) -> Option<KeyVersion> {
+    let name = file.file_name()?.to_str()?.to_ascii_lowercase();
+    numbered(name.strip_suffix(".txt").unwrap_or(&name))
+}
+
+/// What a name such as `v3 (1).pem` or `v3.key` seems to mean.
+fn guessed_version_of(file: &Path) -> Option<KeyVersion> {
+    let name = file.file_name()?.to_str()?.to_ascii_lowercase();
+    let rest = name.strip_prefix('v')?;
+    let digits = rest.len() - rest.trim_start_matches(|one: char| one.is_ascii_digit()).len();
+    let version = rest[..digits].parse().ok()?;
+    (version != 0).then_some(KeyVersion(version))
+}
+
+fn numbered(name: &str) -> Option<KeyVersion> {
+    let digits = name.strip_prefix('v')?.strip_suffix(".pem")?;
     if !digits.bytes().all(|byte| byte.is_ascii_digit()) {
         return None;
     }

@@ -11,14 +11,18 @@ mod key;
 mod legacy;
 mod pem;
 
-use std::{collections::BTreeMap, fmt};
+use std::{
+    collections::BTreeMap,
+    fmt,
+    path::{Path, PathBuf},
+};
 
 use crate::{ids::KeyVersion, secret::Secret};
 
 use super::error::{KeyError, KeyFault};
 
 pub use self::{
-    folder::{Written, file_name, write},
+    folder::{Stray, Written, file_name, read_file, strays, write},
     key::{Fingerprint, PrivateKey},
 };
 
@@ -27,7 +31,8 @@ pub fn generate(bits: usize) -> Result<PrivateKey, KeyFault> {
     PrivateKey::generate(bits)
 }
 
-/// Reads one private key from PEM bytes: PKCS#1, PKCS#8, and both under a passphrase.
+/// Reads one private key: PKCS#1, PKCS#8, and both under a passphrase; as PEM, whatever its label says, as bare base64,
+/// or as DER.
 pub fn import(pem: &[u8], passphrase: Option<&Secret>) -> Result<PrivateKey, KeyFault> {
     pem::private_key(pem, passphrase)
 }
@@ -47,6 +52,8 @@ pub struct KeyInfo {
 #[derive(Default)]
 pub struct KeyRing {
     keys: BTreeMap<KeyVersion, PrivateKey>,
+    files: BTreeMap<KeyVersion, PathBuf>,
+    strays: Vec<Stray>,
 }
 
 impl KeyRing {
@@ -70,6 +77,16 @@ impl KeyRing {
     /// The key of a version.
     pub fn key(&self, version: KeyVersion) -> Option<&PrivateKey> {
         self.keys.get(&version)
+    }
+
+    /// The file that the key of a version was loaded from.
+    pub fn file(&self, version: KeyVersion) -> Option<&Path> {
+        self.files.get(&version).map(PathBuf::as_path)
+    }
+
+    /// Files of the folder that seem to be keys and were not loaded because of their names.
+    pub fn strays(&self) -> &[Stray] {
+        &self.strays
     }
 
     /// All keys, ascending by version.

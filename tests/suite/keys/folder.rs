@@ -98,10 +98,6 @@ fn errors_name_the_file_and_what_to_do() {
         ("v6.pem", "ec.pkcs8.pem", "v6.pem is not an RSA private key"),
         ("v7.pem", "README.md", "v7.pem is not a PEM file"),
         ("v0.pem", "rsa2048.pkcs1.pem", "key versions count from 1"),
-        ("private.pem", "rsa2048.pkcs1.pem", "rename it to v<N>.pem"),
-        ("V3.pem", "rsa2048.pkcs1.pem", "rename it to v<N>.pem"),
-        ("v-3.pem", "legacy-aes128.pem", "rename it to v<N>.pem"),
-        ("v99999999999.pem", "rsa2048.pkcs1.pem", "rename it to v<N>.pem"),
     ];
     for (name, source, expected) in cases {
         let error = refused(&scratch(&[(name, source)]));
@@ -115,6 +111,101 @@ fn errors_name_the_file_and_what_to_do() {
         error.contains("version 3 is there twice") && error.contains("v03.pem"),
         "{error}"
     );
+}
+
+#[test]
+fn a_name_that_can_mean_only_one_version_is_taken() {
+    for name in [
+        "V3.PEM",
+        "V3.pem",
+        "v3.PEM",
+        "v03.pem",
+        "v3.pem.txt",
+        "V3.PEM.TXT",
+    ] {
+        let folder = scratch(&[(name, "rsa2048.pkcs1.pem")]);
+        let ring = KeyRing::load_dir(folder.path(), None).unwrap();
+        assert!(ring.key(KeyVersion(3)).is_some(), "{name}");
+        assert_eq!(ring.file(KeyVersion(3)).unwrap(), folder.path().join(name));
+        assert!(ring.strays().is_empty(), "{name}");
+        // Another key for the version is refused, and the same one is there already.
+        let written = keyring::write(folder.path(), KeyVersion(3), &key(2048), None).unwrap();
+        assert!(!written.fresh, "{name}");
+        assert!(keyring::write(folder.path(), KeyVersion(3), &stranger(), None).is_err());
+    }
+}
+
+#[test]
+fn a_key_under_any_other_name_is_named_with_the_name_it_should_have() {
+    for (name, source, expected) in [
+        ("private_key.pem", "rsa2048.pkcs1.pem", "rename it to v<N>.pem"),
+        ("v-3.pem", "legacy-aes128.pem", "rename it to v<N>.pem"),
+        ("v99999999999.pem", "rsa2048.pkcs1.pem", "rename it to v<N>.pem"),
+        ("v3 (1).pem", "rsa2048.pkcs1.pem", "rename it to v3.pem"),
+        ("v3.key", "rsa2048.pkcs8.pem", "rename it to v3.pem"),
+        ("v3.pem.bak", "pbes2-scrypt.pem", "rename it to v3.pem"),
+    ] {
+        let folder = scratch(&[(name, source)]);
+        let ring = KeyRing::load_dir(folder.path(), None).unwrap();
+        assert!(ring.is_empty(), "{name}");
+        let [stray] = ring.strays() else {
+            panic!("{name}: {:?}", ring.strays());
+        };
+        let text = stray.to_string();
+        assert!(text.contains(name) && text.contains(expected), "{text}");
+        assert_eq!(keyring::strays(folder.path()).unwrap(), ring.strays());
+    }
+    // One of the proper name goes before others, which are told with the file that is used instead.
+    let folder = scratch(&[
+        ("v3.pem", "rsa2048.pkcs1.pem"),
+        ("V3.PEM.txt", "rsa2048.e3.pem"),
+        ("v3 (1).pem", "rsa2048.e3.pem"),
+        ("public.pem", "rsa2048.public.pem"),
+        ("notes.txt", "README.md"),
+    ]);
+    fs::create_dir(folder.path().join("old.pem")).unwrap();
+    let ring = KeyRing::load_dir(folder.path(), None).unwrap();
+    assert_eq!(
+        ring.key(KeyVersion(3)).unwrap().fingerprint(),
+        key(2048).fingerprint()
+    );
+    let names: Vec<_> = ring
+        .strays()
+        .iter()
+        .map(|stray| stray.file.file_name().unwrap())
+        .collect();
+    assert_eq!(names, ["V3.PEM.txt", "v3 (1).pem"]);
+    let used = Some(folder.path().join("v3.pem"));
+    assert!(ring.strays().iter().all(|stray| stray.instead == used));
+    // Of two that could be meant, none is.
+    let folder = scratch(&[("V3.pem", "rsa2048.pkcs1.pem"), ("v3.pem.txt", "rsa2048.e3.pem")]);
+    let ring = KeyRing::load_dir(folder.path(), None).unwrap();
+    assert!(ring.is_empty() && ring.strays().len() == 2);
+}
+
+#[test]
+fn advice_is_about_the_very_file_and_never_to_make_another_key() {
+    for (name, source, mode, expected) in [
+        ("v1.pem", "rsa2048.pkcs1.pem", 0o644, "chmod 600 "),
+        (
+            "v1.pem",
+            "rsa2048.public.pem",
+            0o600,
+            "private half of this very pair",
+        ),
+        ("v1.pem", "pbes2-scrypt.pem", 0o600, "key_passphrase_file"),
+        ("v1.pem", "ec.pkcs8.pem", 0o600, "cannot be the key"),
+        ("v1.pem", "README.md", 0o600, "copy "),
+    ] {
+        let folder = TempDir::new().unwrap();
+        put(folder.path(), name, &golden(source), mode);
+        let advice = KeyRing::load_dir(folder.path(), None).unwrap_err().advice();
+        assert!(
+            advice.contains(expected) && advice.contains(name),
+            "{source}: {advice}"
+        );
+        assert!(!advice.contains("generate"), "{advice}");
+    }
 }
 
 #[test]

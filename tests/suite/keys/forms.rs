@@ -158,6 +158,97 @@ fn line_ends_widths_and_texts_around_the_block_do_not_matter() {
     assert!(keyring::import(protected.as_bytes(), Some(&passphrase())).is_ok());
 }
 
+/// The bytes between the lines of a PEM file.
+fn der(name: &str) -> Vec<u8> {
+    use base64::{Engine, engine::general_purpose::STANDARD};
+    let text = String::from_utf8(golden(name)).unwrap();
+    let body: String = text.lines().filter(|line| !line.starts_with('-')).collect();
+    STANDARD.decode(body).unwrap()
+}
+
+#[test]
+fn what_a_key_is_counts_and_not_what_its_label_says() {
+    use base64::{Engine, engine::general_purpose::STANDARD};
+    let wide = |text: &str, unit: fn(u16) -> [u8; 2], mark: u16| -> Vec<u8> {
+        std::iter::once(mark)
+            .chain(text.encode_utf16())
+            .flat_map(unit)
+            .collect()
+    };
+    let mut forms: Vec<(String, Vec<u8>)> = Vec::new();
+    for (name, label) in [
+        ("rsa2048.pkcs1.pem", "RSA PRIVATE KEY"),
+        ("rsa2048.pkcs8.pem", "PRIVATE KEY"),
+    ] {
+        let text = String::from_utf8(golden(name)).unwrap();
+        for other in [
+            "RSA PRIVATE KEY",
+            "PRIVATE KEY",
+            "ENCRYPTED PRIVATE KEY",
+            "PUBLIC KEY",
+            "RSA KEY",
+        ] {
+            let relabelled = text.replace(&format!(" {label}-----"), &format!(" {other}-----"));
+            forms.push((format!("{name} as {other}"), relabelled.into_bytes()));
+            let half = text.replace(&format!("BEGIN {label}-----"), &format!("BEGIN {other}-----"));
+            forms.push((format!("{name} begun as {other}"), half.into_bytes()));
+        }
+        forms.push((format!("{name} as DER"), der(name)));
+        forms.push((format!("{name} bare"), STANDARD.encode(der(name)).into_bytes()));
+        forms.push((
+            format!("{name} in one line"),
+            text.replace('\n', "\\n").into_bytes(),
+        ));
+        forms.push((format!("{name} in UTF-16"), wide(&text, u16::to_le_bytes, 0xfeff)));
+        forms.push((
+            format!("{name} in UTF-16, other order"),
+            wide(&text, u16::to_be_bytes, 0xfeff),
+        ));
+    }
+    for (form, content) in forms {
+        let key = keyring::import(&content, None).unwrap_or_else(|e| panic!("{form}: {e}"));
+        assert_eq!(key.fingerprint().to_string(), fingerprint(2048), "{form}");
+    }
+    // Under a passphrase the same: the label is one line, the structure is the key.
+    let text = String::from_utf8(golden("pbes2-aes256.pem")).unwrap();
+    for content in [
+        text.replace("ENCRYPTED PRIVATE KEY", "PRIVATE KEY").into_bytes(),
+        der("pbes2-aes256.pem"),
+    ] {
+        assert!(keyring::import(&content, Some(&passphrase())).is_ok());
+        assert_eq!(
+            keyring::import(&content, None).unwrap_err(),
+            KeyFault::NeedsPassphrase
+        );
+    }
+}
+
+#[test]
+fn what_is_something_else_is_named_as_that_and_never_called_damaged() {
+    let openssh =
+        "-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNzaC1rZXktdjEAAAAA\n-----END OPENSSH PRIVATE KEY-----\n";
+    let public = String::from_utf8(golden("rsa2048.public.pem")).unwrap();
+    let container = [
+        &[0x30, 0x82, 0x09, 0xff, 0x02, 0x01, 0x03, 0x30][..],
+        &[0xff; 600],
+    ]
+    .concat();
+    for (content, expected) in [
+        (openssh.as_bytes().to_vec(), "ssh-keygen -p -m PEM"),
+        (container, "openssl pkcs12"),
+        (der("rsa2048.public.pem"), "holds a public key (a public key)"),
+        (der("certificate.pem"), "holds a public key (a certificate)"),
+        (
+            public.replace("PUBLIC KEY", "PRIVATE KEY").into_bytes(),
+            "holds a public key",
+        ),
+        (der("ec.sec1.pem"), "an elliptic curve key"),
+    ] {
+        let text = keyring::import(&content, None).unwrap_err().to_string();
+        assert!(text.contains(expected) && !text.contains("damaged"), "{text}");
+    }
+}
+
 #[test]
 fn a_generated_pair_comes_back_plain_and_protected_and_opens_what_its_public_half_seals() {
     let made = keyring::generate(2048).unwrap();
