@@ -18,6 +18,8 @@
 //! [`watch`] looks for trouble in the books and keeps incidents for people to be told.
 //! Beside it runs [`fetch`], the pass over files that hang on messages: own children, never in the conveyor's way.
 //!
+//! [`reindex()`] derives again what an older program wrote by older rules.
+//!
 //! Must not know: terminals, configuration files, query syntax.
 
 mod absent;
@@ -42,6 +44,7 @@ mod page_limit;
 mod people;
 mod progress;
 mod pulling;
+mod reindex;
 mod run;
 mod strays;
 pub mod watch;
@@ -61,5 +64,6 @@ pub use media::{Fetches, Fetching, discover, fetch, fetch_again};
 pub use people::{Directory, Pass, refresh};
 pub use progress::{Counts, Progress};
 pub use pulling::Pulling;
+pub use reindex::{Reindexed, reindex};
 pub use run::{Job, Setup, execute};
 pub use window::{RETENTION_HOURS, Window};

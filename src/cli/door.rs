@@ -8,7 +8,7 @@ use super::{
     Cli, Verb, alert, api, bench, chat, completeness, completions, config, consent, demo, digest, directory,
     doctor, heard, init, keys, media, mock, out,
     outcome::{Exit, Failure},
-    pull, retry, run, runs, search, show, stats, waiting,
+    pull, reindex, retry, run, runs, search, show, stats, waiting,
 };
 
 /// The program, behind `main`.
@@ -47,6 +47,7 @@ fn dispatch(cli: &Cli) -> Result<Exit, Failure> {
         Verb::Config(args) => config::run(global, args),
         Verb::Directory(args) => directory::run(global, args),
         Verb::Api(args) => api::run(global, args),
+        Verb::Reindex(args) => reindex::run(global, args),
         Verb::Digest(args) => digest::run(global, args),
         Verb::Bench(args) => bench::run(global, args),
         Verb::Mock(args) => mock::run(args),

@@ -35,6 +35,7 @@ mod part;
 mod portrait;
 mod progress;
 mod pull;
+mod reindex;
 mod render;
 mod retry;
 mod run;
@@ -157,6 +158,11 @@ enum Verb {
     Directory(directory::Args),
     /// Call WeCom's server API by name, for debugging; secrets are never shown
     Api(api::Args),
+    /// Derive again what an older program wrote by older rules of reading and search; `run` does it by itself
+    ///
+    /// Can be stopped or killed at any time and goes on where it stood; a pull beside it goes on. Ends with exit code 3 when it
+    /// was stopped before the end.
+    Reindex(reindex::Args),
     /// Print the hash of the archive's content: equal archives, equal hashes
     Digest(digest::Args),
     /// Measure this machine

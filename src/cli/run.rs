@@ -180,6 +180,17 @@ fn begin(
         }));
     }
     duty.keep(&mut tasks, stop);
+    let (store, ending) = (desk.clone(), stop.clone());
+    tasks.spawn(keep_going(
+        "reindex",
+        String::new(),
+        PAUSES,
+        stop.clone(),
+        move || {
+            let (store, ending) = (store.clone(), ending.clone());
+            async move { Ok(archive::reindex(&store, true, ending, |_| ()).await.map(drop)?) }
+        },
+    ));
     let mut askers = BTreeMap::new();
     let called = |name: &&String| {
         let company = context.config.company(name);

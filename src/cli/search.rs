@@ -359,6 +359,7 @@ pub(super) fn flaws(message: &Message, stored: message::Flaws) -> Vec<&'static s
         (flaws.lenient, "lenient"),
         (flaws.unknown_type, "unknown_type"),
         (flaws.nested, "nested"),
+        (flaws.payload_unread || stored.payload_unread, "payload_unread"),
         (flaws.time_inferred, "time_inferred"),
         (
             flaws.time_implausible || stored.time_implausible,
@@ -384,6 +385,8 @@ pub(super) fn coverage_json(coverage: &Coverage) -> Value {
         "lost_ranges": coverage.aside.lost,
         "doubtful_seqs": coverage.aside.doubtful_seqs,
         "time_implausible": coverage.untimely,
+        "payload_unread": coverage.misshapen,
+        "indexed_by_older_rules": coverage.reindex.left,
     })
 }
 

@@ -1,5 +1,7 @@
 //! The words on an auditor's screen: Chinese first, English on request.
 
+use std::time::Duration;
+
 use jiff::tz::TimeZone;
 
 use super::render;
@@ -8,7 +10,7 @@ use crate::{
     message::{Chat, Direction, Language, Message, Place, Scope},
     people::Aspect,
     record::Reason,
-    store::contract::{Aside, Coverage, Recalled},
+    store::contract::{Aside, Coverage, Recalled, Reindex},
 };
 
 /// Speaks one language.
@@ -103,8 +105,50 @@ impl Words {
 
     pub(super) fn folding(self) -> &'static str {
         self.say(
-            "匹配时不区分全角/半角和大小写",
-            "full and half width, upper and lower case count as the same",
+            "匹配时不区分全角/半角、大小写和兼容字形，空白字符一律视为空格，不可见字符忽略不计",
+            "width, case and compatibility forms count as the same, any blank as a space, and invisible characters as nothing",
+        )
+    }
+
+    /// Progress of `reindex`.
+    pub(super) fn reindexing(self, state: Reindex) -> String {
+        let (done, all) = (
+            render::number(state.messages - state.left),
+            render::number(state.messages),
+        );
+        self.say(
+            format!("已更新 {done} / {all} 条消息的索引"),
+            format!("{done} of {all} messages are indexed by the new rules"),
+        )
+    }
+
+    /// What `reindex` did.
+    pub(super) fn reindexed(
+        self,
+        moved: u64,
+        state: Reindex,
+        took: Duration,
+        each_us: Option<u64>,
+    ) -> String {
+        let all = render::number(state.messages);
+        let Some(each_us) = each_us.filter(|_| moved > 0 || state.left > 0) else {
+            return self.say(
+                format!("索引已是最新（{all} 条消息），无需更新"),
+                format!("the index is current ({all} messages); nothing to do"),
+            );
+        };
+        let (moved, seconds) = (render::number(moved), took.as_secs_f64());
+        let text = self.say(
+            format!("已重新解析并索引 {moved} 条消息，用时 {seconds:.1} 秒（每条 {each_us} 微秒）"),
+            format!("derived {moved} messages again in {seconds:.1} s ({each_us} µs each)"),
+        );
+        if state.left == 0 {
+            return text;
+        }
+        let left = render::number(state.left);
+        text + &self.say(
+            format!("；还剩 {left} 条，再次运行 shiguan reindex 即可继续"),
+            format!("; {left} are left, run `shiguan reindex` again to go on"),
         )
     }
 
@@ -146,6 +190,22 @@ impl Words {
             text += &self.say(
                 format!("；{untimely} 条消息的时间不可信，按日期查不到或查到的日期不对"),
                 format!("; {untimely} messages with an implausible time, which dates do not find on their true day"),
+            );
+        }
+        if coverage.misshapen > 0 {
+            let misshapen = render::number(coverage.misshapen);
+            text += &self.say(
+                format!("；{misshapen} 条消息的内容不符合其类型的格式，只能按其中的文字检索"),
+                format!("; {misshapen} messages whose payload is not of their type's form and is found by its strings only"),
+            );
+        }
+        if coverage.reindex.left > 0 {
+            let left = render::number(coverage.reindex.left);
+            let done = render::number(coverage.reindex.messages - coverage.reindex.left);
+            let all = render::number(coverage.reindex.messages);
+            text += &self.say(
+                format!("；索引更新中：{all} 条消息中 {done} 条已按新规则检索，其余 {left} 条仍按旧规则（只忽略全半角和大小写），可能漏检；运行 shiguan reindex 完成更新"),
+                format!("; {done} of {all} messages are indexed by the new rules; the other {left} are searched by the old ones (width and case only) and may be missed; `shiguan reindex` completes it"),
             );
         }
         text + &self.aside(&coverage.aside)

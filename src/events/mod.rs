@@ -35,6 +35,12 @@ pub fn media_fetched(
     }
 }
 
+/// Messages were derived again by the present rules; so many are left.
+pub fn reindexed(moved: u64, left: u64, took: Duration) {
+    let took_ms = took.as_millis() as u64;
+    info!(name: "index.renewed", event = "index.renewed", moved, left, took_ms, "messages derived again by the present rules");
+}
+
 /// Files wait for room on the disk; records go on.
 pub fn media_waits(company: &str, why: &str) {
     warn!(name: "media.waits", event = "media.waits", company, cause = why, "files wait; free space, or lower store.disk_headroom_mib");

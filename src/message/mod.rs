@@ -15,6 +15,7 @@
 mod envelope;
 mod json;
 pub mod kind;
+mod leftover;
 mod media;
 mod people;
 mod phrase;
@@ -54,6 +55,10 @@ pub struct Flaws {
     pub nested: bool,
     /// The time is not in whole milliseconds; that it is in seconds was inferred from its size.
     pub time_inferred: bool,
+    /// The type is known and its payload is not of its form (another shape, or under a key nobody told of): what strings there
+    /// are can be searched, and what the type would tell is not known. The store sets it also where the bytes cannot be read
+    /// any more.
+    pub payload_unread: bool,
     /// There is a time, and it cannot be so: no number, or of no unit that puts it near the days of WeCom. The message
     /// then counts as without a time. The store sets it also for a time later than the landing, which stays as it came.
     pub time_implausible: bool,
@@ -157,11 +162,21 @@ fn derive(tape: &Tape<'_>, lossy: bool) -> Message {
     let payload = Payload::of_message(envelope.msgtype, root, &mut nest);
     let mut texts = Texts::default();
     payload.texts(&mut texts);
+    if payload.kind().is_some() {
+        let mut strings = Vec::new();
+        let fields = root.fields().filter(|(key, _)| !Envelope::owns(key));
+        fields.for_each(|(key, value)| leftover::strings(key, value, &mut strings));
+        leftover::add(&strings, &mut texts, false);
+    }
+    for (text, forwarded) in &nest.left {
+        leftover::add(&[text], &mut texts, *forwarded);
+    }
     let flaws = Flaws {
         not_json: false,
         lenient: lossy || tape.lenient || nest.lenient,
         unknown_type: Kind::from_word(envelope.msgtype).is_none(),
         nested: nest.unread,
+        payload_unread: nest.misshapen,
         time_inferred: envelope.time.is_inferred,
         time_implausible: envelope.time.is_implausible,
     };
@@ -199,7 +214,11 @@ fn derive(tape: &Tape<'_>, lossy: bool) -> Message {
 
 fn files(root: View<'_>, msgtype: &str, payload: &Payload) -> Vec<Media> {
     let mut files = Vec::new();
-    media::collect(root, msgtype, 0, &mut files);
+    let kind = match Kind::from_word(msgtype) {
+        Some(kind) => kind.word(),
+        None => msgtype,
+    };
+    media::collect(root, kind, 0, &mut files);
     if let Payload::MeetingVoiceCall(call) = payload {
         let recording = files.iter_mut().find(|file| file.sdkfileid == call.sdkfileid);
         recording

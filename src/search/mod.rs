@@ -8,7 +8,7 @@
 //!
 //! | written | means |
 //! | --- | --- |
-//! | `退款` | contains 退款, anywhere, whatever the width and case |
+//! | `退款` | contains 退款, anywhere, both folded (`words`) |
 //! | `"exact phrase"` | contains it with its spaces; `\"` and `\\` stand for `"` and `\` |
 //! | `a b`, `a AND b` | both |
 //! | `a OR b` | either; binds looser than "both" |
@@ -19,7 +19,7 @@
 //! | `tag:` `department:` | sender or receiver, by a tag they carry, a department they are in or one below it |
 //! | `room:` `type:` `msgid:` | by `roomid` or a part of its name, by `msgtype`, by inner or outer msgid |
 //! | `is:` | `recalled` `external` (also upstream/downstream) `internal` `group` `single` (not in a room) |
-//! | `has:` | `media` `link` `file` |
+//! | `has:` | `media` `link` `file`; numbers in the texts: `phone` `id-card` `bank-card` `credit-code` |
 //! | `consent:` | how the external people of a message stood when it was sent: `agreed` `default` `refused` `unknown` |
 //! | `media:` | a file of it is `kept` `differs` `pending` `partial` `expired` `refused` `gone`, or `missing`: not kept, for whatever reason |
 //! | `after:` `before:` `on:` | `2024`, `2024-05`, `2024-05-01`, `2024-05-01T10:00[:00]`, `today`, `yesterday`; the first two also `3d`, `12h`, `90m`, `2w` ago. `after:` includes the date, `before:` excludes it: `after:D before:E` is from D up to, not including, E |

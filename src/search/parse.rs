@@ -12,6 +12,7 @@ use crate::{
     ids::{Millis, Seq},
     message::Place,
     store::contract::{Filter, MediaAsk, MediaState},
+    words::Pattern,
 };
 
 /// Every key of the language.
@@ -37,7 +38,15 @@ const KEYS: &[&str] = &[
     "consent",
 ];
 const IS: [&str; 5] = ["recalled", "external", "internal", "group", "single"];
-const HAS: [&str; 3] = ["media", "link", "file"];
+const HAS: [&str; 7] = [
+    "media",
+    "link",
+    "file",
+    "phone",
+    "id-card",
+    "bank-card",
+    "credit-code",
+];
 const MEDIA: [&str; 8] = [
     "missing", "pending", "partial", "kept", "differs", "expired", "refused", "gone",
 ];
@@ -297,7 +306,10 @@ impl Parser<'_> {
                 "media" => Filter::HasMedia,
                 "link" => Filter::HasLink,
                 "file" => Filter::HasFile,
-                _ => return Err(unknown(&HAS)),
+                word => match Pattern::from_word(word) {
+                    Some(pattern) => Filter::HasPattern(pattern),
+                    None => return Err(unknown(&HAS)),
+                },
             },
             "consent" => match Standing::from_word(&lower) {
                 Some(standing) => Filter::Consent(standing),

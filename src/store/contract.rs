@@ -18,6 +18,7 @@ use crate::{
     ids::{CompanyId, KeyVersion, Millis, RecordId, RunId, Seq},
     message::{Direction, Flaws, Message, Place, Scope},
     record::{Reason, Sealed, Waiting},
+    words::Pattern,
 };
 
 pub mod people;
@@ -507,6 +508,8 @@ pub enum Filter {
     HasFile,
     /// Carries a link.
     HasLink,
+    /// Contains a number of this kind in one of its texts, forwarded ones included.
+    HasPattern(Pattern),
     /// Carries a file of which this is true.
     Media(MediaAsk),
     /// This position (inclusive range).
@@ -740,6 +743,21 @@ pub struct Coverage {
     /// Opened, with a time that cannot be so (no number, of no plausible size, or later than its landing): dates do not
     /// find it on its true day.
     pub untimely: u64,
+    /// Of a known type, with a payload that is not of its shape, or with a body that cannot be read any more: found by the
+    /// strings that stand in it, and not by what its type would tell.
+    pub misshapen: u64,
+    /// How far the index is written by this program's rules.
+    pub reindex: Reindex,
+}
+
+/// How far the index is written by the present rules of reading and folding. The messages that are left are found by the
+/// rules of the program that wrote them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Reindex {
+    /// Messages in the index.
+    pub messages: u64,
+    /// Of these, still under older rules.
+    pub left: u64,
 }
 
 /// One page of an answer, its exact size, and what it covered: all three of one moment.

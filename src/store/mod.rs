@@ -16,7 +16,7 @@ mod tokens;
 mod tests;
 
 pub use error::StoreError;
-pub use sqlite::{Packer, Prepared, Reader, Store, Watcher, prepare};
+pub use sqlite::{Packer, Prepared, Reader, ReindexBatch, Store, Watcher, prepare};
 pub use tokens::{TokenFile, TokenRow};
 
 /// What every function of the room returns.

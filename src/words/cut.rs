@@ -14,7 +14,7 @@
 
 use std::ops::RangeInclusive;
 
-use super::fold::fold_char;
+use super::fold::fold;
 
 /// Stands for "no second character"; no character has this number.
 const ALONE: u32 = 0x1F_FFFF;
@@ -35,19 +35,24 @@ pub fn pair(first: char, second: Option<char>) -> u64 {
     u64::from(u32::from(first)) << CHAR_BITS | u64::from(second.map_or(ALONE, u32::from))
 }
 
-/// The pairs of one text, in the order of their places.
-pub fn pairs(text: &str) -> impl Iterator<Item = u64> + '_ {
-    let mut chars = text.chars().map(fold_char).peekable();
+/// The pairs of one folded text, in the order of their places.
+pub fn pairs(folded: &str) -> impl Iterator<Item = u64> + '_ {
+    let mut chars = folded.chars().peekable();
     std::iter::from_fn(move || {
         let first = chars.next()?;
         Some(pair(first, chars.peek().copied()))
     })
 }
 
-/// The question that is true for exactly the texts which contain `needle`, both folded;
-/// `None` for the empty needle.
+/// The question that is true for exactly the texts which contain `needle`, both folded; `None` for a needle of which
+/// folding leaves nothing.
 pub fn ask(needle: &str) -> Option<Ask> {
-    let chars: Vec<char> = needle.chars().map(fold_char).collect();
+    ask_folded(&fold(needle))
+}
+
+/// [`ask`] for a needle that is folded already.
+pub fn ask_folded(needle: &str) -> Option<Ask> {
+    let chars: Vec<char> = needle.chars().collect();
     match chars.as_slice() {
         [] => None,
         [only] => {
@@ -72,7 +77,7 @@ mod tests {
 
     /// The index in its plainest form: does the question hold for this text?
     fn holds(ask: &Ask, text: &str) -> bool {
-        let stands: Vec<u64> = pairs(text).collect();
+        let stands: Vec<u64> = pairs(&fold(text)).collect();
         match ask {
             Ask::Begins(range) => stands.iter().any(|pair| range.contains(pair)),
             Ask::Row(row) => (0..stands.len()).any(|at| {
@@ -84,7 +89,7 @@ mod tests {
 
     #[test]
     fn a_text_is_cut_into_pairs_and_its_last_character() {
-        let cut: Vec<u64> = pairs("退款Ａ").collect();
+        let cut: Vec<u64> = pairs(&fold("退款Ａ")).collect();
         assert_eq!(
             cut,
             [pair('退', Some('款')), pair('款', Some('a')), pair('a', None)]
@@ -100,6 +105,7 @@ mod tests {
             other => panic!("{other:?}"),
         };
         assert_eq!(ask(""), None);
+        assert_eq!(ask("\u{200b}\u{fe0f}"), None, "nothing is left of it");
         assert_eq!(places("ab"), [0]);
         assert_eq!(places("abc"), [0, 1]);
         assert_eq!(places("abcd"), [0, 2]);
@@ -128,7 +134,9 @@ mod tests {
         }
 
         #[test]
-        fn a_question_holds_exactly_where_the_needle_stands(text in "[abA退]{0,12}", needle in "[abAＢ退]{1,6}") {
+        fn a_question_holds_exactly_where_the_needle_stands(
+            text in "[abA退㈱カﾞe\u{301}]{0,12}", needle in "[abAＢ退㈱株ガé]{1,6}",
+        ) {
             let asked = ask(&needle).expect("not empty");
             prop_assert_eq!(holds(&asked, &text), fold(&text).contains(&fold(&needle)));
         }

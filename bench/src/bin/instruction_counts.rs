@@ -66,7 +66,7 @@ mod counted {
     #[inline(never)]
     pub(super) fn terms(prepared: &mut Prepared) {
         for text in &prepared.texts {
-            for pair in words::pairs(black_box(text)) {
+            for pair in words::pairs(&words::fold(black_box(text))) {
                 black_box(pair);
             }
         }

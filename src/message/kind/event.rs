@@ -31,7 +31,7 @@ impl Shape for Revoke {
 pub struct Agree {
     /// The external contact.
     pub userid: String,
-    /// Milliseconds since 1970.
+    /// Milliseconds since 1970; some data calls it `disagree_time` here too.
     pub agree_time: Option<i64>,
 }
 
@@ -39,7 +39,7 @@ impl Shape for Agree {
     fn read(payload: View<'_>, _: &mut Nest) -> Self {
         Self {
             userid: payload.text("userid"),
-            agree_time: payload.int("agree_time"),
+            agree_time: payload.int("agree_time").or_else(|| payload.int("disagree_time")),
         }
     }
 

@@ -162,17 +162,10 @@ fn lines(items: &[Item], language: Language) -> String {
 
 impl Shape for ChatRecord {
     fn read(payload: View<'_>, nest: &mut Nest) -> Self {
-        if payload.is_array() {
-            let bare = payload.items().filter(|item| item.is_object());
-            return Self {
-                title: String::new(),
-                items: bare.map(|item| Item::of(item, nest)).collect(),
-            };
-        }
-        Self {
-            title: payload.text("title"),
-            items: items(payload, "item", nest),
-        }
+        let outside = std::mem::replace(&mut nest.forwarded, true);
+        let read = Self::of(payload, nest);
+        nest.forwarded = outside;
+        read
     }
 
     fn texts(&self, out: &mut Texts) {
@@ -189,6 +182,22 @@ impl Shape for ChatRecord {
             "forwarded conversation",
             &bracketed(&self.title, &[Some(count)]),
         )
+    }
+}
+
+impl ChatRecord {
+    fn of(payload: View<'_>, nest: &mut Nest) -> Self {
+        if payload.is_array() {
+            let bare = payload.items().filter(|item| item.is_object());
+            return Self {
+                title: String::new(),
+                items: bare.map(|item| Item::of(item, nest)).collect(),
+            };
+        }
+        Self {
+            title: payload.text("title"),
+            items: items(payload, "item", nest),
+        }
     }
 }
 

@@ -32,7 +32,9 @@ pub use {
 };
 
 use super::{
+    envelope::Envelope,
     json::{Tape, View},
+    leftover,
     phrase::Language,
     place::Texts,
 };
@@ -62,6 +64,12 @@ pub(super) struct Nest {
     pub(super) unread: bool,
     /// A nested document could only be read leniently.
     pub(super) lenient: bool,
+    /// The payload of the message is not of its type's form.
+    pub(super) misshapen: bool,
+    /// Inside a forwarded conversation.
+    forwarded: bool,
+    /// Strings of items that no type declares, and whether they were forwarded.
+    pub(super) left: Vec<(String, bool)>,
 }
 
 macro_rules! payloads {
@@ -93,9 +101,12 @@ macro_rules! payloads {
                 match self { $(Self::$name => $word,)* }
             }
 
-            /// The type of that `msgtype`; case matters.
+            /// The type of that `msgtype`, in whatever spelling ([`same_spelling`]).
             pub fn from_word(word: &str) -> Option<Self> {
-                match word { $($word => Some(Self::$name),)* _ => None }
+                match word {
+                    $($word => Some(Self::$name),)*
+                    _ => Self::ALL.iter().copied().find(|kind| same_spelling(kind.word(), word)),
+                }
             }
 
             /// The key its payload stands under.
@@ -210,7 +221,10 @@ impl Payload {
         let Some(kind) = Kind::from_word(msgtype) else {
             return Self::Unknown(Unknown::of_message(root));
         };
-        let own = || root.field(kind.key()).or_else(|| root.field(kind.word()));
+        let own = || {
+            let exact = root.field(kind.key()).or_else(|| root.field(kind.word()));
+            exact.or_else(|| kind.payload_otherwise(root))
+        };
         match kind {
             Kind::Switch => kind.read(root, nest),
             Kind::Solitaire => Self::Solitaire(Solitaire::of_message(root)),
@@ -223,10 +237,14 @@ impl Payload {
                     read
                 }
                 // The payload is no object, or stands under a key nobody told of: keep its texts findable.
-                _ => match Unknown::of_message(root) {
-                    unknown if unknown.texts.is_empty() => kind.read(root, nest),
-                    unknown => Self::Unknown(unknown),
-                },
+                found => {
+                    let unknown = Unknown::of_message(root);
+                    nest.misshapen = found.is_some() || !unknown.texts.is_empty();
+                    match unknown.texts.is_empty() {
+                        true => kind.read(root, nest),
+                        false => Self::Unknown(unknown),
+                    }
+                }
             },
         }
     }
@@ -235,7 +253,9 @@ impl Payload {
     fn of_item(word: &str, payload: View<'_>, nest: &mut Nest) -> Option<Self> {
         match Kind::from_word(&nested_word(word)) {
             Some(kind) if payload.is_object() || kind == Kind::ChatRecord && payload.is_array() => {
-                Some(kind.read(payload, nest))
+                let read = kind.read(payload, nest);
+                nest.keep_left(&read, payload);
+                Some(read)
             }
             None if payload.is_object() || payload.is_array() => {
                 Some(Self::Unknown(Unknown::of_payload(payload)))
@@ -274,6 +294,61 @@ impl Payload {
                 .items()
                 .iter()
                 .any(|item| matches!(&item.content, Content::Read(inner) if inner.has_link())),
+        }
+    }
+}
+
+impl Kind {
+    /// The payload where it stands under a key that is not the documented one: in another spelling, or an answer about
+    /// consent under the key of the other answer. The type says which answer it is.
+    fn payload_otherwise(self, root: View<'_>) -> Option<View<'_>> {
+        let other = match self {
+            Self::Agree => Self::Disagree,
+            Self::Disagree => Self::Agree,
+            other => other,
+        };
+        let names = [self.key(), self.word(), other.key()];
+        let mut fields = root
+            .fields()
+            .filter(|(key, value)| !Envelope::owns(key) && !value.is_null());
+        fields
+            .find(|(key, _)| {
+                names
+                    .iter()
+                    .any(|name| !name.is_empty() && same_spelling(name, key))
+            })
+            .map(|(_, value)| value)
+    }
+}
+
+impl Nest {
+    /// Keeps the strings of an item that its type does not declare.
+    fn keep_left(&mut self, read: &Payload, payload: View<'_>) {
+        let (mut strings, mut own) = (Vec::new(), Texts::default());
+        leftover::strings("", payload, &mut strings);
+        if !strings.is_empty() {
+            read.texts(&mut own);
+            let declared = own.segments.len();
+            leftover::add(&strings, &mut own, false);
+            let left = own
+                .segments
+                .drain(declared..)
+                .map(|segment| (segment.text, self.forwarded));
+            self.left.extend(left);
+        }
+    }
+}
+
+/// True for two spellings of one word of the format: WeCom's own pages and data differ in case and underscores
+/// (`meeting_voice_call`, `meetingvoicecall`, `MeetingVoiceCall`).
+pub fn same_spelling(a: &str, b: &str) -> bool {
+    let letters = |byte: &u8| *byte != b'_' && *byte != b'-';
+    let (mut left, mut right) = (a.bytes().filter(letters), b.bytes().filter(letters));
+    loop {
+        match (left.next(), right.next()) {
+            (None, None) => return true,
+            (Some(a), Some(b)) if a.eq_ignore_ascii_case(&b) => {}
+            _ => return false,
         }
     }
 }

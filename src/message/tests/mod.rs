@@ -1,5 +1,6 @@
 //! Odd messages, one by one, and properties over all of them.
 
+mod leftover;
 mod nested;
 mod odd;
 mod properties;
@@ -20,6 +21,10 @@ fn envelope(msgtype: &str, key: &str, payload: Value) -> Value {
     });
     whole[key] = payload;
     whole
+}
+
+fn raw_of(whole: &Value) -> Message {
+    read(whole.to_string().as_bytes())
 }
 
 /// Texts with their places, as `filename+forwarded:资料.docx`.

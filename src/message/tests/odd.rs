@@ -70,7 +70,11 @@ fn of_a_field_that_stands_twice_the_last_counts() {
     );
     assert_eq!(
         (twice.msgtype.as_str(), segments(&twice)),
-        ("text", vec!["text:c".to_owned()])
+        // What the others say stays findable.
+        (
+            "text",
+            ["text:c", "other:a", "other:b"].map(str::to_owned).to_vec()
+        )
     );
 }
 

@@ -1,39 +1,27 @@
-//! Deriving again: a newer program reads the kept bytes anew (promise 4), or rules of the index changed.
+//! Deriving all of it again in one transaction: for archives of old programs, when they are converted. A change of rules is
+//! caught up with in the background (`reindex`).
 
 use rusqlite::{Transaction, params};
 
 use super::{
-    Reader, Store,
+    Store,
     codes::MSGID_DIFFERS,
     derive::{self, Derived},
     index,
     intern::{Interner, Names},
     pack::Unpacker,
+    reindex,
 };
 use crate::{
     ids::{CompanyId, RecordId},
     message,
     store::Result,
-    words,
 };
 
 /// Rows held in memory at once, unless they are heavy.
 const BATCH: usize = 1_000;
 /// Bytes of bodies held in memory at once; a single body may be larger.
 const BATCH_BYTES: usize = 4 << 20;
-
-impl Reader {
-    /// False when the text index was written under other rules than this program asks by; then
-    /// [`Store::derive_again`] has to run before searches are exact.
-    pub fn index_is_current(&self) -> Result<bool> {
-        let written: String =
-            self.conn
-                .query_row("SELECT value FROM fact WHERE name = 'words'", [], |row| {
-                    row.get(0)
-                })?;
-        Ok(written == words::VERSION.to_string())
-    }
-}
 
 impl Store {
     /// Throws away everything that follows from the opened bytes and derives it from them again, in one
@@ -75,10 +63,7 @@ pub(super) fn all(tx: &Transaction<'_>, unpacker: &Unpacker, progress: &mut dyn 
         progress(done);
     }
     super::people::fold_again(tx)?;
-    tx.execute(
-        "UPDATE fact SET value = ? WHERE name = 'words'",
-        [words::VERSION.to_string()],
-    )?;
+    reindex::set_all_current(tx)?;
     Ok(done)
 }
 

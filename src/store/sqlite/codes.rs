@@ -2,7 +2,7 @@
 
 use crate::{
     ids::{Millis, Seq},
-    message::{Direction, Flaws, Message, Scope},
+    message::{self, Direction, Flaws, Message, Scope},
     record::Reason,
     store::{Result, StoreError, contract::State},
 };
@@ -16,10 +16,13 @@ pub(super) const HAS_FILE: i64 = 2;
 pub(super) const HAS_LINK: i64 = 4;
 pub(super) const SENDER_RECEIVES: i64 = 8;
 pub(super) const MSGID_DIFFERS: i64 = 16;
+/// How many flags there are.
+pub(super) const FLAGS: u32 = 9;
 
 pub(super) const NOT_JSON: i64 = 1;
 pub(super) const TIME_INFERRED: i64 = 16;
 pub(super) const TIME_IMPLAUSIBLE: i64 = 32;
+pub(super) const PAYLOAD_UNREAD: i64 = 64;
 
 /// Types that carry a file in the sense of `has:file`.
 const FILE_KINDS: [&str; 3] = ["file", "qydiskfile", "voip_doc_share"];
@@ -107,6 +110,7 @@ pub(super) fn flaws_in(flaws: Flaws) -> i64 {
         + i64::from(flaws.nested) * 8
         + i64::from(flaws.time_inferred) * TIME_INFERRED
         + i64::from(flaws.time_implausible) * TIME_IMPLAUSIBLE
+        + i64::from(flaws.payload_unread) * PAYLOAD_UNREAD
 }
 
 pub(super) fn flaws_out(column: i64) -> Flaws {
@@ -117,12 +121,20 @@ pub(super) fn flaws_out(column: i64) -> Flaws {
         nested: column & 8 != 0,
         time_inferred: column & TIME_INFERRED != 0,
         time_implausible: column & TIME_IMPLAUSIBLE != 0,
+        payload_unread: column & PAYLOAD_UNREAD != 0,
     }
+}
+
+/// The flags from 32 to 256: numbers found in the texts, in the order of `words::Pattern`.
+pub(super) fn patterns_in(bits: u8) -> i64 {
+    i64::from(bits & 0xF) << 5
 }
 
 /// What `has:` asks for, decided once when the message is written.
 pub(super) fn carries(message: &Message) -> i64 {
-    let file = FILE_KINDS.contains(&message.msgtype.as_str())
+    let named =
+        message::Kind::from_word(&message.msgtype).is_some_and(|kind| FILE_KINDS.contains(&kind.word()));
+    let file = named
         || message
             .media
             .iter()

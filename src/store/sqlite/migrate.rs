@@ -10,11 +10,9 @@ use super::{
     Packer, again, doubt,
     open::APPLICATION_ID,
     pack::{self, Unpacker, keep},
+    reindex,
 };
-use crate::{
-    store::{Result, StoreError},
-    words,
-};
+use crate::store::{Result, StoreError};
 
 /// One step, as compiled in.
 #[derive(Clone, Copy)]
@@ -52,6 +50,7 @@ pub(in crate::store) const ALL: &[Migration] = &[
     step!(11, "trouble", "0011_trouble.sql"),
     step!(12, "empty", "0012_empty.sql"),
     step!(13, "setbacks", "0013_setbacks.sql"),
+    step!(15, "reindex", "0015_reindex.sql"),
 ];
 
 /// Bytes of rows held in memory at once while an old archive is converted.
@@ -61,6 +60,9 @@ const PACKED: u32 = 2;
 
 /// The migration with which an answer that is no message stopped counting as opened.
 const DOUBTED: u32 = 9;
+
+/// The migration from which on parts of the index know the rules they were written by.
+const REINDEXED: u32 = 15;
 
 /// The number a database is at after all of `list`.
 pub(in crate::store) fn last(list: &[Migration]) -> u32 {
@@ -116,16 +118,18 @@ pub(in crate::store) fn bring_up(conn: &Connection, path: &Path, list: &[Migrati
         )?;
     }
     if found == 0 {
-        tx.execute(
-            "INSERT INTO fact (name, value) VALUES ('words', ?)",
-            [words::VERSION.to_string()],
-        )?;
+        reindex::set_all_current(&tx)?;
     } else if found < PACKED && last(list) >= PACKED {
         // After all files, so that it always meets the tables it was written for.
         convert(&tx)?;
     }
     if (1..DOUBTED).contains(&found) && last(list) >= DOUBTED {
         doubt::take_back(&tx, &Unpacker::default())?;
+    }
+    if (1..REINDEXED).contains(&found) && last(list) >= REINDEXED {
+        // Few and quickly done; the messages follow in the background.
+        super::people::fold_again(&tx)?;
+        reindex::set_names_current(&tx)?;
     }
     tx.commit()?;
     Ok(())

@@ -1,7 +1,7 @@
 //! The SQLite engine: one file, one writing connection, any number of readers.
 //!
 //! One file per concern, named as in every engine of the store: `open`, `migrate`, `lease`, `land`, `settle`,
-//! `again`, `media`, `books`, `clock`, `waiting`, `read`, `search`, `stats`, `hash`, `forget`, `disk`, `heard`,
+//! `again`, `reindex`, `media`, `books`, `clock`, `waiting`, `read`, `search`, `stats`, `hash`, `forget`, `disk`, `heard`,
 //! `incidents`, `signs`, `gaps`; `codes`, `intern`, `derive`, `pack`, `index` and `row` are what they share.
 
 mod again;
@@ -27,6 +27,7 @@ mod open;
 mod pack;
 mod people;
 mod read;
+mod reindex;
 mod row;
 mod search;
 mod settle;
@@ -43,6 +44,7 @@ use super::contract::CursorMove;
 
 pub use lease::Watcher;
 pub use pack::Packer;
+pub use reindex::ReindexBatch;
 pub use settle::{Prepared, prepare};
 
 /// The reading half. Several may be open at once, in this process and in others, while one [`Store`] writes;

@@ -10,7 +10,7 @@ use rusqlite::{Connection, OptionalExtension, Params};
 
 use super::{
     Reader,
-    codes::{HAS_FILE, HAS_LINK, HAS_MEDIA, SENDER_RECEIVES, seq_in},
+    codes::{HAS_FILE, HAS_LINK, HAS_MEDIA, SENDER_RECEIVES, patterns_in, seq_in},
     consent,
     index::{Asker, Entry, Expr, Kind, Trait, hash, term, trait_term},
     media,
@@ -22,7 +22,7 @@ use super::{
 };
 use crate::{
     ids::Seq,
-    message::{Places, fold_id},
+    message::{Places, fold_id, kind::same_spelling},
     store::{
         Result, StoreError,
         contract::{Filter, Hit, Order, Page, PageKey},
@@ -132,11 +132,7 @@ fn translate(conn: &Connection, filter: &Filter) -> Result<Expr> {
         Filter::And(filters) => Expr::And(parts(filters)?),
         Filter::Or(filters) => Expr::Or(parts(filters)?),
         Filter::Not(part) => Expr::Not(Box::new(translate(conn, part)?)),
-        Filter::Text { needle, places } => match words::ask(needle) {
-            Some(ask) => Expr::Text(ask, Places::of(places).0),
-            // Refused by `measure`.
-            None => Expr::none(),
-        },
+        Filter::Text { needle, places } => Expr::Text(words::Asks::of(needle), Places::of(places).0),
         Filter::From(id) => from(conn, id)?,
         Filter::To(id) => to(conn, id)?,
         Filter::With(id) => either(
@@ -155,12 +151,13 @@ fn translate(conn: &Connection, filter: &Filter) -> Result<Expr> {
             either(of_kind(Kind::Chat, chats), people::ask::rooms(conn, id)?)
         }
         Filter::Type(name) => {
-            let types = rows(
-                conn,
-                "SELECT id FROM word WHERE text = ? COLLATE NOCASE ORDER BY id",
-                [name],
-            )?;
-            Expr::Any(types.into_iter().map(|id| trait_term(Trait::Type, id)).collect())
+            // The words are few: types, actions, builds of the library.
+            let mut statement = conn.prepare_cached("SELECT id, text FROM word ORDER BY id")?;
+            let words = statement
+                .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
+                .collect::<Result<Vec<(i64, String)>, _>>()?;
+            let types = words.into_iter().filter(|(_, word)| same_spelling(word, name));
+            Expr::Any(types.map(|(id, _)| trait_term(Trait::Type, id)).collect())
         }
         Filter::Recalled { within_ms } => Expr::Docs(recalled(conn, *within_ms)?),
         Filter::External => scope(),
@@ -176,6 +173,7 @@ fn translate(conn: &Connection, filter: &Filter) -> Result<Expr> {
         Filter::HasMedia => flag(HAS_MEDIA),
         Filter::HasFile => flag(HAS_FILE),
         Filter::HasLink => flag(HAS_LINK),
+        Filter::HasPattern(pattern) => flag(patterns_in(pattern.bit())),
         Filter::Media(ask) => {
             let answer = media::Answer::to(conn, *ask)?;
             let mut found = Vec::new();
@@ -383,6 +381,11 @@ fn measure(filter: &Filter, depth: usize, parts: &mut usize) -> Result<()> {
         Filter::Not(inner) => measure(inner, depth + 1, parts),
         Filter::Text { needle, .. } if needle.is_empty() => Err(StoreError::Question(
             "it looks for an empty text, which is everywhere".into(),
+        )),
+        Filter::Text { needle, .. } if words::fold(needle).is_empty() => Err(StoreError::Question(
+            "it looks for a text of characters that show nothing (zero-width blanks, variation selectors), which search \
+             passes over"
+                .into(),
         )),
         _ => Ok(()),
     }

@@ -10,9 +10,10 @@ use rusqlite::{Connection, Row};
 
 use super::{
     Reader,
-    codes::{NOT_JSON, TIME_IMPLAUSIBLE, state_out},
+    codes::{NOT_JSON, PAYLOAD_UNREAD, TIME_IMPLAUSIBLE, state_out},
     gaps,
     index::{Asker, Kind, Trait, term, trait_term},
+    reindex,
     row::chat_key,
 };
 use crate::{
@@ -180,5 +181,12 @@ pub(super) fn coverage(conn: &Connection) -> Result<Coverage> {
         ))?
         .query_row([], |row| row.get(0))?;
     coverage.untimely = untimely as u64;
+    let misshapen: i64 = conn
+        .prepare_cached(&format!(
+            "SELECT count(*) FROM message WHERE flaws & {PAYLOAD_UNREAD}"
+        ))?
+        .query_row([], |row| row.get(0))?;
+    coverage.misshapen = misshapen as u64;
+    coverage.reindex = reindex::state(conn)?;
     Ok(coverage)
 }

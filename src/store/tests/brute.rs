@@ -5,7 +5,7 @@ use crate::{
     ids::{CompanyId, RecordId, Seq},
     message::{Chat, Message, Place, Scope, fold_id},
     store::contract::{Filter, MediaAsk, MediaState},
-    words::fold,
+    words::{fold, patterns},
 };
 
 /// What brute force knows of a record.
@@ -34,7 +34,10 @@ pub(super) fn holds(filter: &Filter, one: &Known, all: &[Known]) -> bool {
             person(&message.from) == person(id) || message.to.iter().any(|to| person(to) == person(id))
         }
         Filter::Room(id) => message.chat == Some(Chat::Room(id.clone())),
-        Filter::Type(name) => message.msgtype.eq_ignore_ascii_case(name),
+        Filter::Type(name) => {
+            let letters = |word: &str| word.replace(['_', '-'], "").to_ascii_lowercase();
+            letters(&message.msgtype) == letters(name)
+        }
         Filter::Recalled { within_ms } => all.iter().any(|recall| {
             let target = recall.message.recalls.as_ref();
             recall.id != one.id
@@ -58,6 +61,10 @@ pub(super) fn holds(filter: &Filter, one: &Known, all: &[Known]) -> bool {
             file(&message.msgtype) || message.media.iter().any(|media| file(&media.kind))
         }
         Filter::HasLink => message.has_link,
+        Filter::HasPattern(pattern) => {
+            let texts = message.segments.iter();
+            texts.fold(0, |found, text| found | patterns(&fold(&text.text))) & pattern.bit() != 0
+        }
         // Nothing was fetched in these archives; `tests/media.rs` compares the other states.
         Filter::Media(MediaAsk::Missing | MediaAsk::In(MediaState::Pending)) => !message.media.is_empty(),
         Filter::Media(_) => false,

@@ -8,6 +8,7 @@ use crate::{
     message::{self, Flaws, Message, Place},
     record::Sealed,
     store::contract::{Filter, Group, Order, Outcome, Verdict},
+    words::fold,
 };
 
 /// The samples as bytes, in name order, and some that are no message at all.
@@ -62,7 +63,7 @@ fn archive() -> (Scratch, Vec<Message>) {
 
 /// Substrings up to six characters, everything behind and before a cut, and the whole.
 fn asked(messages: &[Message]) -> BTreeSet<String> {
-    let mut asked = BTreeSet::new();
+    let mut asked: BTreeSet<String> = BTreeSet::new();
     for segment in messages.iter().flat_map(|message| &message.segments) {
         let chars: Vec<char> = segment.text.chars().collect();
         for start in 0..chars.len() {
@@ -74,6 +75,7 @@ fn asked(messages: &[Message]) -> BTreeSet<String> {
             }
         }
     }
+    asked.retain(|needle| !fold(needle).is_empty());
     asked
 }
 

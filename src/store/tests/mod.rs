@@ -14,6 +14,7 @@ mod migrate;
 mod old;
 mod people;
 mod read;
+mod reindex;
 mod search;
 mod settle;
 mod standing;

@@ -16,7 +16,7 @@ use crate::{
         StoreError,
         contract::{Filter, Order, Outcome, PageKey, Verdict},
     },
-    words::fold,
+    words::{Pattern, fold},
 };
 
 /// Pieces that have tripped search engines: widths, cases, scripts without spaces, marks, joiners, everything a
@@ -32,6 +32,15 @@ fn piece() -> impl Strategy<Value = String> {
         "b",
         "ab",
         "１",
+        "13800138000",
+        "❤\u{fe0f}",
+        "㈱",
+        "⽂件",
+        "\u{2005}",
+        "゛",
+        "\u{3099}",
+        "\u{301}",
+        "…",
         "1",
         " ",
         "　",
@@ -163,7 +172,9 @@ proptest! {
         let mut scratch = Scratch::new();
         let ids = scratch.keep(1, &messages);
         let mut asked: Vec<String> = messages.iter().flat_map(substrings).collect();
-        asked.extend(strangers.into_iter().filter(|words| !words.is_empty()));
+        asked.extend(strangers);
+        // A needle of which folding leaves nothing is refused.
+        asked.retain(|words| !fold(words).is_empty());
         for (n, asked) in asked.into_iter().enumerate() {
             let places = if n % 2 == 0 { vec![] } else { vec![Place::ALL[n / 2 % 7], Place::ALL[n / 14 % 7]] };
             let expected: Vec<RecordId> = ids
@@ -345,7 +356,7 @@ fn question() -> impl Strategy<Value = Filter> {
     };
     let leaf = prop_oneof![
         1 => Just(Filter::All),
-        6 => (words(3).prop_filter("a text", |words| !words.is_empty()), places)
+        6 => (words(3).prop_filter("a text", |words| !fold(words).is_empty()), places)
             .prop_map(|(needle, places)| Filter::Text { needle, places }),
         1 => person().prop_map(Filter::From),
         1 => person().prop_map(Filter::To),
@@ -355,7 +366,7 @@ fn question() -> impl Strategy<Value = Filter> {
         1 => proptest::option::of(0i64..200).prop_map(|within_ms| Filter::Recalled { within_ms }),
         1 => proptest::sample::select(vec![
             Filter::External, Filter::Internal, Filter::Group, Filter::Single, Filter::HasMedia, Filter::HasFile,
-            Filter::HasLink, Filter::Company(CompanyId(1)), Filter::Company(CompanyId(2)),
+            Filter::HasLink, Filter::HasPattern(Pattern::Phone), Filter::Company(CompanyId(1)), Filter::Company(CompanyId(2)),
         ]),
         1 => (time(), time()).prop_map(|(from, to)| Filter::Time { from, to }),
         1 => (seq(), seq()).prop_map(|(first, last)| Filter::Seq(first, last)),

@@ -102,7 +102,10 @@ impl Opened {
     }
 
     fn answers(&self) -> bool {
-        matches!(self.msgtype.as_str(), "agree" | "disagree")
+        matches!(
+            message::Kind::from_word(&self.msgtype),
+            Some(message::Kind::Agree | message::Kind::Disagree)
+        )
     }
 }
 

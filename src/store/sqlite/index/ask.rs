@@ -125,7 +125,8 @@ impl<'c> Asker<'c> {
     /// Every entry there is.
     pub(in crate::store::sqlite) fn entries(&self, mut each: impl FnMut(&Entry)) -> Result<()> {
         for segment in &self.segments {
-            segment.all_entries(self.conn)?.iter().for_each(&mut each);
+            let entries = segment.all_entries(self.conn)?;
+            entries.iter().skip(segment.moved as usize).for_each(&mut each);
         }
         Ok(())
     }
@@ -135,8 +136,12 @@ impl<'c> Asker<'c> {
         let mut tally: HashMap<i64, u64> = HashMap::new();
         for segment in &self.segments {
             segment.lists(self.conn, range, |term, list| {
-                let count = tally.entry(value(term)).or_default();
-                postings(term, list, |_, _| *count += 1)
+                let mut count = 0;
+                postings(term, list, |doc, _| count += u64::from(doc >= segment.moved))?;
+                if count > 0 {
+                    *tally.entry(value(term)).or_default() += count;
+                }
+                Ok(())
             })?;
         }
         Ok(tally)
@@ -149,7 +154,7 @@ impl<'c> Asker<'c> {
             let range = (term(kind, 0), term(kind, (1 << 52) - 1));
             segment.lists(self.conn, range, |term, list| {
                 postings(term, list, |doc, _| {
-                    if let Some(entry) = entries.get(doc as usize) {
+                    if let Some(entry) = entries.get(doc as usize).filter(|_| doc >= segment.moved) {
                         each(value(term), entry.time);
                     }
                 })
@@ -164,7 +169,7 @@ impl<'c> Asker<'c> {
             let entries = segment.all_entries(self.conn)?;
             segment.lists(self.conn, (0, i64::MAX as u64), |term, list| {
                 postings(term, list, |doc, place| {
-                    if let Some(entry) = entries.get(doc as usize) {
+                    if let Some(entry) = entries.get(doc as usize).filter(|_| doc >= segment.moved) {
                         each(entry, term, place);
                     }
                 })

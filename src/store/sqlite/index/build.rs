@@ -24,7 +24,7 @@ pub(in crate::store::sqlite) struct Doc {
     pub texts: Texts,
 }
 
-/// The texts of one record. They stay texts until their terms are sorted, since a term with its place takes 16 bytes
+/// The texts of one record, folded. They stay texts until their terms are sorted, since a term with its place takes 16 bytes
 /// for each character.
 #[derive(Default)]
 pub(in crate::store::sqlite) struct Texts {
@@ -33,19 +33,36 @@ pub(in crate::store::sqlite) struct Texts {
     parts: Vec<(u32, u8)>,
     /// How many terms they have.
     terms: usize,
+    /// The numbers in them, as [`words::patterns`] tells them.
+    pub patterns: u8,
 }
 
 impl Texts {
-    /// Copies texts, each with the places it counts for.
+    /// Folds texts, each with the places it counts for.
     pub(in crate::store::sqlite) fn of<'t>(texts: impl Iterator<Item = (&'t str, u8)> + Clone) -> Self {
         let mut all = Self {
             text: String::with_capacity(texts.clone().map(|(text, _)| text.len()).sum()),
             parts: Vec::with_capacity(texts.clone().count()),
             terms: 0,
+            patterns: 0,
         };
         for (text, places) in texts {
-            all.text.push_str(text);
+            let begin = all.text.len();
+            words::fold_into(&mut all.text, text);
             all.parts.push((all.text.len() as u32, places)); // an answer is never larger than 256 MiB
+            all.terms += all.text[begin..].chars().count();
+            all.patterns |= words::patterns(&all.text[begin..]);
+        }
+        all
+    }
+
+    /// Texts that are folded already, by whatever rules.
+    #[cfg(test)]
+    pub(in crate::store::sqlite) fn folded(texts: impl Iterator<Item = (String, u8)>) -> Self {
+        let mut all = Self::default();
+        for (text, places) in texts {
+            all.text.push_str(&text);
+            all.parts.push((all.text.len() as u32, places));
             all.terms += text.chars().count();
         }
         all
@@ -202,7 +219,8 @@ fn size(segment: &Segment) -> u32 {
 fn merge(conn: &Connection) -> Result<()> {
     loop {
         let mut small: Vec<Segment> = Segment::all(conn)?;
-        small.retain(|segment| segment.postings < GREAT);
+        // Segments of older rules only shrink.
+        small.retain(|segment| segment.postings < GREAT && segment.words == words::VERSION);
         let least = (0..64).find(|wanted| small.iter().filter(|one| size(one) == *wanted).count() >= FAN);
         let Some(wanted) = least else { return Ok(()) };
         small.retain(|segment| size(segment) == wanted);

@@ -8,7 +8,10 @@ use super::{
     segment::{DOCS, Segment, postings},
     term::{places, text_range},
 };
-use crate::{store::Result, words::Ask};
+use crate::{
+    store::Result,
+    words::{Ask, Asks},
+};
 
 /// Beyond so many terms of one kind, reading all of the kind is cheaper than looking each up.
 const LOOKUPS: usize = 48;
@@ -19,7 +22,7 @@ pub(in crate::store::sqlite) enum Expr {
     /// True for every doc.
     All,
     /// A text that counts for one of these places (a set of bits; 0: anywhere).
-    Text(Ask, u8),
+    Text(Asks, u8),
     /// One of these terms of one kind, ascending; none: false for every doc.
     Any(Vec<u64>),
     /// These docs of these segments, ascending.
@@ -42,25 +45,37 @@ impl Expr {
         Self::Any(Vec::new())
     }
 
-    /// The docs of the segment, ascending, each once.
+    /// The docs of the segment that count, ascending, each once.
     pub(super) fn docs(&self, conn: &Connection, segment: &Segment) -> Result<Vec<u32>> {
+        let mut docs = self.all_docs(conn, segment)?;
+        if segment.moved > 0 {
+            docs.drain(..docs.partition_point(|doc| *doc < segment.moved));
+        }
+        Ok(docs)
+    }
+
+    /// Those that have moved included.
+    fn all_docs(&self, conn: &Connection, segment: &Segment) -> Result<Vec<u32>> {
         if self.excludes(segment) {
             return Ok(Vec::new());
         }
         match self {
             Self::All => Ok((0..segment.docs).collect()),
-            Self::Text(Ask::Begins(range), wanted) => {
-                begins(conn, segment, text_range(*range.start(), *range.end()), *wanted)
-            }
-            Self::Text(Ask::Row(row), wanted) => in_a_row(conn, segment, row, *wanted),
+            Self::Text(asks, wanted) => match asks.by(segment.words) {
+                Some(Ask::Begins(range)) => {
+                    begins(conn, segment, text_range(*range.start(), *range.end()), *wanted)
+                }
+                Some(Ask::Row(row)) => in_a_row(conn, segment, row, *wanted),
+                None => Ok(Vec::new()),
+            },
             Self::Any(terms) => any(conn, segment, terms),
             Self::Docs(by_segment) => Ok(by_segment.get(&segment.id).cloned().unwrap_or_default()),
             Self::Time(..) | Self::Seq(_) => self.sift(conn, segment, (0..segment.docs).collect()),
-            Self::Not(inner) => Ok(complement(segment.docs, &inner.docs(conn, segment)?)),
+            Self::Not(inner) => Ok(complement(segment.docs, &inner.all_docs(conn, segment)?)),
             Self::Or(parts) => {
                 let mut all = Vec::new();
                 for part in parts {
-                    all.extend(part.docs(conn, segment)?);
+                    all.extend(part.all_docs(conn, segment)?);
                 }
                 // Ascending runs one behind the other, which the stable sort merges.
                 all.sort();
@@ -114,7 +129,7 @@ impl Expr {
         match self {
             Self::Docs(_) => 0,
             Self::Any(_) => 1,
-            Self::Text(Ask::Row(_), _) => 2,
+            Self::Text(asks, _) if asks.is_long() => 2,
             Self::Text(..) => 3,
             Self::And(_) => 4,
             Self::Or(_) => 5,
@@ -132,10 +147,10 @@ fn all_of(conn: &Connection, segment: &Segment, parts: &[Expr]) -> Result<Vec<u3
     for part in parts {
         found = Some(match (found, part) {
             (found, Expr::All) => found.unwrap_or_else(|| (0..segment.docs).collect()),
-            (None, part) => part.docs(conn, segment)?,
+            (None, part) => part.all_docs(conn, segment)?,
             (Some(found), Expr::Time(..) | Expr::Seq(_)) => part.sift(conn, segment, found)?,
-            (Some(found), Expr::Not(inner)) => without(&found, &inner.docs(conn, segment)?),
-            (Some(found), part) => both(&found, &part.docs(conn, segment)?),
+            (Some(found), Expr::Not(inner)) => without(&found, &inner.all_docs(conn, segment)?),
+            (Some(found), part) => both(&found, &part.all_docs(conn, segment)?),
         });
         if found.as_ref().is_some_and(Vec::is_empty) {
             break;

@@ -6,7 +6,7 @@ use super::{
     codec::{damaged, put, put_signed, take, take_signed},
     term::has_places,
 };
-use crate::store::Result;
+use crate::{store::Result, words};
 
 /// Docs in a block.
 pub(super) const DOCS: u32 = 256;
@@ -38,6 +38,10 @@ pub(in crate::store::sqlite) struct Segment {
     pub first: i64,
     /// Greatest time.
     pub last: i64,
+    /// The number of the rules it was written by.
+    pub words: u32,
+    /// Docs before this one have moved to a segment of newer rules and count no more.
+    pub moved: u32,
 }
 
 /// A block of docs without its data.
@@ -51,8 +55,9 @@ pub(super) struct Bounds {
 impl Segment {
     /// All of them, oldest first.
     pub(in crate::store::sqlite) fn all(conn: &Connection) -> Result<Vec<Self>> {
-        let mut statement =
-            conn.prepare_cached("SELECT id, docs, postings, first, last FROM index_segment ORDER BY id")?;
+        let mut statement = conn.prepare_cached(
+            "SELECT id, docs, postings, first, last, words, moved FROM index_segment ORDER BY id",
+        )?;
         let rows = statement.query_map([], |row| {
             Ok(Self {
                 id: row.get(0)?,
@@ -60,6 +65,8 @@ impl Segment {
                 postings: row.get::<_, i64>(2)? as u64,
                 first: row.get(3)?,
                 last: row.get(4)?,
+                words: row.get(5)?,
+                moved: row.get(6)?,
             })
         })?;
         Ok(rows.collect::<Result<_, _>>()?)
@@ -168,7 +175,7 @@ impl Segment {
         }
     }
 
-    pub(super) fn remove(&self, conn: &Connection) -> Result<()> {
+    pub(in crate::store::sqlite) fn remove(&self, conn: &Connection) -> Result<()> {
         let blocks = [self.id << NUMBER, ((self.id + 1) << NUMBER) - 1];
         conn.prepare_cached("DELETE FROM index_block WHERE id BETWEEN ?1 AND ?2")?
             .execute(blocks)?;
@@ -300,8 +307,10 @@ pub(super) struct Writer<'c> {
 impl<'c> Writer<'c> {
     pub(super) fn new(conn: &'c Connection) -> Result<Self> {
         let id = conn
-            .prepare_cached("INSERT INTO index_segment (docs, postings, first, last) VALUES (0, 0, 0, 0)")?
-            .insert([])?;
+            .prepare_cached(
+                "INSERT INTO index_segment (docs, postings, first, last, words) VALUES (0, 0, 0, 0, ?)",
+            )?
+            .insert([words::VERSION])?;
         Ok(Self {
             id,
             insert_block: conn.prepare_cached("INSERT INTO index_block (id, data) VALUES (?, ?)")?,

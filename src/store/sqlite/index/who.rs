@@ -50,7 +50,7 @@ impl Asker<'_> {
                 })?;
             }
             let entries = segment.all_entries(conn)?;
-            for ((doc, entry), who) in (0..).zip(&entries).zip(&all) {
+            for ((doc, entry), who) in (0..).zip(&entries).zip(&all).skip(segment.moved as usize) {
                 each(segment.id, doc, entry, who)?;
             }
         }
