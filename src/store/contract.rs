@@ -1,5 +1,6 @@
 //! The values that cross the store's door, and nothing about the engine behind it.
 
+pub mod ask;
 mod consent;
 
 pub use consent::{
@@ -526,6 +527,38 @@ pub enum Filter {
     Department(String),
     /// With this consent at its sending.
     Consent(Standing),
+    /// Exactly this id in this part, whatever anybody is called.
+    Id(Role, String),
+    /// From an external contact.
+    Inbound,
+    /// From a member or robot to an external contact.
+    Outbound,
+    /// Sent by somebody of this sort.
+    SaidBy(Sayer),
+    /// Of the company that is configured under this name or has this corpid.
+    CompanyNamed(String),
+}
+
+/// The part somebody has in a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Role {
+    /// Sent it.
+    Sender,
+    /// Received it.
+    Receiver,
+    /// Either.
+    Either,
+}
+
+/// Who writes messages, by the form of the id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Sayer {
+    /// A member of the company.
+    Employee,
+    /// An external contact.
+    External,
+    /// A robot.
+    Robot,
 }
 
 /// A text that a hit was found by; what a snippet highlights.

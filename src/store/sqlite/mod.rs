@@ -1,7 +1,8 @@
 //! The SQLite engine: one file, one writing connection, any number of readers.
 //!
 //! One file per concern, named as in every engine of the store: `open`, `migrate`, `lease`, `land`, `settle`,
-//! `again`, `reindex`, `media`, `books`, `clock`, `waiting`, `read`, `search`, `stats`, `hash`, `forget`, `disk`, `heard`,
+//! `again`, `reindex`, `media`, `books`, `clock`, `waiting`, `read`, `search`, `count`, `stats`, `hash`, `forget`, `disk`,
+//! `heard`,
 //! `incidents`, `signs`, `gaps`; `codes`, `intern`, `derive`, `pack`, `index` and `row` are what they share.
 
 mod again;
@@ -9,6 +10,7 @@ mod books;
 mod clock;
 mod codes;
 mod consent;
+mod count;
 mod derive;
 mod disk;
 mod doubt;

@@ -10,7 +10,7 @@ use rusqlite::{Connection, OptionalExtension, Params};
 
 use super::{
     Reader,
-    codes::{HAS_FILE, HAS_LINK, HAS_MEDIA, SENDER_RECEIVES, patterns_in, seq_in},
+    codes::{HAS_FILE, HAS_LINK, HAS_MEDIA, SENDER_RECEIVES, patterns_in, scope_in, seq_in},
     consent,
     index::{Asker, Entry, Expr, Kind, Trait, hash, term, trait_term},
     media,
@@ -22,10 +22,10 @@ use super::{
 };
 use crate::{
     ids::Seq,
-    message::{Places, fold_id, kind::same_spelling},
+    message::{Places, Scope, fold_id, is_external, is_robot, kind::same_spelling},
     store::{
         Result, StoreError,
-        contract::{Filter, Hit, Order, Page, PageKey},
+        contract::{Filter, Hit, Order, Page, PageKey, Role, Sayer},
     },
     words,
 };
@@ -111,7 +111,7 @@ fn seq_of(conn: &Connection, key: PageKey) -> Result<Option<i64>> {
     Ok(seq)
 }
 
-fn expression(conn: &Connection, filter: &Filter) -> Result<Expr> {
+pub(super) fn expression(conn: &Connection, filter: &Filter) -> Result<Expr> {
     let mut parts = 0;
     measure(filter, 1, &mut parts)?;
     translate(conn, filter)
@@ -135,10 +135,13 @@ fn translate(conn: &Connection, filter: &Filter) -> Result<Expr> {
         Filter::Text { needle, places } => Expr::Text(words::Asks::of(needle), Places::of(places).0),
         Filter::From(id) => from(conn, id)?,
         Filter::To(id) => to(conn, id)?,
-        Filter::With(id) => either(
-            with(conn, id)?,
-            called(conn, &Called::Exactly(id), Part::Anybody)?,
-        ),
+        Filter::With(id) => {
+            let by_name = called(conn, &Called::Exactly(id), Part::Anybody)?;
+            either(
+                either(with(conn, id)?, by_name),
+                labelled(conn, id, Part::Anybody)?,
+            )
+        }
         Filter::Name(part) => called(conn, &Called::Containing(part), Part::Anybody)?,
         Filter::Tag(tag) => called(conn, &Called::Tagged(tag), Part::Anybody)?,
         Filter::Department(name) => called(conn, &Called::In(name), Part::Anybody)?,
@@ -191,6 +194,31 @@ fn translate(conn: &Connection, filter: &Filter) -> Result<Expr> {
         }
         Filter::Company(company) => Expr::Any(vec![trait_term(Trait::Company, company.0)]),
         Filter::Consent(standing) => Expr::Docs(consent::with_standing(conn, *standing)?),
+        Filter::Id(Role::Sender, id) => from_id(conn, id)?,
+        Filter::Id(Role::Receiver, id) => to_id(conn, id)?,
+        Filter::Id(Role::Either, id) => with(conn, id)?,
+        Filter::Inbound => sent_by(conn, is_external)?,
+        Filter::Outbound => outbound(conn)?,
+        Filter::SaidBy(Sayer::External) => sent_by(conn, is_external)?,
+        Filter::SaidBy(Sayer::Robot) => sent_by(conn, is_robot)?,
+        Filter::SaidBy(Sayer::Employee) => {
+            let others = |id: &str| id.is_empty() || is_external(id) || is_robot(id);
+            Expr::Not(Box::new(sent_by(conn, others)?))
+        }
+        Filter::CompanyNamed(name) => {
+            let wanted = words::fold(name);
+            let mut statement = conn.prepare_cached("SELECT id, name, corpid FROM company ORDER BY id")?;
+            let mut companies = statement.query([])?;
+            let mut found = Vec::new();
+            while let Some(row) = companies.next()? {
+                if words::fold(&row.get::<_, String>(1)?) == wanted
+                    || words::fold(&row.get::<_, String>(2)?) == wanted
+                {
+                    found.push(trait_term(Trait::Company, row.get(0)?));
+                }
+            }
+            Expr::Any(found)
+        }
     })
 }
 
@@ -205,10 +233,19 @@ fn of_kind(kind: Kind, ids: Vec<i64>) -> Expr {
 }
 
 fn from(conn: &Connection, id: &str) -> Result<Expr> {
+    let by_name = called(conn, &Called::Exactly(id), Part::Sender)?;
     Ok(either(
-        from_id(conn, id)?,
-        called(conn, &Called::Exactly(id), Part::Sender)?,
+        either(from_id(conn, id)?, by_name),
+        labelled(conn, id, Part::Sender)?,
     ))
+}
+
+/// `NAME(ID)`, as people are shown: the one of that id, where it is called so.
+fn labelled(conn: &Connection, label: &str, part: Part) -> Result<Expr> {
+    match people::ask::label(label) {
+        Some((name, id)) => called(conn, &Called::Labelled(name, &id), part),
+        None => Ok(Expr::none()),
+    }
 }
 
 fn from_id(conn: &Connection, id: &str) -> Result<Expr> {
@@ -219,12 +256,12 @@ fn from_id(conn: &Connection, id: &str) -> Result<Expr> {
 /// Received by somebody: in the message, and not only as its sender. Asked person by person, because of two of one name
 /// one may have sent it and the other not have got it.
 fn to(conn: &Connection, id: &str) -> Result<Expr> {
-    let received = |everybody: Expr, sender: Expr| {
-        let flag = Expr::Any(vec![trait_term(Trait::Flag, SENDER_RECEIVES)]);
-        Expr::And(vec![everybody, Expr::Or(vec![flag, Expr::Not(Box::new(sender))])])
-    };
-    let mut parts = vec![received(with(conn, id)?, from_id(conn, id)?)];
-    for (company, person) in people::ask::persons(conn, &Called::Exactly(id))? {
+    let mut parts = vec![to_id(conn, id)?];
+    let mut persons = people::ask::persons(conn, &Called::Exactly(id))?;
+    if let Some((name, id)) = people::ask::label(id) {
+        persons.extend(people::ask::persons(conn, &Called::Labelled(name, &id))?);
+    }
+    for (company, person) in persons {
         let audiences = rows(
             conn,
             "SELECT audience FROM audience_member WHERE person = ? ORDER BY audience",
@@ -243,6 +280,59 @@ fn to(conn: &Connection, id: &str) -> Result<Expr> {
     } else {
         Expr::Or(parts)
     })
+}
+
+fn to_id(conn: &Connection, id: &str) -> Result<Expr> {
+    Ok(received(with(conn, id)?, from_id(conn, id)?))
+}
+
+/// Of the messages somebody is in, those that are not only sent by them.
+fn received(everybody: Expr, sender: Expr) -> Expr {
+    let flag = Expr::Any(vec![trait_term(Trait::Flag, SENDER_RECEIVES)]);
+    Expr::And(vec![everybody, Expr::Or(vec![flag, Expr::Not(Box::new(sender))])])
+}
+
+/// People whose id is of a form.
+fn of_form(conn: &Connection, form: impl Fn(&str) -> bool) -> Result<Vec<i64>> {
+    let mut statement = conn.prepare_cached("SELECT id, key FROM person ORDER BY id")?;
+    let mut rows = statement.query([])?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        let key = row.get_ref(1)?.as_str().map_err(rusqlite::Error::from)?;
+        if form(key) {
+            found.push(row.get(0)?);
+        }
+    }
+    Ok(found)
+}
+
+/// The index has no term for the sort of a sender; the ids say it.
+fn sent_by(conn: &Connection, form: impl Fn(&str) -> bool) -> Result<Expr> {
+    Ok(of_kind(Kind::Sender, of_form(conn, form)?))
+}
+
+/// As `message::direction` has it: from the company, where the scope is external or somebody outside receives it.
+fn outbound(conn: &Connection) -> Result<Expr> {
+    let mut audiences = Vec::new();
+    let mut statement =
+        conn.prepare_cached("SELECT audience FROM audience_member WHERE person = ? ORDER BY audience")?;
+    for person in of_form(conn, is_external)? {
+        let with = statement.query_map([person], |row| row.get::<_, i64>(0))?;
+        for audience in with {
+            audiences.push(audience?);
+        }
+    }
+    audiences.sort_unstable();
+    audiences.dedup();
+    let outside = Expr::Or(vec![
+        Expr::Any(vec![trait_term(Trait::Scope, scope_in(Scope::External))]),
+        of_kind(Kind::Audience, audiences),
+    ]);
+    let theirs = |id: &str| id.is_empty() || is_external(id);
+    Ok(Expr::And(vec![
+        outside,
+        Expr::Not(Box::new(sent_by(conn, theirs)?)),
+    ]))
 }
 
 /// By id, or by name. Most of the time one of them is nobody, and then the other stands alone.

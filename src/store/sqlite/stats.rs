@@ -54,26 +54,28 @@ impl Reader {
                     row.get(0)
                 })
             }
-            Group::Chat => {
-                let chats = asker.tally(whole(Kind::Chat))?;
-                let sql = "SELECT kind, key, company FROM chat WHERE id = ?";
-                tallies(&view, chats, sql, |row, count| {
-                    // What cannot be read counts as no chat; `doctor` names it.
-                    let key = chat_key(row.get(0)?, row.get(1)?).ok().flatten();
-                    let company = CompanyId(row.get(2)?);
-                    Ok(Tally {
-                        key: key.as_ref().map_or(String::new(), ToString::to_string),
-                        chat: key.map(|key| (company, key)),
-                        count,
-                    })
-                })
-            }
+            Group::Chat => by_chat(&view, asker.tally(whole(Kind::Chat))?),
         }
     }
 }
 
+/// Conversations and their counts, most first.
+pub(super) fn by_chat(conn: &Connection, counts: HashMap<i64, u64>) -> Result<Vec<Tally>> {
+    let sql = "SELECT kind, key, company FROM chat WHERE id = ?";
+    tallies(conn, counts, sql, |row, count| {
+        // What cannot be read counts as no chat; `doctor` names it.
+        let key = chat_key(row.get(0)?, row.get(1)?).ok().flatten();
+        let company = CompanyId(row.get(2)?);
+        Ok(Tally {
+            key: key.as_ref().map_or(String::new(), ToString::to_string),
+            chat: key.map(|key| (company, key)),
+            count,
+        })
+    })
+}
+
 /// Gives rows their names.
-fn named(
+pub(super) fn named(
     conn: &Connection,
     counts: HashMap<i64, u64>,
     sql: &str,
@@ -139,13 +141,13 @@ fn by_day(asker: &Asker<'_>, zone: &TimeZone) -> Result<Vec<Tally>> {
 }
 
 /// The first millisecond of a day of the zone.
-fn begin_of(date: Date, zone: &TimeZone) -> i64 {
+pub(super) fn begin_of(date: Date, zone: &TimeZone) -> i64 {
     date.to_zoned(zone.clone())
         .map_or(i64::MIN, |begin| begin.timestamp().as_millisecond())
 }
 
 /// The first millisecond after a day of the zone.
-fn end_of(date: Date, zone: &TimeZone) -> i64 {
+pub(super) fn end_of(date: Date, zone: &TimeZone) -> i64 {
     let next = date.tomorrow().and_then(|next| next.to_zoned(zone.clone()));
     next.map_or(i64::MAX, |next| next.timestamp().as_millisecond())
 }

@@ -3,8 +3,8 @@
 
 use crate::{
     ids::{CompanyId, RecordId, Seq},
-    message::{Chat, Message, Place, Scope, fold_id},
-    store::contract::{Filter, MediaAsk, MediaState},
+    message::{Chat, Direction, Message, Place, Scope, fold_id, is_external, is_robot},
+    store::contract::{Filter, MediaAsk, MediaState, Role, Sayer},
     words::{fold, patterns},
 };
 
@@ -73,6 +73,26 @@ pub(super) fn holds(filter: &Filter, one: &Known, all: &[Known]) -> bool {
         Filter::Company(company) => *company == one.company,
         // Nobody has a name here; `people` tests those.
         Filter::Name(_) | Filter::Tag(_) | Filter::Department(_) => false,
+        Filter::Id(role, id) => {
+            let sent = person(&message.from) == person(id);
+            let received = message.to.iter().any(|to| person(to) == person(id));
+            match role {
+                Role::Sender => sent,
+                Role::Receiver => received,
+                Role::Either => sent || received,
+            }
+        }
+        Filter::Inbound => message.direction == Direction::In,
+        Filter::Outbound => message.direction == Direction::Out,
+        Filter::SaidBy(sayer) => match sayer {
+            Sayer::External => is_external(&message.from),
+            Sayer::Robot => is_robot(&message.from),
+            Sayer::Employee => {
+                !message.from.is_empty() && !is_external(&message.from) && !is_robot(&message.from)
+            }
+        },
+        // The companies of these tests are compared by their rows.
+        Filter::CompanyNamed(_) => false,
         // Depends on what was learnt besides: see `super::consent`.
         Filter::Consent(_) => unreachable!("consent is compared elsewhere"),
     }

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use proptest::prelude::*;
 
 use super::{Scratch, text};
+use crate::store::contract::ask::{Among, Meant, Similar};
 use crate::{
     ids::{CompanyId, Millis, RecordId},
     message::{Chat, Message, Scope},
@@ -657,4 +658,81 @@ proptest! {
             prop_assert_eq!(scratch.store.count(filter).expect("counted"), expected.len() as u64);
         }
     }
+}
+
+#[test]
+fn a_name_says_whom_it_means_and_what_is_nearly_so() {
+    let mut scratch = Scratch::new();
+    scratch.keep(
+        1,
+        &[
+            text("m1", "GaoJie", "lihua", 10, "a"),
+            text("m2", GUEST, "gaojie", 20, "b"),
+            text("m3", "lihua", "stranger", 30, "c"),
+        ],
+    );
+    meet(&mut scratch);
+    learn(
+        &mut scratch,
+        100,
+        &answer(vec![
+            named("GaoJie", "高杰"),
+            named(GUEST, "高杰"),
+            named("lihua", "李华"),
+        ]),
+    );
+    let company = Some(scratch.company);
+    let meant = |value: &str| {
+        let mut found = scratch.store.meant(value, 9).expect("asked");
+        found.sort_by_key(|one| one.id.to_lowercase());
+        found
+    };
+    let one = |company: Option<CompanyId>, id: &str| Meant {
+        company,
+        id: id.into(),
+    };
+    let ids = |value: &str| {
+        let found = meant(value).into_iter().map(|one| one.id.to_lowercase());
+        found.collect::<Vec<_>>()
+    };
+    assert_eq!(ids("高杰"), ["gaojie", &GUEST.to_lowercase()]);
+    assert!(meant("高杰").iter().all(|one| one.company == company));
+    assert_eq!(meant("lihua"), [one(None, "lihua")]);
+    assert_eq!(meant("Stranger"), [one(None, "Stranger")]);
+    assert_eq!(ids("高杰(gaojie)"), ["gaojie"]);
+    assert_eq!(ids("高杰*（GaoJie；现名 高大杰）"), ["gaojie"]);
+    assert_eq!(meant("李华(gaojie)"), []);
+    assert_eq!(meant("高洁"), []);
+    assert!(scratch.store.is_somebody("GAOJIE").expect("asked"));
+    assert!(!scratch.store.is_somebody("高杰").expect("asked"));
+
+    let count = |filter: Filter| scratch.store.count(&filter).expect("counted");
+    assert_eq!(count(Filter::From("高杰".into())), 2);
+    assert_eq!(count(Filter::From("高杰(gaojie)".into())), 1);
+    assert_eq!(count(Filter::To("高杰（gaojie）".into())), 1);
+    assert_eq!(count(Filter::With("高杰(gaojie)".into())), 2);
+    assert_eq!(count(Filter::From("李华(gaojie)".into())), 0);
+    assert_eq!(
+        count(Filter::Id(crate::store::contract::Role::Sender, "高杰".into())),
+        0
+    );
+    let name = scratch.store.company_names().expect("names").remove(0);
+    assert_eq!(count(Filter::CompanyNamed(name.to_uppercase())), 3);
+    assert_eq!(count(Filter::CompanyNamed("nobody".into())), 0);
+
+    let similar = |among, text: &str| scratch.store.similar(among, text, 5).expect("asked");
+    let near: BTreeSet<String> = similar(Among::People, "高洁")
+        .into_iter()
+        .map(|one| one.name)
+        .collect();
+    assert_eq!(near, BTreeSet::from(["高杰".to_owned()]));
+    assert_eq!(
+        similar(Among::People, "lihau"),
+        [Similar {
+            name: String::new(),
+            id: "lihua".into()
+        }]
+    );
+    assert_eq!(similar(Among::People, "完全不同"), []);
+    assert_eq!(similar(Among::Rooms, "高洁"), []);
 }

@@ -1,5 +1,8 @@
 //! Search is exact (promise 7): the index and brute force agree, whatever is asked.
 
+use std::collections::BTreeMap;
+
+use jiff::tz::TimeZone;
 use proptest::prelude::*;
 
 use super::{
@@ -9,12 +12,12 @@ use super::{
 };
 use crate::{
     ids::{CompanyId, Millis, RecordId, Seq},
-    message::{Chat, Media, Message, Place, Scope},
+    message::{Chat, Direction, Media, Message, Place, Scope, fold_id},
     record::Sealed,
     secret::Secret,
     store::{
         StoreError,
-        contract::{Filter, Order, Outcome, PageKey, Verdict},
+        contract::{Filter, Order, Outcome, PageKey, Role, Sayer, Verdict, ask::CountBy},
     },
     words::{Pattern, fold},
 };
@@ -275,6 +278,7 @@ fn made_up() -> impl Strategy<Value = Message> {
             "Bob",
             "carol",
             "wmAbCdEfGhIjKlMnOpQrStUvWxYz0123",
+            "wbRobotAAAAAAAAAAAAAAAAAAA",
             "",
         ])
     };
@@ -299,6 +303,16 @@ fn made_up() -> impl Strategy<Value = Message> {
             let mut message = text(&format!("m{msgid}"), from, "x", time * 50, "");
             message.to = to.into_iter().map(str::to_owned).collect();
             message.scope = [Scope::Internal, Scope::External, Scope::UpDown][scope as usize];
+            let outside = |id: &str| id.starts_with("wm");
+            message.direction = if from.is_empty() {
+                Direction::None
+            } else if outside(from) {
+                Direction::In
+            } else if message.scope == Scope::External || message.to.iter().any(|id| outside(id)) {
+                Direction::Out
+            } else {
+                Direction::Within
+            };
             message.chat = room.map(|room| match room {
                 2 => Chat::People(vec!["alice".into(), "bob".into()]),
                 room => Chat::Room(format!("wr{room}")),
@@ -367,7 +381,11 @@ fn question() -> impl Strategy<Value = Filter> {
         1 => proptest::sample::select(vec![
             Filter::External, Filter::Internal, Filter::Group, Filter::Single, Filter::HasMedia, Filter::HasFile,
             Filter::HasLink, Filter::HasPattern(Pattern::Phone), Filter::Company(CompanyId(1)), Filter::Company(CompanyId(2)),
+            Filter::Inbound, Filter::Outbound, Filter::SaidBy(Sayer::Employee), Filter::SaidBy(Sayer::External),
+            Filter::SaidBy(Sayer::Robot),
         ]),
+        1 => (proptest::sample::select(vec![Role::Sender, Role::Receiver, Role::Either]), person())
+            .prop_map(|(role, id)| Filter::Id(role, id)),
         1 => (time(), time()).prop_map(|(from, to)| Filter::Time { from, to }),
         1 => (seq(), seq()).prop_map(|(first, last)| Filter::Seq(first, last)),
         1 => (0u8..5, any::<bool>()).prop_map(|(n, inner)| Filter::Msgid(format!("{}{n}", if inner { "inner" } else { "m" }))),
@@ -459,6 +477,66 @@ proptest! {
             }
         }
         prop_assert_eq!(scratch.store.integrity().expect("checked"), Vec::<String>::new());
+    }
+
+    #[test]
+    fn counts_by_anything_agree_with_brute_force(
+        messages in proptest::collection::vec(made_up(), 0..14),
+        questions in proptest::collection::vec(question(), 1..6),
+        // Around midnights of the zone, and beyond a month.
+        shift in proptest::sample::select(vec![0, 1_714_492_799_900, 1_717_171_199_900, 1_714_492_800_000 - 3_600_000 * 3]),
+    ) {
+        let mut messages = messages;
+        for message in &mut messages {
+            message.time = message.time.map(|time| Millis(time.0 + shift));
+        }
+        let (scratch, known) = archive(&messages);
+        let zone = TimeZone::get("Asia/Shanghai").expect("zone data is compiled in");
+        for filter in &questions {
+            let hits: Vec<&Known> = known.iter().filter(|one| holds(filter, one, &known)).collect();
+            let local = |one: &Known, form: &str| {
+                let time = one.message.time.filter(|time| time.0 != 0);
+                time.map_or(String::new(), |time| {
+                    let stamp = jiff::Timestamp::from_millisecond(time.0).expect("a time");
+                    stamp.to_zoned(zone.clone()).strftime(form).to_string()
+                })
+            };
+            for by in [
+                CountBy::Person, CountBy::Chat, CountBy::Type, CountBy::Company, CountBy::Day, CountBy::Month, CountBy::Hour,
+            ] {
+                let counted = scratch.store.count_by(filter, by, &zone).expect("counted");
+                prop_assert_eq!(counted.total, hits.len() as u64);
+                let mut expected: BTreeMap<String, u64> = BTreeMap::new();
+                for one in &hits {
+                    let key = match by {
+                        CountBy::Person => fold_id(&one.message.from).into_owned(),
+                        CountBy::Type => one.message.msgtype.clone(),
+                        CountBy::Chat => match &one.message.chat {
+                            None => String::new(),
+                            Some(Chat::Room(id)) => id.clone(),
+                            Some(Chat::People(people)) => people.join(","),
+                        },
+                        CountBy::Company => scratch.store.company_name(one.company).expect("read").unwrap_or_default(),
+                        CountBy::Day => local(one, "%Y-%m-%d"),
+                        CountBy::Month => local(one, "%Y-%m"),
+                        CountBy::Hour => local(one, "%H"),
+                    };
+                    *expected.entry(key).or_default() += 1;
+                }
+                let mut found: BTreeMap<String, u64> = BTreeMap::new();
+                for line in &counted.lines {
+                    // Two companies may have a conversation of the same key.
+                    *found.entry(line.key.clone()).or_default() += line.count;
+                }
+                prop_assert_eq!(found, expected, "{:?} of {:?}", by, filter);
+                let times = matches!(by, CountBy::Day | CountBy::Month | CountBy::Hour);
+                let order = |a: &str, b: &str| (a.is_empty(), a) <= (b.is_empty(), b);
+                prop_assert!(
+                    !times || counted.lines.windows(2).all(|pair| order(&pair[0].key, &pair[1].key)),
+                    "times ascend, and those without one come last"
+                );
+            }
+        }
     }
 }
 

@@ -147,6 +147,38 @@ impl<'c> Asker<'c> {
         Ok(tally)
     }
 
+    /// How many of the docs an expression is true for have each value of a kind.
+    pub(in crate::store::sqlite) fn tally_of(
+        &self,
+        expr: &Expr,
+        range: (u64, u64),
+    ) -> Result<HashMap<i64, u64>> {
+        let mut tally: HashMap<i64, u64> = HashMap::new();
+        for segment in &self.segments {
+            let docs = expr.docs(self.conn, segment)?;
+            if docs.is_empty() {
+                continue;
+            }
+            let mut wanted = vec![false; segment.docs as usize];
+            for doc in docs {
+                if let Some(wanted) = wanted.get_mut(doc as usize) {
+                    *wanted = true;
+                }
+            }
+            segment.lists(self.conn, range, |term, list| {
+                let mut count = 0;
+                postings(term, list, |doc, _| {
+                    count += u64::from(wanted.get(doc as usize) == Some(&true));
+                })?;
+                if count > 0 {
+                    *tally.entry(value(term)).or_default() += count;
+                }
+                Ok(())
+            })?;
+        }
+        Ok(tally)
+    }
+
     /// Every value of a kind with the time of each doc that has it.
     pub(in crate::store::sqlite) fn times(&self, kind: Kind, mut each: impl FnMut(i64, i64)) -> Result<()> {
         for segment in &self.segments {

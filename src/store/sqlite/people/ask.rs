@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use rusqlite::{Connection, ToSql};
 
 use super::super::index::{Expr, Kind, Trait, term, trait_term};
-use crate::{people::Aspect, store::Result, words};
+use crate::{message::fold_id, people::Aspect, store::Result, words};
 
 /// What people are called, by which name searches find them.
 const NAMES: [Aspect; 4] = [Aspect::Name, Aspect::Alias, Aspect::Remark, Aspect::NameInRoom];
@@ -18,6 +18,8 @@ const NAMES: [Aspect; 4] = [Aspect::Name, Aspect::Alias, Aspect::Remark, Aspect:
 pub(in crate::store::sqlite) enum Called<'a> {
     /// Exactly so.
     Exactly(&'a str),
+    /// Called so, with this id (as people are compared).
+    Labelled(&'a str, &'a str),
     /// With this in a name.
     Containing(&'a str),
     /// Carries this tag.
@@ -33,6 +35,17 @@ pub(in crate::store::sqlite) enum Part {
     Sender,
     /// Anybody's in it.
     Anybody,
+}
+
+/// Takes `张三(zhangsan)` apart, the form people are shown in, also with a mark behind the name or what they are called now
+/// behind the id. The id is folded.
+pub(in crate::store::sqlite) fn label(text: &str) -> Option<(&str, String)> {
+    let open = text.rfind(['(', '（'])?;
+    let (name, rest) = text.split_at(open);
+    let inside = rest.strip_prefix(['(', '（'])?.strip_suffix([')', '）'])?;
+    let id = inside.split([';', '；']).next()?.trim();
+    let name = name.trim().trim_end_matches('*');
+    (!id.is_empty() && !name.is_empty()).then(|| (name, fold_id(id).into_owned()))
 }
 
 /// Messages of the people called so. Nobody is called so: none.
@@ -83,7 +96,7 @@ pub(in crate::store::sqlite) fn rooms(conn: &Connection, name: &str) -> Result<E
 }
 
 /// A table `found (subject)` and what it is asked with.
-fn subjects(called: &Called<'_>) -> (String, Vec<String>) {
+pub(super) fn subjects(called: &Called<'_>) -> (String, Vec<String>) {
     let list = |aspects: &[Aspect]| {
         let numbers: Vec<String> = aspects.iter().map(|aspect| aspect.number().to_string()).collect();
         numbers.join(", ")
@@ -96,6 +109,14 @@ fn subjects(called: &Called<'_>) -> (String, Vec<String>) {
                 list(&NAMES)
             ),
             vec![words::fold(name)],
+        ),
+        Called::Labelled(name, id) => (
+            format!(
+                "found (subject) AS (SELECT k.subject FROM known k JOIN subject o ON o.id = k.subject
+                   WHERE k.folded = ?1 AND k.folded <> '' AND o.key = ?2 AND k.aspect IN ({}))",
+                list(&NAMES)
+            ),
+            vec![words::fold(name), (*id).to_owned()],
         ),
         Called::Containing(part) => (
             format!(
