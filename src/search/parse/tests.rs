@@ -188,6 +188,7 @@ fn what_is_not_understood_is_an_error_with_its_column() {
         ("foo:bar", 1, "no key `foo:`"),
         ("a is:recaled", 6, "did you mean `recalled`?"),
         ("has:pictures", 5, "known: media link file"),
+        ("包含:退款", 4, "type it alone"),
         ("a in:txt", 6, "did you mean `text`?"),
         ("in:text", 1, "none"),
         ("from:x in:text", 8, "none"),
@@ -211,7 +212,14 @@ fn what_is_not_understood_is_an_error_with_its_column() {
         ("(a OR) b", 4, "both sides"),
         ("AND a", 1, "both sides"),
         ("a AND", 3, "both sides"),
-        ("a NOT b", 3, "-word"),
+        ("a NOT", 3, "behind it"),
+        ("a NOT OR b", 3, "behind it"),
+        ("a “b", 3, "never closed"),
+        ("form：alice", 1, "did you mean `from`?"),
+        ("from:=", 1, "needs a value"),
+        ("room:=x", 6, "chooses an id"),
+        ("时间:9月32日", 4, "no date"),
+        ("是:删除", 3, "means nothing"),
         ("from: alice", 1, "needs a value"),
         ("(from:)", 2, "needs a value"),
         ("from:\"\"", 1, "needs a value"),
@@ -245,6 +253,257 @@ fn needles_are_the_texts_asked_for_and_not_those_asked_away() {
     );
 }
 
+/// What was understood, in its canonical form, and whether that is worth telling.
+fn canonical(query: &str) -> (String, bool) {
+    let zone = TimeZone::get("Asia/Shanghai").expect("zone data is compiled in");
+    let read = understand(query, &zone, NOW).unwrap_or_else(|error| panic!("{query}: {error}"));
+    (read.canonical, read.respelt)
+}
+
+fn remarks(query: &str) -> Vec<Remark> {
+    let zone = TimeZone::get("Asia/Shanghai").expect("zone data is compiled in");
+    understand(query, &zone, NOW).expect(query).remarks
+}
+
+#[test]
+fn a_chinese_keyboard_types_the_same_language() {
+    for (typed, same) in [
+        ("from：lihua", "from:lihua"),
+        ("ｆｒｏｍ：ｌｉｈｕａ", "from:lihua"),
+        ("after：2025-09-01", "after:2025-09-01"),
+        ("on:２０２５-０９-０３", "on:2025-09-03"),
+        ("on:２０２５－０９－０３", "on:2025-09-03"),
+        ("“报价 单”", "\"报价 单\""),
+        ("”报价 单”", "\"报价 单\""),
+        ("“报价 单\"", "\"报价 单\""),
+        ("\"报价 单”", "\"报价 单\""),
+        ("＂报价 单＂", "\"报价 单\""),
+        ("‘报价 单’", "\"报价 单\""),
+        ("「报价 单」", "\"报价 单\""),
+        ("『报价「甲」 单』", "\"报价「甲」 单\""),
+        ("「报价「甲」 单」", "\"报价「甲」 单\""),
+        ("（报价 OR 甲）", "(报价 OR 甲)"),
+        ("（报价 ＯＲ 甲)", "(报价 OR 甲)"),
+        ("报价　－甲方", "报价 -甲方"),
+        ("报价 —甲方", "报价 -甲方"),
+        ("报价 –（甲 乙）", "报价 -(甲 乙)"),
+        ("from：“李 华”", "from:\"李 华\""),
+        ("seq:１００－２００", "seq:100-200"),
+        ("recalled－within：2m", "recalled-within:2m"),
+        ("\u{feff}报价\u{a0}单", "报价 单"),
+        ("type:file，image", "(type:file OR type:image)"),
+        ("from:a、b", "(from:a OR from:b)"),
+        ("发送人：高杰，类型：文件", "from:高杰 type:file"),
+        ("报价，类型：文件", "报价 type:file"),
+    ] {
+        assert_eq!(good(typed), good(same), "{typed}");
+        assert!(
+            canonical(typed).1 || typed.contains(['\u{feff}', '\u{3000}']),
+            "{typed}"
+        );
+        assert_eq!(good(&canonical(typed).0), good(same), "{typed}");
+    }
+}
+
+#[test]
+fn where_it_is_not_certain_the_text_stands_as_typed() {
+    for word in [
+        "甲—乙",
+        "甲－乙",
+        "——甲",
+        "—",
+        "他说“好”",
+        "it’s",
+        "‘n",
+        "报价（含税）",
+        "客户：张三",
+        "a，b",
+        "甲、乙",
+    ] {
+        assert_eq!(good(word), text(word), "{word}");
+    }
+    assert_eq!(
+        remarks("他说“报价 单”"),
+        [
+            Remark::QuoteAsText {
+                typed: "他说“报价".into()
+            },
+            Remark::QuoteAsText {
+                typed: "单”".into()
+            }
+        ]
+    );
+}
+
+#[test]
+fn keys_and_values_have_chinese_forms() {
+    for (typed, meant) in [
+        ("发送人：高杰 类型：文件", "from:高杰 type:file"),
+        ("发件人:高杰", "from:高杰"),
+        ("接收人:lihua", "to:lihua"),
+        ("群聊:售后", "room:售后"),
+        ("群:售后", "room:售后"),
+        ("类型:会话记录", "type:chatrecord"),
+        ("type:文件", "type:file"),
+        ("是:已撤回", "is:recalled"),
+        ("状态:已撤回", "is:recalled"),
+        ("有:文件", "has:file"),
+        ("包含:链接", "has:link"),
+        ("同意情况:不同意", "consent:refused"),
+        ("合同 范围:文件名", "合同 in:filename"),
+        ("之后:2024-05-01", "after:2024-05-01"),
+        ("之前:5月1日", "before:2024-05-01"),
+        ("时间:9月1日到9月5日", "on:2023-09-01..2023-09-05"),
+        ("时间:9月1日之后", "after:2023-09-01"),
+        ("时间:9月1日以前", "before:2023-09-01"),
+        ("日期:上周", "on:2024-04-22..2024-04-28"),
+        ("on:2024-Q1", "on:2024-01-01..2024-03-31"),
+        ("after:9月", "after:2023-09-01"),
+        ("撤回间隔:2分钟", "recalled-within:2m"),
+        ("发言方:员工", "said-by:employee"),
+        ("退款 NOT from:x", "退款 -from:x"),
+        ("NOT （甲 OR 乙）", "-(甲 OR 乙)"),
+    ] {
+        assert_eq!(good(typed), good(meant), "{typed}");
+        assert!(canonical(typed).1, "{typed}");
+    }
+    for query in [
+        "退款 from:lihua -type:file",
+        "on:2024-05-01",
+        "a OR b",
+        "\"a b\"",
+        "after:3d",
+        "FROM:x",
+    ] {
+        assert!(!canonical(query).1, "{query} is canonical");
+    }
+    assert_eq!(canonical("发送人：高杰 类型：文件").0, "from:高杰 type:file");
+    assert_eq!(
+        canonical("from:a,b 退款 OR NOT x").0,
+        "(from:a OR from:b) 退款 OR -x"
+    );
+}
+
+#[test]
+fn a_number_of_new_conditions() {
+    assert_eq!(good("is:inbound"), Filter::Inbound);
+    assert_eq!(good("is:outbound"), Filter::Outbound);
+    assert_eq!(good("said-by:external"), Filter::SaidBy(Sayer::External));
+    assert_eq!(good("company:acme"), Filter::CompanyNamed("acme".into()));
+    assert_eq!(good("from:=Alice"), Filter::Id(Role::Sender, "Alice".into()));
+    assert_eq!(good("to：＝Alice"), Filter::Id(Role::Receiver, "Alice".into()));
+    assert_eq!(good("with:=\"a b\""), Filter::Id(Role::Either, "a b".into()));
+    assert_eq!(good("from:高杰（gaojie）"), Filter::From("高杰(gaojie)".into()));
+}
+
+#[test]
+fn what_may_surprise_is_remarked() {
+    for (query, typed, means) in [
+        ("a or b", "or", "OR"),
+        ("退款 或 报价", "或", "OR"),
+        ("a Not b", "Not", "NOT"),
+        ("a | b", "|", "OR"),
+    ] {
+        let meant = Remark::OperatorAsText {
+            typed: typed.into(),
+            means,
+        };
+        assert_eq!(remarks(query), [meant], "{query}");
+    }
+    assert_eq!(remarks("or"), []);
+    assert_eq!(
+        remarks("138*"),
+        [Remark::NoWildcards {
+            typed: "138*".into(),
+            instead: "138".into(),
+            sure: true
+        }]
+    );
+    assert!(!remarks("退款了吗？")[0].always());
+    assert!(remarks("re：退款")[0].always());
+    assert!(!remarks("客户：退款")[0].always());
+    assert_eq!(
+        remarks("发送者人：高杰"),
+        [Remark::KeyAsText {
+            typed: "发送者人".into(),
+            near: Some("发送人"),
+            sure: true
+        }]
+    );
+    assert_eq!(remarks("退款 from:lihua http://x 12:30"), []);
+}
+
+#[test]
+fn conditions_are_what_must_hold_together() {
+    let zone = TimeZone::get("Asia/Shanghai").expect("zone data is compiled in");
+    let written = |query: &str| {
+        let read = understand(query, &zone, NOW).expect(query);
+        read.conditions
+            .into_iter()
+            .map(|condition| condition.written)
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(
+        written("退款 (a OR b) in:text -from:x"),
+        ["退款 in:text", "(a OR b) in:text", "-from:x"]
+    );
+    assert_eq!(written("a OR b"), ["a OR b"]);
+    assert_eq!(written("(a b)"), ["a", "b"]);
+}
+
+/// Texts compare folded, so width inside them does not matter.
+fn folded(filter: &Filter) -> Filter {
+    match filter {
+        Filter::And(parts) => Filter::And(parts.iter().map(folded).collect()),
+        Filter::Or(parts) => Filter::Or(parts.iter().map(folded).collect()),
+        Filter::Not(part) => Filter::Not(Box::new(folded(part))),
+        Filter::Text { needle, places } => Filter::Text {
+            needle: words::fold(needle),
+            places: places.clone(),
+        },
+        other => other.clone(),
+    }
+}
+
+/// Terms in canonical form.
+fn canonical_term() -> impl Strategy<Value = String> {
+    prop_oneof![
+        proptest::sample::select(vec![
+            "退款",
+            "报价",
+            "from:lihua",
+            "-type:file",
+            "is:recalled",
+            "on:2024-05-01",
+            "after:2024-05",
+            "-\"a b\"",
+            "recalled-within:2m",
+            "seq:5-9",
+            "with:=wm1",
+            "has:file",
+            "said-by:external",
+            "f(x)",
+            "AND x",
+            "NOT x",
+            "a b in:text",
+        ])
+        .prop_map(str::to_owned),
+        "[a-z退款]{1,4}".prop_filter("no operator", |word| !OPERATORS
+            .iter()
+            .any(|(typed, _)| typed == word)),
+    ]
+}
+
+fn canonical_query() -> impl Strategy<Value = String> {
+    canonical_term().prop_recursive(3, 12, 3, |inner| {
+        prop_oneof![
+            (inner.clone(), inner.clone()).prop_map(|(a, b)| format!("{a} {b}")),
+            (inner.clone(), inner.clone()).prop_map(|(a, b)| format!("{a} OR {b}")),
+            inner.prop_map(|a| format!("({a})")),
+        ]
+    })
+}
+
 proptest! {
     #[test]
     fn no_text_makes_it_panic_and_columns_stay_inside(
@@ -253,15 +512,40 @@ proptest! {
             proptest::collection::vec(
                 proptest::sample::select(vec![
                     "(", ")", "\"", "-", " ", "OR", "AND", "NOT", ":", "：", "from:", "in:", "in:text", "on:", "seq:",
-                    "is:recalled", "http://", "退", "a", "\\", "1", "2024-05-01", "\0", "\n",
+                    "is:recalled", "http://", "退", "a", "\\", "1", "2024-05-01", "\0", "\n", "“", "”", "「", "」", "（", "）",
+                    "－", "—", "，", "发送人：", "时间:", "9月1日", "到", "=", "*", "‘", "’", "＂", "or", "或", "\u{200b}",
                 ]),
                 0..25,
             )
             .prop_map(|parts| parts.concat()),
         ]
     ) {
-        if let Err(error) = read(&query) {
-            prop_assert!(error.column >= 1 && error.column <= query.chars().count().max(1), "{}", error);
+        match read(&query) {
+            Err(error) => prop_assert!(error.column >= 1 && error.column <= query.chars().count().max(1), "{}", error),
+            Ok(filter) => {
+                let canonical = canonical(&query).0;
+                prop_assert_eq!(read(&canonical), Ok(filter), "{} is {}", query, canonical);
+            }
+        }
+    }
+
+    #[test]
+    fn full_width_spelling_of_a_canonical_query_is_the_same_query(query in canonical_query(), mask in any::<u64>()) {
+        if let Ok(filter) = read(&query) {
+            let wide: String = query
+                .chars()
+                .enumerate()
+                .map(|(at, c)| match c {
+                    _ if mask >> (at % 64) & 1 == 0 => c,
+                    ' ' => '\u{3000}',
+                    // A quotation keeps one kind of sign at both ends, and its inside verbatim.
+                    '"' => c,
+                    '!'..='~' => char::from_u32(c as u32 + 0xfee0).expect("full-width"),
+                    c => c,
+                })
+                .collect();
+            prop_assert_eq!(read(&wide).map(|filter| folded(&filter)), Ok(folded(&filter)), "{}", wide);
+            prop_assert_eq!(read(&canonical(&query).0).map(|filter| folded(&filter)), Ok(folded(&filter)));
         }
     }
 

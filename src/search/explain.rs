@@ -1,0 +1,192 @@
+//! Why an answer is as it is: who was meant, what nobody is called, and what each condition costs. Every number is an
+//! exact count.
+
+use crate::{
+    message::fold_id,
+    store::{
+        Reader, Result,
+        contract::{
+            Filter, Role,
+            ask::{Among, Meant, Similar},
+        },
+    },
+};
+
+use super::understood::Understood;
+
+/// More of one name are not counted one by one.
+const MOST: usize = 50;
+/// Near ones named.
+const NEAR: usize = 5;
+/// More conditions are not explained.
+const MOST_CONDITIONS: usize = 12;
+
+/// Everybody that one condition means.
+#[derive(Debug, Clone)]
+pub struct Who {
+    /// What was asked: a name or an id.
+    pub asked: String,
+    /// In which part.
+    pub role: Role,
+    /// Each with the hits that are theirs, most first.
+    pub found: Vec<(Meant, u64)>,
+    /// True when there are more than could be listed.
+    pub more: bool,
+}
+
+/// A name or value that nothing has.
+#[derive(Debug, Clone)]
+pub struct Unknown {
+    /// The key, canonical.
+    pub key: &'static str,
+    /// What was asked.
+    pub asked: String,
+    /// What is nearly called so.
+    pub near: Vec<Similar>,
+    /// All there is, where that is a short list, most used first.
+    pub exist: Vec<String>,
+    /// Hits of `name:` with the same text, where a whole name was asked and a part of one was given.
+    pub as_part: u64,
+}
+
+/// What a condition does to the answer.
+#[derive(Debug, Clone)]
+pub struct Effect {
+    /// Canonical.
+    pub condition: String,
+    /// Hits of it alone.
+    pub alone: u64,
+    /// Hits of all others together, without it; none when it is the only one.
+    pub without: Option<u64>,
+}
+
+/// Who is meant by each `from:`, `to:` and `with:`.
+pub fn who(reader: &Reader, filter: &Filter) -> Result<Vec<Who>> {
+    let mut all = Vec::new();
+    for leaf in leaves(filter) {
+        let (role, asked) = match leaf {
+            Filter::From(asked) => (Role::Sender, asked),
+            Filter::To(asked) => (Role::Receiver, asked),
+            Filter::With(asked) => (Role::Either, asked),
+            _ => continue,
+        };
+        let mut meant = reader.meant(asked, MOST + 1)?;
+        let more = meant.len() > MOST;
+        meant.truncate(MOST);
+        let mut found = Vec::with_capacity(meant.len());
+        for one in meant {
+            let mut parts = vec![filter.clone(), Filter::Id(role, one.id.clone())];
+            parts.extend(one.company.map(Filter::Company));
+            let count = reader.count(&Filter::And(parts))?;
+            found.push((one, count));
+        }
+        found.sort_by(|(a, left), (b, right)| {
+            right.cmp(left).then_with(|| fold_id(&a.id).cmp(&fold_id(&b.id)))
+        });
+        all.push(Who {
+            asked: asked.clone(),
+            role,
+            found,
+            more,
+        });
+    }
+    Ok(all)
+}
+
+/// Names and values that nothing has.
+pub fn unknown(reader: &Reader, filter: &Filter) -> Result<Vec<Unknown>> {
+    let mut all = Vec::new();
+    for leaf in leaves(filter) {
+        let (key, asked, among) = match leaf {
+            Filter::From(asked) => ("from", asked, Some(Among::People)),
+            Filter::To(asked) => ("to", asked, Some(Among::People)),
+            Filter::With(asked) => ("with", asked, Some(Among::People)),
+            Filter::Id(Role::Sender, asked) => ("from", asked, Some(Among::People)),
+            Filter::Id(Role::Receiver, asked) => ("to", asked, Some(Among::People)),
+            Filter::Id(Role::Either, asked) => ("with", asked, Some(Among::People)),
+            Filter::Name(asked) => ("name", asked, Some(Among::People)),
+            Filter::Room(asked) => ("room", asked, Some(Among::Rooms)),
+            Filter::Department(asked) => ("department", asked, Some(Among::Departments)),
+            Filter::Tag(asked) => ("tag", asked, Some(Among::Tags)),
+            Filter::Type(asked) => ("type", asked, None),
+            Filter::CompanyNamed(asked) => ("company", asked, None),
+            _ => continue,
+        };
+        let known = match leaf {
+            Filter::From(asked) | Filter::To(asked) | Filter::With(asked) => {
+                !reader.meant(asked, 1)?.is_empty()
+            }
+            Filter::Id(_, id) => reader.is_somebody(id)?,
+            _ => reader.count(leaf)? > 0,
+        };
+        if known {
+            continue;
+        }
+        let near = match among {
+            Some(among) => reader.similar(among, asked, NEAR)?,
+            None => Vec::new(),
+        };
+        let exist = match key {
+            "type" => reader.types()?,
+            "company" => reader.company_names()?,
+            _ => Vec::new(),
+        };
+        let as_part = match leaf {
+            Filter::From(_) | Filter::To(_) | Filter::With(_) => {
+                reader.count(&Filter::Name(asked.clone()))?
+            }
+            _ => 0,
+        };
+        all.push(Unknown {
+            key,
+            asked: asked.clone(),
+            near,
+            exist,
+            as_part,
+        });
+    }
+    Ok(all)
+}
+
+/// What each condition finds alone, and what the others find without it. Nothing for a query of very many conditions.
+pub fn effects(reader: &Reader, understood: &Understood) -> Result<Vec<Effect>> {
+    let conditions = &understood.conditions;
+    if conditions.len() > MOST_CONDITIONS {
+        return Ok(Vec::new());
+    }
+    let mut effects = Vec::with_capacity(conditions.len());
+    for (at, condition) in conditions.iter().enumerate() {
+        let others: Vec<Filter> = conditions
+            .iter()
+            .enumerate()
+            .filter(|(other, _)| *other != at)
+            .map(|(_, other)| other.filter.clone())
+            .collect();
+        let without = if others.is_empty() {
+            None
+        } else {
+            Some(reader.count(&Filter::And(others))?)
+        };
+        effects.push(Effect {
+            condition: condition.written.clone(),
+            alone: reader.count(&condition.filter)?,
+            without,
+        });
+    }
+    Ok(effects)
+}
+
+/// The conditions of a filter, each once, in the order of the question.
+fn leaves(filter: &Filter) -> Vec<&Filter> {
+    fn collect<'f>(filter: &'f Filter, found: &mut Vec<&'f Filter>) {
+        match filter {
+            Filter::And(parts) | Filter::Or(parts) => parts.iter().for_each(|part| collect(part, found)),
+            Filter::Not(part) => collect(part, found),
+            leaf if !found.contains(&leaf) => found.push(leaf),
+            _ => {}
+        }
+    }
+    let mut found = Vec::new();
+    collect(filter, &mut found);
+    found
+}
