@@ -1137,6 +1137,23 @@ fn voices_in_silk_are_heard_through_a_program_of_the_operators() {
         );
     }
     assert_eq!(vault(&archive).len(), 5, "four voices and one that can be heard");
+    let told = archive.run(["media", "list"]).exits(0).stdout;
+    assert!(
+        told.contains("media.silk_decoder"),
+        "the list for people says why: {told}"
+    );
+
+    // The program came later: the form is made of what is kept, and WeCom, which has it no more, is not asked.
+    fs::remove_dir_all(corpus.path.join("media")).expect("removed");
+    for seq in [2, 3, 4] {
+        let heard = of_message(seq, decoder.to_str().expect("a path"));
+        assert!(
+            heard["playable_sha256"].is_string() && heard["not_playable"].is_null(),
+            "{heard}"
+        );
+    }
+    assert_eq!(vault(&archive).len(), 5, "no copy is left");
+    assert!(!archive.run(["media", "list"]).stdout.contains("SILK"));
 }
 
 #[test]

@@ -148,6 +148,11 @@ pub async fn fetch(
         }),
         stop,
     });
+    if let Some(record) = only
+        && let Err(error) = pass.voices_again(record).await
+    {
+        pass.done().failure.get_or_insert(error);
+    }
     let mut workers = JoinSet::new();
     for _ in 0..fetching.children.max(1) {
         workers.spawn(Arc::clone(&pass).work());

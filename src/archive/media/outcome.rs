@@ -13,10 +13,11 @@ use tokio::task::spawn_blocking;
 use super::{super::clock_verdict, Error, Pass, fault};
 use crate::{
     clock::Verdict,
-    ids::Millis,
+    ids::{Millis, RecordId},
     media::{
         Announced, Download, Fault, Scope, Short,
         download::{self, Whole, is_full},
+        private,
         sniff::SILK,
         vault,
         voice::{self, Playable},
@@ -106,6 +107,66 @@ impl Pass {
             });
         }
         self.acquit_everybody().await
+    }
+
+    /// Makes the playable form of kept voices that have none, from what is kept: the program that reads them may be there
+    /// now. WeCom is not asked, and a voice that cannot be had from the vault is left as it is.
+    pub(super) async fn voices_again(&self, record: RecordId) -> Result<(), Error> {
+        let files = self.desk.ask(move |store| store.media_files(record)).await??;
+        for file in files {
+            let (id, Some(kept)) = (file.id, file.fetched) else {
+                continue;
+            };
+            if file.company != self.company || kept.playable.is_some() || kept.silent.is_empty() {
+                continue;
+            }
+            let (path, heard) = (self.turn.beginning(id.0), self.turn.beginning(-id.0));
+            let made = self.voice_again(id, &kept, &path, &heard).await;
+            for left in [&path, &heard] {
+                vault::remove(left)?;
+            }
+            made?;
+        }
+        Ok(())
+    }
+
+    async fn voice_again(
+        &self,
+        file: FileId,
+        kept: &Fetched,
+        path: &Path,
+        heard: &Path,
+    ) -> Result<(), Error> {
+        let mut copy = private::create(path).map_err(|cause| vault::VaultError::Folder {
+            path: path.to_owned(),
+            cause,
+        })?;
+        if let Err(error) = self.fetching.vault.copy(&kept.content.sha256, &mut copy).await {
+            tracing::warn!(event = "media.voice_unread", file = file.0, cause = %error, "a voice stays without a playable form");
+            return Ok(());
+        }
+        drop(copy);
+        let source = path.to_owned();
+        let whole = spawn_blocking(move || download::look(&source)).await;
+        let Ok(Ok(whole)) = whole else { return Ok(()) };
+        let Ok((playable, silent)) = self.playable(&whole, path, heard).await? else {
+            return Ok(());
+        };
+        if let Some(playable) = &playable {
+            self.fetching
+                .vault
+                .keep(heard, &playable.digest.sha256, playable.bytes)
+                .await?;
+        }
+        let fetched = Fetched {
+            content: kept.content.clone(),
+            playable: playable.as_ref().map(content),
+            silent,
+        };
+        self.desk
+            .ask(move |store| store.media_kept(file, &fetched, Millis::now()))
+            .await??;
+        Ok(())
     }
 
     /// A form of it that browsers play, at `to`; where there is none, why. Only a disk without room is a fault of the file.

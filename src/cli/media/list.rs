@@ -3,7 +3,7 @@
 use super::{super::context::Quiet, Context, Exit, Failure, Global, Words, counts, file_json, render, state};
 use crate::{
     media::vault::hex,
-    store::contract::{FileId, MediaList, MediaState},
+    store::contract::{FileId, MediaFile, MediaList, MediaState},
 };
 
 /// Arguments of `media list`.
@@ -66,7 +66,7 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
             state(words, file.state).to_owned(),
             content.map_or_else(|| "-".to_owned(), |content| hex(&content.sha256[..6])),
             render::tame(file.filename.as_deref().unwrap_or("-")),
-            file.detail.clone(),
+            why(words, &file),
         ]);
     }
     if !args.json {
@@ -92,6 +92,27 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
         }
     }
     Ok(Exit::Well)
+}
+
+/// What is to be said about a file besides its state: why it is not here or differs, or why nobody can play it.
+fn why(words: Words, file: &MediaFile) -> String {
+    let silent = file
+        .fetched
+        .as_ref()
+        .filter(|kept| kept.playable.is_none() && !kept.silent.is_empty())
+        .map(|kept| {
+            format!(
+                "{}: {}",
+                words.say("无可播放形式", "no playable form"),
+                kept.silent
+            )
+        });
+    [Some(file.detail.clone()), silent]
+        .into_iter()
+        .flatten()
+        .filter(|part| !part.is_empty())
+        .collect::<Vec<_>>()
+        .join("; ")
 }
 
 fn one_of(word: &str) -> Result<MediaState, String> {

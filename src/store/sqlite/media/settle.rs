@@ -139,6 +139,9 @@ fn content(conn: &Connection, content: &Content, playable: Option<i64>, silent: 
                 "UPDATE media_content SET playable = ?, silent = '' WHERE id = ? AND playable IS NULL",
             )?
             .execute(params![playable, id])?;
+        } else if !silent.is_empty() {
+            conn.prepare_cached("UPDATE media_content SET silent = ? WHERE id = ? AND playable IS NULL")?
+                .execute(params![silent, id])?;
         }
         return Ok(id);
     }
