@@ -344,6 +344,22 @@ impl Context {
 
     /// A client of the server API with every secret the company has; secrets that cannot be read are told now.
     pub(super) fn directory(&self, company: &Company) -> Result<directory::Client, Failure> {
+        Ok(self.directory_over(company, self.shelf())?.0)
+    }
+
+    /// The same with tokens of its own, which nobody else uses or sees; with the options it was made of.
+    pub(super) fn directory_alone(
+        &self,
+        company: &Company,
+    ) -> Result<(directory::Client, directory::Options), Failure> {
+        self.directory_over(company, Arc::new(directory::MemoryShelf::default()))
+    }
+
+    fn directory_over(
+        &self,
+        company: &Company,
+        shelf: Arc<dyn directory::TokenShelf>,
+    ) -> Result<(directory::Client, directory::Options), Failure> {
         let credential = |source: &Option<SecretSource>| -> Result<_, ConfigError> {
             source
                 .as_ref()
@@ -367,12 +383,13 @@ impl Context {
             proxy_credentials,
             ..api_options(&company.api)?
         };
-        Ok(directory::Client::with(
-            options,
+        let client = directory::Client::with(
+            options.clone(),
             access,
-            self.shelf(),
+            shelf,
             Arc::new(directory::WallClock::default()),
-        )?)
+        )?;
+        Ok((client, options))
     }
 
     /// A client of the server API without any company, for calls that carry their own key.

@@ -27,6 +27,7 @@ use crate::{
 };
 
 mod library;
+mod online;
 mod outside;
 mod vault;
 
@@ -42,6 +43,9 @@ pub struct Args {
     /// Look at this library instead of the configured one (needs no configuration)
     #[arg(long, value_name = "LIBRARY")]
     sdk: Option<PathBuf>,
+    /// Also ask WeCom: token, permitted members, its clock, and one record through the SDK; changes nothing
+    #[arg(long)]
+    online: bool,
     /// Print one JSON object
     #[arg(long)]
     json: bool,
@@ -182,6 +186,9 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
             }
             findings.extend(vault::look(&context, &runtime));
             findings.extend(outside::look(&context)?);
+            if args.online {
+                findings.extend(online::look(&context, &runtime)?);
+            }
         }
     }
     findings.push(clock());

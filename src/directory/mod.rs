@@ -12,6 +12,7 @@
 //!        ──► codes, error what an answer means, who must act
 //! asked                   whether an answer is the one to the question
 //! pages, sweeps           questions of more than one call
+//! probe                   where the way to the platform ends
 //! hook                    a signed request to a server that is not WeCom's
 //! ```
 //!
@@ -32,6 +33,7 @@ mod http;
 mod limits;
 mod masks;
 mod pages;
+mod probe;
 mod row;
 pub mod rows;
 mod sweeps;
@@ -52,6 +54,7 @@ pub use self::{
     http::{HOST, Options, Range, Upload, WEIXIN_HOST},
     masks::masked,
     pages::{Pages, Partial, RowPages},
+    probe::{Obstacle, obstacle},
     row::{About, Body, Endpoint, Entry, Limit, Mark, Method, Paging, Row, TokenKind},
     sweeps::{Agreements, Groups},
     ticket::{SuiteTicket, page_signature},

@@ -25,6 +25,7 @@ mod memory;
 mod misplaced;
 mod modes;
 mod official;
+mod online;
 mod people;
 mod pipes;
 mod private;
