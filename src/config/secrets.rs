@@ -118,6 +118,8 @@ fn from_file(file: &Path) -> Result<Zeroizing<String>, String> {
     }
     match std::str::from_utf8(&bytes) {
         Ok(text) => Ok(Zeroizing::new(text.to_owned())),
-        Err(_) => Err(format!("cannot read {name}: it is not UTF-8 text; save it as UTF-8")),
+        Err(_) => Err(format!(
+            "cannot read {name}: it is not UTF-8 text; save it as UTF-8"
+        )),
     }
 }

@@ -56,7 +56,9 @@ pub(super) fn is_placeholder(text: &str) -> bool {
         || text.ends_with("...")
         || (text.starts_with('<') && text.ends_with('>'))
         || WORDS.contains(&plain.as_str())
-        || (!plain.is_empty() && plain.trim_start_matches("ww").chars().all(|one| one == 'x') && plain.len() > 2)
+        || (!plain.is_empty()
+            && plain.trim_start_matches("ww").chars().all(|one| one == 'x')
+            && plain.len() > 2)
 }
 
 /// A byte order mark of UTF-16 or UTF-32, or every second byte zero as UTF-16 without one has it.
@@ -106,7 +108,11 @@ mod tests {
         for around in [
             " ", "\n", "\r\n", "\n\n", "\t", "\u{a0}", "\u{3000}", "\u{feff}", "\u{200b}", "\u{2060}",
         ] {
-            assert_eq!(trimmed(&format!("{around}canary{around}")), "canary", "{around:?}");
+            assert_eq!(
+                trimmed(&format!("{around}canary{around}")),
+                "canary",
+                "{around:?}"
+            );
         }
     }
 
@@ -116,7 +122,10 @@ mod tests {
             ("can ary", "a blank at position 4"),
             ("can\u{3000}ary", "a blank of another width at position 4"),
             ("can\u{200b}ary", "an invisible character at position 4"),
-            ("ｃanary", "full-width character, as a Chinese keyboard types it at position 1"),
+            (
+                "ｃanary",
+                "full-width character, as a Chinese keyboard types it at position 1",
+            ),
             ("canarý", "not ASCII at position 6"),
             ("can\nary", "more than one line"),
             ("can\0ary", "control character at position 4"),
@@ -131,7 +140,14 @@ mod tests {
             assert!(fault.contains(expected), "{text:?}: {fault}");
             assert!(!fault.contains("canary"), "{fault}");
         }
-        for fine in ["archive-secret", "ww0123456789abcdef", "ww1", "a=b+c/d_e", "x", "xx"] {
+        for fine in [
+            "archive-secret",
+            "ww0123456789abcdef",
+            "ww1",
+            "a=b+c/d_e",
+            "x",
+            "xx",
+        ] {
             assert_eq!(fault(fine), None, "{fine}");
         }
     }

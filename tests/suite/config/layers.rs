@@ -492,7 +492,10 @@ fn a_byte_order_mark_and_windows_line_ends_are_taken_and_utf_16_is_named() {
     let wide: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
     for mark in [&b""[..], b"\xff\xfe"] {
         let error = load(&[mark, &wide].concat()).unwrap_err();
-        assert!(error.contains("UTF-16") && error.contains("save it as UTF-8"), "{error}");
+        assert!(
+            error.contains("UTF-16") && error.contains("save it as UTF-8"),
+            "{error}"
+        );
     }
 }
 
@@ -508,7 +511,10 @@ fn blanks_around_a_corpid_are_taken_off_and_other_faults_are_named() {
         ("“ww1”", "stands in quotes"),
     ] {
         let error = with(corpid).unwrap_err().to_string();
-        assert!(error.contains("`company.acme.corpid`") && error.contains(expected), "{error}");
+        assert!(
+            error.contains("`company.acme.corpid`") && error.contains(expected),
+            "{error}"
+        );
     }
     // What `init` writes loads, so that keys can be made first, and is known for what it is.
     let fault = with("ww…").unwrap().companies[0].corpid_fault();

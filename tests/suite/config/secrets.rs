@@ -52,7 +52,8 @@ fn what_cannot_belong_to_a_secret_is_taken_off_its_ends() {
 fn what_people_make_up_themselves_keeps_its_blanks() {
     for key in ["company.acme.key_passphrase_file", "alert.to.duty.secret_file"] {
         let folder = TempDir::new().unwrap();
-        let SecretSource::File { file, .. } = file(folder.path(), "\u{feff} 口令 canary \r\n".as_bytes(), 0o600)
+        let SecretSource::File { file, .. } =
+            file(folder.path(), "\u{feff} 口令 canary \r\n".as_bytes(), 0o600)
         else {
             unreachable!("a file")
         };
