@@ -5,8 +5,8 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use super::{
-    Cli, Verb, alert, api, bench, chat, completeness, completions, config, consent, demo, digest, directory,
-    doctor, heard, init, keys, media, mock, out,
+    Cli, Verb, alert, api, bench, chat, completeness, completions, config, consent, count, demo, digest,
+    directory, doctor, heard, init, keys, media, mock, out,
     outcome::{Exit, Failure},
     pull, reindex, retry, run, runs, search, show, stats, waiting,
 };
@@ -32,6 +32,7 @@ fn dispatch(cli: &Cli) -> Result<Exit, Failure> {
         Verb::Pull(args) => pull::run(global, args),
         Verb::Run(args) => run::run(global, args),
         Verb::Search(args) => search::run(global, args),
+        Verb::Count(args) => count::run(global, args),
         Verb::Show(args) => show::run(global, args),
         Verb::Chat(args) => chat::run(global, args),
         Verb::Stats(args) => stats::run(global, args),

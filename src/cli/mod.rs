@@ -17,6 +17,7 @@ mod completions;
 mod config;
 mod consent;
 mod context;
+mod count;
 mod demo;
 mod digest;
 mod directory;
@@ -45,6 +46,7 @@ mod shelf;
 mod show;
 mod signals;
 mod stats;
+mod understood;
 mod waiting;
 mod words;
 
@@ -125,6 +127,8 @@ enum Verb {
     Run(run::Args),
     /// Find messages by what they say, who said it, where and when
     Search(search::Args),
+    /// Count the messages of any question by person, day, conversation, type, month, hour or company
+    Count(count::Args),
     /// Show one message and the conversation around it
     Show(show::Args),
     /// Read a conversation, or list all of them

@@ -13,10 +13,11 @@ use super::{
     outcome::{Exit, Failure},
     pull::waiting_json,
     render,
+    understood::{self, Notes},
     words::Words,
 };
 use crate::{
-    ids::{Millis, RecordId},
+    ids::RecordId,
     message::{self, Message},
     people::Class,
     search::{self, Results, Snippet},
@@ -28,6 +29,7 @@ use crate::{
 
 /// Arguments of `search`.
 #[derive(Debug, clap::Args)]
+#[command(after_long_help = search::reference())]
 pub struct Args {
     /// What to look for, e.g. 退款 · "exact phrase" · a b · a OR b · -word · from:ID · room:ID · name:张 · tag:重点客户 ·
     /// department:销售部 · is:recalled · after:2026-03-01 · in:filename · has:media (all of it: docs/search.md)
@@ -48,12 +50,33 @@ pub struct Args {
     /// The earliest message first (default: the latest)
     #[arg(long)]
     oldest_first: bool,
+    /// By time, the earliest first (`time`) or the latest first (`-time`, the default)
+    #[arg(
+        long,
+        value_enum,
+        value_name = "ORDER",
+        allow_hyphen_values = true,
+        conflicts_with = "oldest_first"
+    )]
+    sort: Option<Sort>,
     /// Continue behind a page: the value that page named
     #[arg(long, value_name = "KEY", value_parser = page_key)]
     after: Option<PageKey>,
     /// Only how many
     #[arg(long, conflicts_with_all = ["all", "after", "limit"])]
     count: bool,
+    /// Only how the query was understood, and what each condition finds and removes
+    #[arg(long, conflicts_with_all = ["all", "after", "limit", "count"])]
+    explain: bool,
+}
+
+/// Orders that the index has; of one moment, by position in the stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Sort {
+    #[value(name = "time")]
+    Time,
+    #[value(name = "-time")]
+    TimeDown,
 }
 
 /// Rows asked for at once when everything is wanted.
@@ -62,20 +85,21 @@ const BIG_PAGE: u32 = 1000;
 pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
     let context = Context::begin(global, Quiet::Warnings)?;
     let query = [std::slice::from_ref(&args.query), &args.more].concat().join(" ");
-    let filter = search::parse(&query, &context.zone, Millis::now()).map_err(|error| {
-        Failure::usage(format!(
-            "{error}\n  {query}\n  {}^",
-            pointer(&query, error.column)
-        ))
-    })?;
+    let understood = understood::read(&context, &query)?;
+    let filter = &understood.filter;
     let reader = context.reader()?;
     let view = View::new(&context, &reader, filter.needles());
-    if args.count {
-        let counted = view.count(&filter, args.json)?;
-        tell_coverage(&context, &reader, &filter, args.json)?;
+    let total = reader.count(filter)?;
+    let notes = Notes::gather(&context, &reader, &understood, total, args.explain)?;
+    if !args.json {
+        notes.tell(view.words())?;
+    }
+    if args.count || args.explain {
+        let counted = view.count(filter, args.json.then_some(&notes))?;
+        tell_coverage(&context, &reader, filter, args.json)?;
         return Ok(counted);
     }
-    let order = if args.oldest_first {
+    let order = if args.oldest_first || args.sort == Some(Sort::Time) {
         Order::OldestFirst
     } else {
         Order::NewestFirst
@@ -85,7 +109,7 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
     let mut after = args.after;
     let mut shown = 0;
     loop {
-        let page = search::run(&reader, &filter, order, after, limit as usize)?;
+        let page = search::run(&reader, filter, order, after, limit as usize)?;
         view.look(&page.hits, args.json)?;
         for hit in &page.hits {
             if args.json {
@@ -101,17 +125,10 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
             continue;
         }
         out.flush()?;
-        view.end(&page, shown, args.json);
-        tell_coverage(&context, &reader, &filter, args.json)?;
+        view.end(&page, shown, args.json.then_some(&notes))?;
+        tell_coverage(&context, &reader, filter, args.json)?;
         return Ok(Exit::Well);
     }
-}
-
-/// Spaces up to a 1-based column, as wide as the text before it is shown.
-fn pointer(query: &str, column: usize) -> String {
-    use unicode_width::UnicodeWidthStr;
-    let before: String = query.chars().take(column.saturating_sub(1)).collect();
-    " ".repeat(before.width())
 }
 
 /// How hits are shown; `show` and `chat` use it too.
@@ -145,12 +162,13 @@ impl<'a> View<'a> {
         self.consents.prime(self.reader, hits)
     }
 
-    fn count(&self, filter: &Filter, as_json: bool) -> Result<Exit, Failure> {
+    /// For programs when there are notes for them.
+    fn count(&self, filter: &Filter, notes: Option<&Notes<'_>>) -> Result<Exit, Failure> {
         let (total, coverage) = (self.reader.count(filter)?, self.reader.coverage()?);
-        if as_json {
+        if let Some(notes) = notes {
             outln!(
                 "{}",
-                json!({"total": total, "coverage": coverage_json(&coverage)})
+                json!({"total": total, "coverage": coverage_json(&coverage), "understood": notes.json()?})
             );
         } else {
             outln!("{total}");
@@ -310,14 +328,22 @@ impl<'a> View<'a> {
         })
     }
 
-    fn end(&self, page: &Results, shown: u64, as_json: bool) {
+    /// For programs when there are notes for them.
+    fn end(&self, page: &Results, shown: u64, notes: Option<&Notes<'_>>) -> Result<(), Failure> {
         let next = page.next.map(page_key_text);
-        if as_json {
+        if let Some(notes) = notes {
+            let coverage = coverage_json(&page.coverage);
             errln!(
                 "{}",
-                json!({"total": page.total, "shown": shown, "next": next, "coverage": coverage_json(&page.coverage)})
+                json!({
+                    "total": page.total,
+                    "shown": shown,
+                    "next": next,
+                    "coverage": coverage,
+                    "understood": notes.json()?,
+                })
             );
-            return;
+            return Ok(());
         }
         errln!("{}", self.words().found(page.total, shown));
         if let Some(next) = next {
@@ -330,6 +356,7 @@ impl<'a> View<'a> {
             errln!("{}", self.words().folding());
         }
         errln!("{}", self.words().coverage(&page.coverage));
+        Ok(())
     }
 }
 

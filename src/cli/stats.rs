@@ -125,11 +125,11 @@ fn as_json(context: &Context, reader: &Reader, wanted: &[By]) -> Result<Value, F
 }
 
 /// A line's name beside its id.
-struct Named {
+pub(super) struct Named {
     /// For programs, which have the id already.
-    name: String,
+    pub(super) name: String,
     /// For people: the id stays visible.
-    label: String,
+    pub(super) label: String,
 }
 
 /// What the directory calls these people and conversations now; nothing for days and types, and where no name is known.
@@ -142,7 +142,7 @@ fn names(reader: &Reader, by: By, tallies: &[Tally]) -> Result<Vec<Option<Named>
 }
 
 /// One id is one person here, whatever companies know it.
-fn people(reader: &Reader, tallies: &[Tally]) -> Result<Vec<Option<Named>>, Failure> {
+pub(super) fn people(reader: &Reader, tallies: &[Tally]) -> Result<Vec<Option<Named>>, Failure> {
     let keys: Vec<&str> = tallies.iter().map(|tally| tally.key.as_str()).collect();
     let mut known: HashMap<String, Vec<String>> = HashMap::new();
     for dossier in reader.dossiers(None, Class::Person, &keys, &NAMES)? {
@@ -162,7 +162,7 @@ fn people(reader: &Reader, tallies: &[Tally]) -> Result<Vec<Option<Named>>, Fail
     Ok(named.collect())
 }
 
-fn chats(reader: &Reader, tallies: &[Tally]) -> Result<Vec<Option<Named>>, Failure> {
+pub(super) fn chats(reader: &Reader, tallies: &[Tally]) -> Result<Vec<Option<Named>>, Failure> {
     let parts = |key: &ChatKey| match key {
         ChatKey::Room(id) => (Class::Room, vec![id.clone()]),
         ChatKey::People(ids) => (Class::Person, ids.clone()),

@@ -13,6 +13,7 @@ const VERBS: &[&[&str]] = &[
     &["pull"],
     &["run"],
     &["search"],
+    &["count"],
     &["show"],
     &["chat"],
     &["stats"],

@@ -3,6 +3,7 @@
 mod acknowledged;
 mod alerts;
 mod api;
+mod asking;
 mod bench;
 mod callback;
 mod canary;

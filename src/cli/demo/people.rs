@@ -109,14 +109,18 @@ pub(super) fn summary(
     Ok(())
 }
 
-/// `from:` with the name of whoever wrote most.
+/// `from:` with the name of whoever wrote most, and the id, because others may have that name.
 pub(super) fn question(reader: &Reader, context: &Context) -> Result<Option<String>, Failure> {
     let mut people = reader.stats(Group::Person, &context.zone)?;
     people.sort_by(|a, b| b.count.cmp(&a.count).then_with(|| a.key.cmp(&b.key)));
     for person in people.iter().take(5) {
         let found = reader.dossiers(None, Class::Person, &[&person.key], &[Aspect::Name])?;
-        if let Some(name) = found.iter().find_map(|dossier| dossier.history.name_now()) {
-            return Ok(Some(format!("from:{}", name.value)));
+        let label = found.iter().find_map(|dossier| {
+            let name = dossier.history.name_now()?;
+            Some(format!("{}({})", name.value, dossier.subject.spelt))
+        });
+        if let Some(label) = label {
+            return Ok(Some(format!("from:{label}")));
         }
     }
     Ok(None)

@@ -11,11 +11,16 @@ use std::{
 
 use serde_json::json;
 
-use super::{super::context::Quiet, Context, Exit, Failure, Global, Words, file_json, render};
+use super::{
+    super::{
+        context::Quiet,
+        understood::{self, Notes},
+    },
+    Context, Exit, Failure, Global, Words, file_json, render,
+};
 use crate::{
-    ids::{Millis, Seq},
+    ids::Seq,
     media::{Vault, safe, vault::hex},
-    search,
     store::{
         Reader,
         contract::{Content, Filter, MediaFile, Order},
@@ -44,11 +49,16 @@ const PAGE: usize = 500;
 pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
     let context = Context::begin(global, Quiet::Warnings)?;
     let words = Words(context.language);
+    let reader = context.reader()?;
     let filter = match args.query.parse() {
         Ok(seq) => Filter::Seq(Seq(seq), Seq(seq)),
-        Err(_) => search::parse(&args.query, &context.zone, Millis::now())?,
+        Err(_) => {
+            let understood = understood::read(&context, &args.query)?;
+            let total = reader.count(&understood.filter)?;
+            Notes::gather(&context, &reader, &understood, total, false)?.tell(words)?;
+            understood.filter
+        }
     };
-    let reader = context.reader()?;
     let vault = context.vault()?;
     let taken = fs::read_dir(&args.to).is_ok_and(|mut entries| entries.next().is_some());
     if taken {
