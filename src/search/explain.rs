@@ -1,6 +1,8 @@
 //! Why an answer is as it is: who was meant, what nobody is called, and what each condition costs. Every number is an
 //! exact count.
 
+use std::cmp::Reverse;
+
 use crate::{
     message::fold_id,
     store::{
@@ -10,14 +12,16 @@ use crate::{
             ask::{Among, Meant, Similar},
         },
     },
+    words,
 };
 
 use super::understood::Understood;
 
 /// More of one name are not counted one by one.
 const MOST: usize = 50;
-/// Near ones named.
-const NEAR: usize = 5;
+/// Near ones named, of those considered.
+const NEAR: usize = 8;
+const CONSIDERED: usize = 60;
 /// More conditions are not explained.
 const MOST_CONDITIONS: usize = 12;
 
@@ -123,7 +127,7 @@ pub fn unknown(reader: &Reader, filter: &Filter) -> Result<Vec<Unknown>> {
             continue;
         }
         let near = match among {
-            Some(among) => reader.similar(among, asked, NEAR)?,
+            Some(among) => nearest(reader, among, asked)?,
             None => Vec::new(),
         };
         let exist = match key {
@@ -146,6 +150,30 @@ pub fn unknown(reader: &Reader, filter: &Filter) -> Result<Vec<Unknown>> {
         });
     }
     Ok(all)
+}
+
+/// Those nearly called so, nearest first; of people equally near, those who wrote most, because they are asked about most.
+fn nearest(reader: &Reader, among: Among, asked: &str) -> Result<Vec<Similar>> {
+    let mut similar = reader.similar(among, asked, CONSIDERED)?;
+    if among == Among::People {
+        let wanted = words::fold(asked);
+        let mut ranked = Vec::with_capacity(similar.len());
+        for one in similar {
+            let called = words::fold(if one.name.is_empty() { &one.id } else { &one.name });
+            let distance = if called.contains(&wanted) {
+                0
+            } else {
+                strsim::damerau_levenshtein(&wanted, &called)
+            };
+            let wrote = reader.count(&Filter::Id(Role::Sender, one.id.clone()))?;
+            ranked.push((distance, Reverse(wrote), one));
+        }
+        // Stable: the rest stays in the order of the store.
+        ranked.sort_by_key(|(distance, wrote, _)| (*distance, *wrote));
+        similar = ranked.into_iter().map(|(_, _, one)| one).collect();
+    }
+    similar.truncate(NEAR);
+    Ok(similar)
 }
 
 /// What each condition finds alone, and what the others find without it. Nothing for a query of very many conditions.
