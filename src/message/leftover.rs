@@ -12,7 +12,7 @@ use super::{
 };
 
 /// Keys whose strings are no text, whatever their case and underscores.
-const NOT_TEXT: [&str; 62] = [
+const NOT_TEXT: [&str; 64] = [
     // Handles, keys and digests of files: secret, or nothing a person would search for.
     "sdkfileid",
     "md5sum",
@@ -45,6 +45,7 @@ const NOT_TEXT: [&str; 62] = [
     "scheduleid",
     "calendarid",
     "docid",
+    "voteid",
     "fileid",
     "appid",
     "username",
@@ -80,6 +81,7 @@ const NOT_TEXT: [&str; 62] = [
     "disagreetime",
     "starttime",
     "endtime",
+    "createtime",
 ];
 
 /// A longer string of nothing but the characters of base64 is data.

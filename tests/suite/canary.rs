@@ -101,6 +101,7 @@ fn no_canary_is_printed_at_the_most_talkative_level() {
         vec!["-vv", "keys", "check"],
         vec!["-vv", "config", "show"],
         vec!["-vv", "stats"],
+        vec!["-vv", "reindex"],
         vec!["-vv", "digest"],
         vec!["-vv", "search", "--count", "text"],
         vec!["-vv", "media", "get", "--json", "--set", "pull.timeout_seconds=1"],

@@ -44,6 +44,7 @@ const VERBS: &[&[&str]] = &[
     &["directory", "show"],
     &["directory", "list"],
     &["api"],
+    &["reindex"],
     &["digest"],
     &["bench"],
     &["bench", "unseal"],

@@ -31,6 +31,7 @@ mod people;
 mod pipes;
 mod private;
 mod reading;
+mod reindex;
 mod rooms;
 mod search;
 mod senseless;

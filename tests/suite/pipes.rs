@@ -67,7 +67,7 @@ fn a_reader_who_goes_away_changes_no_exit_code() {
         .as_str()
         .expect("an id")
         .to_owned();
-    let verbs: [(&[&str], i32); 26] = [
+    let verbs: [(&[&str], i32); 27] = [
         (&["waiting"], 0),
         (&["waiting", "--json"], 0),
         (&["stats"], 0),
@@ -90,6 +90,7 @@ fn a_reader_who_goes_away_changes_no_exit_code() {
         (&["alert", "list"], 0),
         (&["events", "list"], 0),
         (&["api", "--list"], 0),
+        (&["reindex"], 0),
         (&["digest"], 0),
         (&["retry", "--json"], 3),
         (&["doctor"], 3),
