@@ -13,6 +13,7 @@
 //! completeness   WeCom's own counts and groups beside the archive's
 //! alert       when people are told, what, and how often; `archive` keeps it, `cli` sends it
 //! clock       whether this machine's time can be believed
+//! sanitize    what a reader sees of text from outside: it can neither act nor be taken for the program's words
 //! media       the files they sent: fetched in chunks, checked, kept by SHA-256
 //! ```
 
@@ -34,6 +35,7 @@ pub mod media;
 pub mod message;
 pub mod people;
 pub mod record;
+pub mod sanitize;
 pub mod search;
 pub mod secret;
 pub mod source;

@@ -10,6 +10,7 @@ use std::{
 const ARROWS: &[(&str, &[&str])] = &[
     ("ids", &[]),
     ("secret", &[]),
+    ("sanitize", &[]),
     ("record", &["ids"]),
     ("words", &[]),
     ("clock", &["ids"]),
@@ -50,7 +51,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         ],
     ),
     ("callback", &["ids", "secret", "events"]),
-    ("alert", &["ids", "message", "clock"]),
+    ("alert", &["ids", "message", "clock", "sanitize"]),
     ("search", &["ids", "words", "message", "store", "consent"]),
     ("events", &["ids", "record", "store", "clock"]),
     (
@@ -67,6 +68,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "store",
             "archive",
             "search",
+            "sanitize",
             "events",
             "callback",
             "directory",
