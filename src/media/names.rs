@@ -47,7 +47,8 @@ pub fn safe(name: &str) -> String {
 
 /// Invisible characters that make `exe.txt` look like `txt.exe`, or two names look the same.
 fn turns(c: char) -> bool {
-    matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
+    matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}'
+        | '\u{e0000}'..='\u{e0fff}')
 }
 
 #[cfg(test)]
@@ -67,6 +68,7 @@ mod tests {
             ("C:\\windows\\x.exe", "C__windows_x.exe"),
             (".bashrc", "bashrc"),
             ("报价\u{202e}fdp.exe", "报价fdp.exe"),
+            ("报价\u{2028}单\u{e0041}\u{61c}.pdf", "报价单.pdf"),
             ("con.txt", "_con.txt"),
             ("a\0b\nc", "a_b_c"),
             ("x. . ", "x"),
