@@ -634,7 +634,7 @@ fn a_window_that_nobody_knows_is_not_told_as_if_it_were_known() {
     };
     let mut shelf = Shelf::default();
     shelf.look(&[judge(&signs, &RULES, Millis(1))], Millis(1));
-    let seen = speech(Language::English).seen(&shelf.incidents[0]);
+    let seen = speech(Language::English).seen(&shelf.incidents[0]).to_string();
     assert!(
         seen.contains("nobody knows") && !seen.contains("begins to delete"),
         "{seen}"

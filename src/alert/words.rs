@@ -4,7 +4,12 @@ use jiff::{Timestamp, tz::TimeZone};
 use serde_json::{Value, json};
 
 use super::{Alert, Expiring, Held, Incident, Kind, Notice, Part, What};
-use crate::{clock::By, ids::Millis, message::Language};
+use crate::{
+    clock::By,
+    ids::Millis,
+    message::Language,
+    sanitize::{Line, value},
+};
 
 /// Bytes of a text message (wecom-api §3.1: longer ones are cut, in the middle of a character if need be).
 const LONGEST: usize = 2_000;
@@ -153,11 +158,12 @@ impl Speech {
         };
         let title = self.title(incident.kind);
         let since = incident.since();
-        let at = self.time(since);
+        let zone = self.zone.iana_name().unwrap_or("UTC");
+        let at = format!("{} ({zone})", self.time(since));
         if notice.what == What::AllClear {
             let lasted = self.span(incident.ended.unwrap_or(now).0 - since.0);
             if let Some(acknowledged) = &incident.acknowledged {
-                let by = &acknowledged.by;
+                let by = value(&acknowledged.by);
                 return self.say(
                     format!("【史官确认】{whose}：{title}，已由 {by} 确认\n起始：{at}，历时 {lasted}"),
                     format!("[Shiguan acknowledged] {whose}: {title}: noted by {by}\nsince {at}, it lasted {lasted}"),
@@ -208,8 +214,12 @@ impl Speech {
         }
     }
 
-    /// What exactly was seen.
-    pub fn seen(&self, incident: &Incident) -> String {
+    /// What exactly was seen, on one line: causes hold what servers and libraries say.
+    pub fn seen(&self, incident: &Incident) -> Line {
+        Line::sentence(self.seen_as_told(incident))
+    }
+
+    fn seen_as_told(&self, incident: &Incident) -> String {
         match &incident.alert {
             Alert::PullFailing { cause, .. } => {
                 self.say(format!("最近一次：{cause}"), format!("the last one: {cause}"))

@@ -5,7 +5,7 @@
 
 use std::{
     fs,
-    io::{IsTerminal, Read, Write},
+    io::{Read, Write},
     os::unix::fs::OpenOptionsExt,
     path::PathBuf,
 };
@@ -16,8 +16,8 @@ use serde_json::{Map, Value};
 use super::{
     Global,
     context::{Context, Quiet},
+    out::{self, Page},
     outcome::{Exit, Failure},
-    render,
 };
 use crate::directory::{
     self, Body, Client, Entry, Method, Paging, Row, TokenKind, Upload, lost, masked, rows,
@@ -94,7 +94,7 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
                 near.join(" or ")
             ),
         };
-        return Err(Failure::usage(format!("no call `{}`", render::tame(name))).hint(hint));
+        return Err(Failure::usage(format!("no call `{name}`")).hint(hint));
     };
     let context = Context::begin(global, Quiet::Warnings)?;
     let company = match (&context.companies(args.company.as_deref())?[..], &args.company) {
@@ -214,14 +214,11 @@ async fn download(client: &Client, row: &'static Row, fields: &Value, args: &Arg
 
 fn print(value: &Value, wide: bool) -> Result<(), Failure> {
     let value = masked(value);
-    let mut out = std::io::stdout().lock();
-    if wide && out.is_terminal() {
-        serde_json::to_writer_pretty(&mut out, &value)?;
-    } else {
-        serde_json::to_writer(&mut out, &value)?;
+    let mut out = Page::begin();
+    match wide && out::to_terminal() {
+        true => out.json_pretty(&value),
+        false => out.json(&value),
     }
-    writeln!(out)?;
-    Ok(())
 }
 
 /// The object that was typed, or read.
@@ -296,15 +293,14 @@ fn token_word(kind: TokenKind) -> &'static str {
 }
 
 fn list() -> Result<Exit, Failure> {
-    let mut out = std::io::stdout().lock();
+    let mut out = Page::begin();
     let width = rows::rows().map(|row| row.name.len()).max().unwrap_or(0);
     for row in rows::rows() {
         let method = match row.method {
             Method::Get => "GET",
             Method::Post => "POST",
         };
-        writeln!(
-            out,
+        out.sentence(format_args!(
             "{:<6} {:<width$}  {method:<4}  {:<9}  {}  {}  {}",
             row.id,
             row.name,
@@ -312,7 +308,7 @@ fn list() -> Result<Exit, Failure> {
             row.page,
             row.chinese,
             row.path,
-        )?;
+        ))?;
     }
     Ok(Exit::Well)
 }

@@ -1,21 +1,21 @@
 //! `shiguan chat`: read a conversation from its beginning or end, or list all conversations.
 
-use std::io::Write;
-
 use serde_json::json;
 
 use super::{
     Global,
     context::{Context, Quiet},
-    names::Names,
+    names::{Called, Names},
+    out::{self, Page},
     outcome::{Exit, Failure},
     render::{self, Table},
     search::View,
     words::Words,
 };
 use crate::{
-    message,
+    line, message,
     people::Class,
+    sanitize::{Line, value},
     store::{
         Reader,
         contract::{ChatKey, ChatRow, Order},
@@ -54,14 +54,12 @@ fn one(context: &Context, args: &Args, id: &str) -> Result<Exit, Failure> {
     let reader = context.reader()?;
     let chats = reader.chats_named(id)?;
     if chats.is_empty() {
-        return Err(
-            Failure::run(format!("no conversation {}", render::tame(id))).hint(
-                "`shiguan chat` lists all; a single chat is named by its two people, e.g. zhangsan,wmAbc…",
-            ),
-        );
+        return Err(Failure::run(line!("no conversation {}", value(id))).hint(
+            "`shiguan chat` lists all; a single chat is named by its two people, e.g. zhangsan,wmAbc…",
+        ));
     }
     let view = View::new(context, &reader, Vec::new());
-    let mut out = anstream::AutoStream::auto(std::io::stdout().lock());
+    let mut out = Page::begin();
     let order = if args.oldest_first || args.all {
         Order::OldestFirst
     } else {
@@ -84,47 +82,59 @@ fn one(context: &Context, args: &Args, id: &str) -> Result<Exit, Failure> {
             view.look(&page, args.json)?;
             for message in &page {
                 if args.json {
-                    serde_json::to_writer(&mut out, &view.hit_json(message))?;
-                    writeln!(out)?;
+                    out.json(&view.hit_json(message))?;
                 } else {
                     view.hit(&mut out, message)?;
                 }
             }
         }
+        view.zone(&mut out, args.json)?;
         out.flush()?;
         if !args.json {
             if let Some(legend) = view.names.legend(view.words()) {
                 errln!("{legend}");
             }
-            errln!("{}", heading(&view, &chat)?);
+            errln!(heading(&view, &chat)?);
         }
     }
     Ok(Exit::Well)
 }
 
-fn heading(view: &View<'_>, chat: &ChatRow) -> Result<String, Failure> {
+fn heading(view: &View<'_>, chat: &ChatRow) -> Result<Line, Failure> {
     let context = view.context;
     let zone = &context.zone;
     let (first, last) = (render::time(chat.first, zone), render::time(chat.last, zone));
-    let key = labels(&view.names, view.reader, view.words(), chat)?;
-    let (key, count) = (render::tame(&key), render::number(chat.messages));
+    let key = label(&view.names, view.reader, view.words(), chat)?;
+    let count = render::number(chat.messages);
     Ok(Words(context.language).say(
-        format!("{key}：共 {count} 条，{first} 至 {last}"),
-        format!("{key}: {count} messages, {first} to {last}"),
+        line!("{}：共 {} 条，{} 至 {}", key, count, first, last),
+        line!("{}: {} messages, {} to {}", key, count, first, last),
     ))
 }
 
 /// A conversation by its names and ids.
-fn labels(names: &Names, reader: &Reader, words: Words, chat: &ChatRow) -> Result<String, Failure> {
+fn label(names: &Names, reader: &Reader, words: Words, chat: &ChatRow) -> Result<Line, Failure> {
+    let called = called(names, reader, chat)?;
+    Ok(Line::join(called.iter().map(|one| one.line(words)), ","))
+}
+
+/// The same for programs.
+fn label_text(names: &Names, reader: &Reader, words: Words, chat: &ChatRow) -> Result<String, Failure> {
+    let called = called(names, reader, chat)?;
+    let texts: Vec<String> = called.iter().map(|one| one.text(words)).collect();
+    Ok(texts.join(","))
+}
+
+fn called(names: &Names, reader: &Reader, chat: &ChatRow) -> Result<Vec<Called>, Failure> {
     let (class, ids) = match &chat.key {
         ChatKey::Room(id) => (Class::Room, std::slice::from_ref(id)),
         ChatKey::People(ids) => (Class::Person, ids.as_slice()),
     };
     names.fetch(reader, (chat.company, class), ids.iter().cloned().collect())?;
-    let labels = ids
+    Ok(ids
         .iter()
-        .map(|id| names.label(chat.company, class, id, chat.last, words));
-    Ok(labels.collect::<Vec<_>>().join(","))
+        .map(|id| names.called(chat.company, class, id, chat.last))
+        .collect())
 }
 
 fn list(context: &Context, args: &Args) -> Result<Exit, Failure> {
@@ -140,24 +150,25 @@ fn list(context: &Context, args: &Args) -> Result<Exit, Failure> {
     let names = Names::default();
     for chat in chats.into_iter().take(limit) {
         if args.json {
-            outln!(
-                "{}",
-                json!({"chat": chat.key.to_string(), "label": labels(&names, &reader, words, &chat)?, "room": matches!(chat.key, ChatKey::Room(_)),
-                       "company": reader.company_name(chat.company)?, "messages": chat.messages,
-                       "first": render::time_json(chat.first, &context.zone),
-                       "last": render::time_json(chat.last, &context.zone)})
+            out::json(
+                &json!({"chat": chat.key.to_string(), "label": label_text(&names, &reader, words, &chat)?,
+                        "room": matches!(chat.key, ChatKey::Room(_)),
+                        "company": reader.company_name(chat.company)?, "messages": chat.messages,
+                        "first": render::time_json(chat.first, &context.zone),
+                        "last": render::time_json(chat.last, &context.zone)}),
             );
         } else {
             table.row([
-                labels(&names, &reader, words, &chat)?,
-                chat.messages.to_string(),
+                label(&names, &reader, words, &chat)?,
+                render::number(chat.messages),
                 render::time(chat.first, &context.zone),
                 render::time(chat.last, &context.zone),
             ]);
         }
     }
     if !args.json {
-        out!("{table}");
+        out::table(&table);
+        outln!(render::zone_line(words, &context.zone));
         if let Some(legend) = names.legend(words) {
             errln!("{legend}");
         }

@@ -16,12 +16,9 @@ pub struct Args {
 }
 
 pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
-    clap_complete::generate(
-        args.shell,
-        &mut Cli::command(),
-        "shiguan",
-        // It panics where a write fails, so it gets a writer that does not.
-        &mut out::Stdout,
-    );
+    let mut script = Vec::new();
+    clap_complete::generate(args.shell, &mut Cli::command(), "shiguan", &mut script);
+    // A script of the program's own; nothing in it is from outside.
+    out::bytes(&script)?;
     Ok(Exit::Well)
 }

@@ -6,10 +6,11 @@ use serde_json::json;
 use super::{
     Global,
     context::Context,
+    out,
     outcome::{Exit, Failure},
     render::Table,
 };
-use crate::config;
+use crate::{config, sanitize::Line};
 
 /// Arguments of `config`.
 #[derive(Debug, clap::Args)]
@@ -32,23 +33,28 @@ enum Verb {
 
 pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
     match args.verb {
-        Verb::Reference => out!("{}", config::reference_markdown()),
+        Verb::Reference => config::reference_markdown()
+            .lines()
+            .for_each(|line| outln!("{line}")),
         Verb::Show { json: as_json } => {
             let context = Context::load(global)?;
             let mut table = Table::new(["key", "value", "from"]);
             for value in context.config.explain() {
                 if as_json {
-                    outln!(
-                        "{}",
-                        json!({"key": value.key, "value": value.value, "layer": value.layer.as_str(),
-                               "source": value.source})
+                    out::json(
+                        &json!({"key": value.key, "value": value.value, "layer": value.layer.as_str(),
+                                "source": value.source}),
                     );
                 } else {
-                    table.row([value.key.clone(), value.value.clone(), value.source.clone()]);
+                    table.row([
+                        Line::sentence(&value.key),
+                        Line::sentence(&value.value),
+                        Line::sentence(&value.source),
+                    ]);
                 }
             }
             if !as_json {
-                out!("{table}");
+                out::table(&table);
             }
         }
     }

@@ -1,6 +1,6 @@
 //! From what is configured to what the rooms take: `cli` alone translates sections into options.
 
-use std::{collections::BTreeMap, io::IsTerminal, path::PathBuf, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
 
 use jiff::tz::TimeZone;
 use tokio::sync::Notify;
@@ -126,11 +126,13 @@ impl Context {
         // Whatever is kept quiet, a moved clock is told.
         let filter =
             EnvFilter::try_new(format!("{level},shiguan::test_clock=warn")).map_err(Failure::usage)?;
+        let as_json = self.config.log.format == LogFormat::Json;
         let builder = tracing_subscriber::fmt()
             .with_env_filter(filter)
-            .with_ansi(std::io::stderr().is_terminal())
+            // No colours: what could colour a line could also clear the screen.
+            .with_ansi(false)
             // Its own report of a failed write would be an `eprintln!`, which panics.
-            .with_writer(|| out::Stderr);
+            .with_writer(move || out::Log { as_json });
         match self.config.log.format {
             LogFormat::Json => builder.json().flatten_event(true).try_init(),
             LogFormat::Text => builder.with_target(false).try_init(),

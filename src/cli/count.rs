@@ -6,7 +6,7 @@ use super::{
     Global,
     consent::tell_coverage,
     context::{Context, Quiet},
-    names,
+    out,
     outcome::{Exit, Failure},
     render::{self, Table},
     search::coverage_json,
@@ -14,7 +14,10 @@ use super::{
     understood::{self, Notes},
     words::Words,
 };
-use crate::store::contract::{Tally, ask::CountBy};
+use crate::{
+    sanitize::value,
+    store::contract::{Tally, ask::CountBy},
+};
 
 /// Arguments of `count`.
 #[derive(Debug, clap::Args)]
@@ -83,15 +86,15 @@ impl By {
         }
     }
 
-    fn heading(self, words: Words, zone: &str) -> String {
+    fn heading(self, words: Words) -> &'static str {
         match self {
-            Self::Person => words.say("发送人", "sender").to_owned(),
-            Self::Chat => words.say("会话", "conversation").to_owned(),
-            Self::Type => words.say("类型", "type").to_owned(),
-            Self::Company => words.say("企业", "company").to_owned(),
-            Self::Day => words.say(format!("日期 ({zone})"), format!("day ({zone})")),
-            Self::Month => words.say(format!("月份 ({zone})"), format!("month ({zone})")),
-            Self::Hour => words.say(format!("小时 ({zone})"), format!("hour ({zone})")),
+            Self::Person => words.say("发送人", "sender"),
+            Self::Chat => words.say("会话", "conversation"),
+            Self::Type => words.say("类型", "type"),
+            Self::Company => words.say("企业", "company"),
+            Self::Day => words.say("日期", "day"),
+            Self::Month => words.say("月份", "month"),
+            Self::Hour => words.say("小时", "hour"),
         }
     }
 }
@@ -116,35 +119,30 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
         for (Tally { key, count, .. }, known) in lines.iter().zip(known) {
             let name: Option<String> = known.map(|known| known.name);
             let line: Value = json!({"by": args.by.word(), "key": key, "name": name, "count": count});
-            outln!("{line}");
+            out::json(&line);
         }
-        outln!(
-            "{}",
-            json!({
-                "total": counted.total,
-                "groups": groups,
-                "shown": lines.len(),
-                "zone": context.zone.iana_name(),
-                "coverage": coverage_json(&counted.coverage),
-                "understood": notes.json()?,
-            })
-        );
+        out::json(&json!({
+            "total": counted.total,
+            "groups": groups,
+            "shown": lines.len(),
+            "zone": context.zone.iana_name(),
+            "coverage": coverage_json(&counted.coverage),
+            "understood": notes.json()?,
+        }));
         tell_coverage(&context, &reader, &understood.filter, true)?;
         return Ok(Exit::Well);
     }
     notes.tell(words)?;
-    let zone = context.zone.iana_name().unwrap_or("UTC");
-    let heading = args.by.heading(words, zone);
-    let mut table = Table::new([heading.as_str(), words.say("消息数", "messages")]);
+    let mut table = Table::new([args.by.heading(words), words.say("消息数", "messages")]);
     for (Tally { key, count, .. }, known) in lines.iter().zip(known) {
         let shown = match known {
             Some(known) => known.label,
-            None if key.is_empty() => words.say("(无)", "(none)").to_owned(),
-            None => key.clone(),
+            None if key.is_empty() => words.say("(无)", "(none)").into(),
+            None => value(key),
         };
-        table.row([names::tame(&shown), render::number(*count)]);
+        table.row([shown, render::number(*count)]);
     }
-    out!("{table}");
+    out::table(&table);
     let (total, rest) = (render::number(counted.total), groups - lines.len());
     if rest > 0 {
         let rest = render::number(rest as u64);
@@ -157,6 +155,7 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
         "{}",
         words.say(format!("共 {total} 条"), format!("{total} in all"))
     );
+    outln!(render::zone_line(words, &context.zone));
     errln!("{}", words.coverage(&counted.coverage));
     tell_coverage(&context, &reader, &understood.filter, false)?;
     Ok(Exit::Well)

@@ -18,7 +18,7 @@ use super::{
     Global,
     context::{Context, Quiet},
     each::CompanyFailures,
-    init, media,
+    init, media, out,
     outcome::{Exit, Failure},
     progress, render, signals,
 };
@@ -90,7 +90,8 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
     let report = pull(&context, screen, args.messages)?;
 
     let reader = context.reader()?;
-    outln!("\n{}", render::books(&report).trim_end());
+    outln!();
+    render::books(&report).iter().for_each(out::print);
     if let Some(failure) = report.failure {
         return Err(failure.into());
     }
@@ -101,8 +102,9 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
     summary(&reader, &context)?;
     people::summary(&reader, &context, &pass)?;
     questions(&reader, &context, &global)?;
+    outln!();
     outln!(
-        "\n{:.1} s in all. Archive: {}. Measured on the mock library's cipher (AES-256-CBC), not on Tencent's.",
+        "{:.1} s in all. Archive: {}. Measured on the mock library's cipher (AES-256-CBC), not on Tencent's.",
         began.elapsed().as_secs_f64(),
         context.database().display()
     );
@@ -188,7 +190,8 @@ fn pull(context: &Context, screen: bool, messages: u64) -> Result<Report, Failur
 
 /// The files that hang on the messages, fetched through children of their own.
 fn files(context: &Context) -> Result<(), Failure> {
-    outln!("\n   files, in chunks of 512 KiB, kept by their SHA-256:");
+    outln!();
+    outln!("   files, in chunks of 512 KiB, kept by their SHA-256:");
     let desk = context.desk()?;
     let done = context.runtime()?.block_on(async {
         let (enough, stop) = tokio::sync::watch::channel(false);
@@ -239,8 +242,11 @@ fn summary(reader: &Reader, context: &Context) -> Result<(), Failure> {
         .iter()
         .map(|tally| format!("{} {}", tally.key, render::number(tally.count)))
         .collect();
-    outln!("\n3. what the archive holds");
-    outln!("   types    {}", wrap(&types, 92, "            "));
+    outln!();
+    outln!("3. what the archive holds");
+    for (line, text) in wrap(&types, 92).iter().enumerate() {
+        outln!("   {:8} {text}", if line == 0 { "types" } else { "" });
+    }
     outln!(
         "   chats    {}   people {}   recalled messages {}",
         render::number(reader.chats()?.len() as u64),
@@ -253,28 +259,27 @@ fn summary(reader: &Reader, context: &Context) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Words in lines of a width, each further line indented.
-fn wrap(words: &[String], width: usize, indent: &str) -> String {
-    let mut text = String::new();
-    let mut column = 0;
+/// Words in lines of a width.
+fn wrap(words: &[String], width: usize) -> Vec<String> {
+    let mut lines = vec![String::new()];
     for word in words {
-        if column + word.len() > width && column > 0 {
-            text.push('\n');
-            text.push_str(indent);
-            column = 0;
-        } else if column > 0 {
-            text.push_str("  ");
+        match lines.last_mut() {
+            Some(line) if line.is_empty() => line.push_str(word),
+            Some(line) if line.len() + 2 + word.len() <= width => {
+                line.push_str("  ");
+                line.push_str(word);
+            }
+            _ => lines.push(word.clone()),
         }
-        text.push_str(word);
-        column += word.len() + 2;
     }
-    text
+    lines
 }
 
 /// Three questions with their number of answers, as commands to paste.
 fn questions(reader: &Reader, context: &Context, global: &Global) -> Result<(), Failure> {
     let program = std::env::args().next().unwrap_or_else(|| "shiguan".to_owned());
-    outln!("\n4. three questions to paste");
+    outln!();
+    outln!("4. three questions to paste");
     let mut shown = 0;
     let by_name = people::question(reader, context)?;
     for question in by_name.as_deref().into_iter().chain(QUESTIONS) {

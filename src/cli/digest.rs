@@ -5,6 +5,7 @@ use serde_json::json;
 use super::{
     Global,
     context::{Context, Quiet},
+    out,
     outcome::{Exit, Failure},
 };
 
@@ -21,10 +22,7 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
     let reader = context.reader()?;
     let hash = reader.content_hash()?;
     if args.json {
-        outln!(
-            "{}",
-            json!({"sha256": hash, "records": reader.coverage()?.records})
-        );
+        out::json(&json!({"sha256": hash, "records": reader.coverage()?.records}));
     } else {
         outln!("{hash}");
     }

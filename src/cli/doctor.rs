@@ -12,8 +12,10 @@ use super::{
     Global,
     context::{Context, Quiet},
     keys::{self, Spare},
+    out,
     outcome::{Exit, Failure},
     render,
+    words::Words,
 };
 use crate::{
     clock::Verdict,
@@ -184,6 +186,10 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
                     ),
                 }
             }
+            findings.push(Finding::good(
+                "time zone",
+                render::zone_line(Words(context.language), &context.zone).to_string(),
+            ));
             findings.extend(vault::look(&context, &runtime));
             findings.extend(outside::look(&context)?);
             if args.online {
@@ -230,7 +236,7 @@ fn print(findings: &[Finding], bad: bool, as_json: bool) {
                        "cause": finding.cause, "fix": finding.fix, "endangers_records": finding.endangers})
             })
             .collect();
-        outln!("{}", json!({"ok": !bad, "findings": list}));
+        out::json(&json!({"ok": !bad, "findings": list}));
         return;
     }
     for finding in findings {
@@ -674,7 +680,7 @@ fn clock() -> Finding {
     /// 2025-01-01, before the first release: no honest clock is earlier.
     const FLOOR: i64 = 1_735_689_600_000;
     let now = Millis::now();
-    let value = render::time(Some(now), &jiff::tz::TimeZone::UTC) + " UTC";
+    let value = format!("{} UTC", render::time(Some(now), &jiff::tz::TimeZone::UTC));
     if let Some(ms) = wall::shift_ms() {
         Finding::warning(
             "clock",

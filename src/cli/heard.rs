@@ -1,18 +1,19 @@
 //! `shiguan events`: what WeCom told by itself, and what is still to be read again because of it.
 
-use std::io::Write;
-
 use serde_json::{Value, json};
 
 use super::{
     Global,
     context::{Context, Quiet},
+    out::Page,
     outcome::{Exit, Failure},
     render::{self, Table},
     words::Words,
 };
 use crate::{
     ids::{CompanyId, Millis},
+    line,
+    sanitize::{Line, value},
     store::{
         Reader,
         contract::heard::{EventId, EventRow, Handled, Stale, Subject, SubjectKind},
@@ -84,7 +85,7 @@ fn company(reader: &Reader, name: Option<&str>) -> Result<Option<CompanyId>, Fai
 }
 
 fn list(context: &Context, args: &List) -> Result<Exit, Failure> {
-    let mut out = std::io::stdout().lock();
+    let mut out = Page::begin();
     let reader = context.reader()?;
     let words = Words(context.language);
     let only = company(&reader, args.company.as_deref())?;
@@ -97,20 +98,22 @@ fn list(context: &Context, args: &List) -> Result<Exit, Failure> {
     for row in rows {
         let company = reader.company_name(row.company)?.unwrap_or_default();
         if args.json {
-            writeln!(out, "{}", event_json(&row, &company, context))?;
+            out.json(&event_json(&row, &company, context))?;
         } else {
             table.row([
-                row.id.0.to_string(),
+                line!("{}", row.id.0),
                 render::time(Some(row.last), &context.zone),
-                company,
-                full_name(&row)
-                    + if row.known {
-                        ""
-                    } else {
-                        words.say("（未知）", " (unknown)")
-                    },
-                row.times.to_string(),
-                handled(words, row.handled).to_owned(),
+                value(&company),
+                line!(
+                    "{}{}",
+                    full_name(&row),
+                    match row.known {
+                        true => "",
+                        false => words.say("（未知）", " (unknown)"),
+                    }
+                ),
+                line!("{}", row.times),
+                handled(words, row.handled).into(),
             ]);
         }
     }
@@ -118,7 +121,8 @@ fn list(context: &Context, args: &List) -> Result<Exit, Failure> {
         if table.is_empty() {
             errln!("{}", words.say("尚无事件", "no events yet"));
         } else {
-            write!(out, "{table}")?;
+            out.table(&table)?;
+            out.line(render::zone_line(words, &context.zone))?;
         }
         if let Some(last) = last {
             errln!(
@@ -133,10 +137,10 @@ fn list(context: &Context, args: &List) -> Result<Exit, Failure> {
     Ok(Exit::Well)
 }
 
-fn full_name(row: &EventRow) -> String {
+fn full_name(row: &EventRow) -> Line {
     match row.change.as_str() {
-        "" => row.name.clone(),
-        change => format!("{}.{change}", row.name),
+        "" => value(&row.name),
+        change => line!("{}.{}", value(&row.name), value(change)),
     }
 }
 
@@ -168,7 +172,7 @@ fn event_json(row: &EventRow, company: &str, context: &Context) -> Value {
 }
 
 fn stale(context: &Context, args: &StaleArgs) -> Result<Exit, Failure> {
-    let mut out = std::io::stdout().lock();
+    let mut out = Page::begin();
     let reader = context.reader()?;
     let words = Words(context.language);
     let only = company(&reader, args.company.as_deref())?;
@@ -184,25 +188,25 @@ fn stale(context: &Context, args: &StaleArgs) -> Result<Exit, Failure> {
             // Also those that are not due yet.
             for one in reader.take_stale(id, kind, Millis(i64::MAX), args.limit)? {
                 if args.json {
-                    writeln!(out, "{}", stale_json(&one, &name, context))?;
+                    out.json(&stale_json(&one, &name, context))?;
                     continue;
                 }
                 let who = match &one.subject {
-                    Subject::Person(who) | Subject::Room(who) => who.clone(),
-                    Subject::Pair { member, external } => format!("{member} / {external}"),
+                    Subject::Person(who) | Subject::Room(who) => value(who),
+                    Subject::Pair { member, external } => line!("{} / {}", value(member), value(external)),
                 };
                 table.row([
-                    name.clone(),
+                    value(&name),
                     match kind {
                         SubjectKind::Person => words.say("人员", "person"),
                         SubjectKind::Room => words.say("群", "room"),
                         SubjectKind::Pair => words.say("同意情况", "pair"),
                     }
-                    .to_owned(),
-                    render::tame(&who),
+                    .into(),
+                    who,
                     render::time(Some(one.since), &context.zone),
-                    one.events.to_string(),
-                    one.why,
+                    line!("{}", one.events),
+                    Line::sentence(&one.why),
                 ]);
             }
         }
@@ -214,7 +218,8 @@ fn stale(context: &Context, args: &StaleArgs) -> Result<Exit, Failure> {
                 words.say("没有待重新读取的对象", "nothing is to be read again")
             );
         } else {
-            write!(out, "{table}")?;
+            out.table(&table)?;
+            out.line(render::zone_line(words, &context.zone))?;
         }
     }
     Ok(Exit::Well)

@@ -32,13 +32,15 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
     outln!("{}", file.display());
     match &args.mock {
         Some(_) => errln!("next: shiguan --config {} pull", file.display()),
-        None => errln!(
-            "next: fill in corpid and secret file, set sdk.library, then\n  \
-             shiguan --config {0} keys generate    (paste the public key into the admin console)\n  \
-             shiguan --config {0} doctor\n  \
-             shiguan --config {0} pull",
-            file.display()
-        ),
+        None => {
+            let file = file.display();
+            errln!("next: fill in corpid and secret file, set sdk.library, then");
+            errln!(
+                "  shiguan --config {file} keys generate    (paste the public key into the admin console)"
+            );
+            errln!("  shiguan --config {file} doctor");
+            errln!("  shiguan --config {file} pull");
+        }
     }
     Ok(Exit::Well)
 }

@@ -8,6 +8,7 @@ use serde_json::json;
 use super::{
     Global,
     context::{Context, Quiet},
+    out,
     outcome::{Exit, Failure},
     render::Table,
     retry,
@@ -15,7 +16,9 @@ use super::{
 use crate::{
     config::Company,
     ids::{CompanyId, KeyVersion},
+    line,
     record::{Reason, Waiting},
+    sanitize::value,
     store::{Reader, contract::Pending},
     unseal::{KeyRing, OpenRing, SealedKey, keyring, open_keys},
 };
@@ -96,17 +99,21 @@ fn generate(context: &Context, company: &Company, version: Option<u32>) -> Resul
     let key = keyring::generate(2048).map_err(Failure::run)?;
     let passphrase = context.passphrase(company)?;
     let written = keyring::write(&company.keys, KeyVersion(version), &key, passphrase.as_ref())?;
-    outln!("{}", key.public_pem().trim_end());
+    for line in key.public_pem().trim_end().lines() {
+        outln!("{line}");
+    }
     errln!(
         "version {version}: private key in {} (fingerprint {})",
         written.file.display(),
         key.fingerprint()
     );
     errln!(
-        "next: paste the public key above into the admin console (管理工具 > 会话内容存档 > 消息加密公钥). The console then\n\
-         shows a version number; if it is not {version}, rename the file to v<that number>.pem. Keep the old keys: they\n\
-         open what was sealed before."
+        "next: paste the public key above into the admin console (管理工具 > 会话内容存档 > 消息加密公钥). The console then"
     );
+    errln!(
+        "shows a version number; if it is not {version}, rename the file to v<that number>.pem. Keep the old keys: they"
+    );
+    errln!("open what was sealed before.");
     Ok(Exit::Well)
 }
 
@@ -174,34 +181,32 @@ fn list(context: &Context, company: &Company, as_json: bool) -> Result<Exit, Fai
             used.map(|usage| usage.last_seq.0),
         );
         if as_json {
-            outln!(
-                "{}",
-                json!({"version": version.0, "fingerprint": fingerprint, "records": records,
-                       "first_seq": first, "last_seq": last, "waiting": waiting})
+            out::json(
+                &json!({"version": version.0, "fingerprint": fingerprint, "records": records,
+                        "first_seq": first, "last_seq": last, "waiting": waiting}),
             );
         } else {
-            let shown = |seq: Option<u64>| seq.map_or_else(|| "-".to_owned(), |seq| seq.to_string());
+            let shown = |seq: Option<u64>| seq.map_or("-".into(), |seq| line!("{}", seq));
             table.row([
-                version.to_string(),
-                fingerprint.map_or_else(|| "no private key".to_owned(), |print| print[..16].to_owned()),
-                records.to_string(),
+                line!("{}", version.0),
+                fingerprint.map_or("no private key".into(), |print| value(&print[..16])),
+                line!("{}", records),
                 shown(first),
                 shown(last),
-                waiting.to_string(),
+                line!("{}", waiting),
             ]);
         }
     }
     for stray in ring.strays() {
         if as_json {
-            outln!(
-                "{}",
-                json!({"not_looked_at": stray.file, "version": stray.version.map(|version| version.0),
-                       "finding": stray.to_string()})
+            out::json(
+                &json!({"not_looked_at": stray.file, "version": stray.version.map(|version| version.0),
+                        "finding": stray.to_string()}),
             );
         }
     }
     if !as_json {
-        out!("{table}");
+        out::table(&table);
         for stray in ring.strays() {
             outln!("{stray}");
         }
@@ -229,12 +234,11 @@ fn check(context: &Context, company: &Company, as_json: bool) -> Result<Exit, Fa
             _ => spare.fitting(usage.version, &sample)?,
         };
         if as_json {
-            outln!(
-                "{}",
-                json!({"version": usage.version.0, "tried": sample.len(), "opened": finding.opened,
-                       "wrong": finding.wrong, "finding": finding.text,
-                       "opened_by": fits.as_ref().map(|fit| &fit.file),
-                       "do": fits.as_ref().map(|fit| &fit.advice)})
+            out::json(
+                &json!({"version": usage.version.0, "tried": sample.len(), "opened": finding.opened,
+                        "wrong": finding.wrong, "finding": finding.text,
+                        "opened_by": fits.as_ref().map(|fit| &fit.file),
+                        "do": fits.as_ref().map(|fit| &fit.advice)}),
             );
         } else {
             outln!("version {}: {}", usage.version, finding.text);
@@ -245,10 +249,9 @@ fn check(context: &Context, company: &Company, as_json: bool) -> Result<Exit, Fa
     }
     for stray in ring.strays() {
         if as_json {
-            outln!(
-                "{}",
-                json!({"not_looked_at": stray.file, "version": stray.version.map(|version| version.0),
-                       "finding": stray.to_string()})
+            out::json(
+                &json!({"not_looked_at": stray.file, "version": stray.version.map(|version| version.0),
+                        "finding": stray.to_string()}),
             );
         } else {
             outln!("{stray}");

@@ -127,11 +127,13 @@ fn tell(made: Result<generate::Summary, sdk_mock::Error>, out: &Path) -> Result<
     let made = made.map_err(Failure::run)?;
     outln!("{}", out.display());
     errln!(
-        "{} records sealed; private keys in {}\nnext: shiguan init --dir DIR --mock {}\n      \
-         or, for a program of your own: {}={} and libsdk_mock.so in place of the official library",
+        "{} records sealed; private keys in {}",
         made.records,
         out.join("keys").display(),
-        out.display(),
+    );
+    errln!("next: shiguan init --dir DIR --mock {}", out.display());
+    errln!(
+        "      or, for a program of your own: {}={} and libsdk_mock.so in place of the official library",
         sdk_mock::CORPUS_VARIABLE,
         out.display()
     );

@@ -10,11 +10,13 @@ use std::{
 
 use serde_json::{Map, Value, json};
 
-use super::{render, words::Words};
+use super::words::Words;
 use crate::{
     ids::{CompanyId, Millis},
+    line,
     message::{Chat, Message, fold_id},
     people::{Aspect, Class, Doubt, History},
+    sanitize::{Line, value},
     store::{Reader, Result},
 };
 
@@ -91,31 +93,37 @@ impl Names {
         id: &str,
         at: Option<Millis>,
         words: Words,
-    ) -> String {
+    ) -> Line {
+        self.called(company, class, id, at).line(words)
+    }
+
+    /// The parts of a label.
+    pub(super) fn called(&self, company: CompanyId, class: Class, id: &str, at: Option<Millis>) -> Called {
+        let mut called = Called {
+            id: id.to_owned(),
+            name: None,
+            later: false,
+            now: None,
+        };
         let found = self.found.borrow();
         let history = found
             .get(&(company, class))
             .and_then(|known| known.get(&*key(class, id)));
         let Some(history) = history else {
-            return id.to_owned();
+            return called;
         };
-        let now = history.name_now();
         let then = at.and_then(|at| history.name_at(at));
-        match (then, now) {
+        match (then, history.name_now()) {
             (Some(then), Some(now)) => {
-                let later = then.doubt == Doubt::LearntLater;
-                self.later.set(self.later.get() || later);
-                let (mark, name) = (if later { "*" } else { "" }, &then.span.value);
-                if *name == now.value {
-                    format!("{name}{mark}({id})")
-                } else {
-                    let now = words.say(format!("现名 {}", now.value), format!("now {}", now.value));
-                    format!("{name}{mark}({id}; {now})")
-                }
+                called.later = then.doubt == Doubt::LearntLater;
+                self.later.set(self.later.get() || called.later);
+                called.name = Some(then.span.value.clone());
+                called.now = (then.span.value != now.value).then(|| now.value.clone());
             }
-            (None, Some(now)) => format!("{}({id})", now.value),
-            _ => id.to_owned(),
+            (None, Some(now)) => called.name = Some(now.value.clone()),
+            _ => {}
         }
+        called
     }
 
     /// What it is called now, if that was looked up and is known.
@@ -166,15 +174,51 @@ impl Names {
     }
 }
 
+/// What somebody or something is called.
+pub(super) struct Called {
+    id: String,
+    name: Option<String>,
+    /// The name was learnt only after the time asked about.
+    later: bool,
+    /// The name of today, if it is another.
+    now: Option<String>,
+}
+
+impl Called {
+    /// For people.
+    pub(super) fn line(&self, words: Words) -> Line {
+        let id = value(&self.id);
+        let Some(name) = &self.name else { return id };
+        let mark = if self.later { "*" } else { "" };
+        match &self.now {
+            Some(now) => line!(
+                "{}{}({}; {} {})",
+                value(name),
+                mark,
+                id,
+                words.say("现名", "now"),
+                value(now)
+            ),
+            None => line!("{}{}({})", value(name), mark, id),
+        }
+    }
+
+    /// For programs: the same with names and ids as they are.
+    pub(super) fn text(&self, words: Words) -> String {
+        let id = &self.id;
+        let Some(name) = &self.name else { return id.clone() };
+        let mark = if self.later { "*" } else { "" };
+        match &self.now {
+            Some(now) => format!("{name}{mark}({id}; {} {now})", words.say("现名", "now")),
+            None => format!("{name}{mark}({id})"),
+        }
+    }
+}
+
 /// The form an id is compared in.
 fn key(class: Class, id: &str) -> Cow<'_, str> {
     match class {
         Class::Person => fold_id(id),
         _ => Cow::Borrowed(id),
     }
-}
-
-/// A label that cannot steer the terminal.
-pub(super) fn tame(label: &str) -> String {
-    render::tame(label).replace(['\n', '\t'], " ")
 }

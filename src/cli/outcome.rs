@@ -2,7 +2,11 @@
 
 use std::{fmt, process::ExitCode};
 
-use crate::{archive, config::ConfigError, search::QueryError, source, store::StoreError, unseal::KeyError};
+use super::out;
+use crate::{
+    archive, config::ConfigError, sanitize::Line, search::QueryError, source, store::StoreError,
+    unseal::KeyError,
+};
 
 /// Exit codes (README, "Exit codes").
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,6 +44,8 @@ enum Kind {
 pub struct Failure {
     kind: Kind,
     message: String,
+    /// Lines that belong below the message, such as the query with a mark under the place of its error.
+    below: Vec<Line>,
     hint: Option<String>,
 }
 
@@ -49,6 +55,7 @@ impl Failure {
         Self {
             kind: Kind::Usage,
             message: message.to_string(),
+            below: Vec::new(),
             hint: None,
         }
     }
@@ -58,6 +65,7 @@ impl Failure {
         Self {
             kind: Kind::Run,
             message: message.to_string(),
+            below: Vec::new(),
             hint: None,
         }
     }
@@ -67,6 +75,7 @@ impl Failure {
         Self {
             kind: Kind::Told,
             message: String::new(),
+            below: Vec::new(),
             hint: None,
         }
     }
@@ -75,6 +84,12 @@ impl Failure {
     pub(super) fn unprinted(error: std::io::Error) -> Self {
         Self::run(format!("what was printed did not arrive: {error}"))
             .hint("the archive is as the command left it; make room where stdout goes, or send it elsewhere")
+    }
+
+    /// Adds a line below the message.
+    pub(super) fn below(mut self, line: Line) -> Self {
+        self.below.push(line);
+        self
     }
 
     /// Adds the next thing to type.
@@ -115,6 +130,7 @@ impl Failure {
             Kind::Run => 1,
         };
         errln!("error: {}", self.message);
+        self.below.iter().for_each(out::tell);
         if let Some(hint) = self.hint {
             errln!(" hint: {hint}");
         }
@@ -138,6 +154,7 @@ impl From<std::io::Error> for Failure {
         Self {
             kind,
             message: error.to_string(),
+            below: Vec::new(),
             hint: None,
         }
     }

@@ -5,11 +5,17 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use serde_json::{Map, Value, json};
 
-use super::{names::Names, outcome::Failure, words::Words};
+use super::{
+    names::{Called, Names},
+    outcome::Failure,
+    words::Words,
+};
 use crate::{
     ids::{CompanyId, Millis},
+    line,
     message::{Chat, Message, fold_id},
     people::{Aspect, Class, Doubt, History},
+    sanitize::{Line, value},
     store::Reader,
 };
 
@@ -35,6 +41,34 @@ pub(super) struct Portrait<'a> {
     /// Ids as received, sender first.
     people: Vec<(String, History)>,
     room: Option<History>,
+}
+
+/// One thing told of somebody: a value, and whom or what it belongs to.
+struct Said {
+    value: String,
+    items: Vec<Called>,
+}
+
+impl Said {
+    /// For people.
+    fn line(&self, words: Words) -> Line {
+        let items = Line::join(self.items.iter().map(|item| item.line(words)), " / ");
+        match (self.value.is_empty(), self.items.is_empty()) {
+            (true, _) => items,
+            (false, true) => value(&self.value),
+            (false, false) => line!("{} [{}]", value(&self.value), items),
+        }
+    }
+
+    /// For programs.
+    fn text(&self, words: Words) -> String {
+        let items: Vec<String> = self.items.iter().map(|item| item.text(words)).collect();
+        match (self.value.is_empty(), self.items.is_empty()) {
+            (true, _) => items.join(" / "),
+            (false, true) => self.value.clone(),
+            (false, false) => format!("{} [{}]", self.value, items.join(" / ")),
+        }
+    }
 }
 
 impl<'a> Portrait<'a> {
@@ -96,7 +130,7 @@ impl<'a> Portrait<'a> {
 
     /// What is known of one person at the time, or now: by aspect, each value with its name, and whether that was
     /// learnt only later.
-    fn said(&self, history: &History, at: Option<Millis>, words: Words) -> Vec<(Aspect, Vec<String>, bool)> {
+    fn said(&self, history: &History, at: Option<Millis>) -> Vec<(Aspect, Vec<Said>, bool)> {
         let mut all = Vec::new();
         for aspect in ABOUT {
             let held: Vec<_> = match at {
@@ -112,18 +146,14 @@ impl<'a> Portrait<'a> {
                     .collect(),
             };
             let later = held.iter().any(|(_, later)| *later);
-            let texts: Vec<String> = held
+            let texts: Vec<Said> = held
                 .iter()
-                .map(|(span, _)| {
-                    let items: Vec<String> = parts(aspect, &span.item)
+                .map(|(span, _)| Said {
+                    value: span.value.clone(),
+                    items: parts(aspect, &span.item)
                         .into_iter()
-                        .map(|(class, id)| self.names.label(self.company, class, id, at, words))
-                        .collect();
-                    match (span.value.is_empty(), items.is_empty()) {
-                        (true, _) => items.join(" / "),
-                        (false, true) => span.value.clone(),
-                        (false, false) => format!("{} [{}]", span.value, items.join(" / ")),
-                    }
+                        .map(|(class, id)| self.names.called(self.company, class, id, at))
+                        .collect(),
                 })
                 .collect();
             if !texts.is_empty() {
@@ -134,57 +164,52 @@ impl<'a> Portrait<'a> {
     }
 
     /// Lines for people: label and text.
-    pub(super) fn lines(&self, words: Words) -> Vec<(String, String)> {
-        let text = |said: &[(Aspect, Vec<String>, bool)]| {
-            let parts: Vec<String> = said
-                .iter()
-                .map(|(aspect, values, later)| {
-                    let mark = if *later { "*" } else { "" };
-                    format!("{}{mark} {}", words.aspect(*aspect), values.join("、"))
-                })
-                .collect();
-            parts.join("；")
+    pub(super) fn lines(&self, words: Words) -> Vec<(Line, Line)> {
+        let text = |said: Vec<(Aspect, Vec<Said>, bool)>| {
+            let parts = said.into_iter().map(|(aspect, values, later)| {
+                let mark = if later { "*" } else { "" };
+                let values = values.iter().map(|said| said.line(words));
+                line!("{}{} {}", words.aspect(aspect), mark, Line::join(values, "、"))
+            });
+            Line::join(parts, "；")
         };
         let mut lines = Vec::new();
         for (id, history) in &self.people {
-            let (then, now) = (
-                self.said(history, self.time, words),
-                self.said(history, None, words),
-            );
+            let (then, now) = (self.said(history, self.time), self.said(history, None));
             let who = self
                 .names
                 .label(self.company, Class::Person, id, self.time, words);
-            let told = text(&then);
+            let told = text(then);
             if !told.is_empty() {
-                let label = words.say(format!("{who} 当时"), format!("{who} then"));
+                let label = line!("{} {}", who, words.say("当时", "then"));
                 lines.push((label, told));
             }
             let differs = bare(history, self.time) != bare(history, None);
             if differs && !now.is_empty() {
-                let label = words.say(format!("{who} 现在"), format!("{who} now"));
-                lines.push((label, text(&now)));
+                let label = line!("{} {}", who, words.say("现在", "now"));
+                lines.push((label, text(now)));
             }
         }
         if let Some((members, later)) = self.members(words) {
             let mark = if later { "*" } else { "" };
-            let shown: Vec<String> = members.iter().take(MOST).cloned().collect();
-            let more = if members.len() > MOST { "…" } else { "" };
+            let count = members.len();
+            let more = if count > MOST { "…" } else { "" };
             lines.push((
                 words.say(
-                    format!("当时群成员{mark} {} 人", members.len()),
-                    format!("in the room then{mark}: {}", members.len()),
+                    line!("当时群成员{} {} 人", mark, count),
+                    line!("in the room then{}: {}", mark, count),
                 ),
-                format!("{}{more}", shown.join("、")),
+                line!("{}{}", Line::join(members.into_iter().take(MOST), "、"), more),
             ));
         }
         lines
     }
 
     /// Who sat in the room when the message was sent; nothing when nobody told.
-    fn members(&self, words: Words) -> Option<(Vec<String>, bool)> {
+    fn members(&self, words: Words) -> Option<(Vec<Line>, bool)> {
         let held = self.room.as_ref()?.all_at(Aspect::Member, self.time?);
         let later = held.iter().any(|was| was.doubt == Doubt::LearntLater);
-        let members: Vec<String> = held
+        let members: Vec<Line> = held
             .iter()
             .map(|was| {
                 self.names
@@ -196,9 +221,10 @@ impl<'a> Portrait<'a> {
 
     /// For programs: people by id with what was so then and what is so now, and the room's members then.
     pub(super) fn json(&self, words: Words) -> (Value, Value) {
-        let by_aspect = |said: Vec<(Aspect, Vec<String>, bool)>| {
+        let by_aspect = |said: Vec<(Aspect, Vec<Said>, bool)>| {
             let mut all = Map::new();
             for (aspect, values, later) in said {
+                let values: Vec<String> = values.iter().map(|said| said.text(words)).collect();
                 all.insert(
                     aspect.as_str().to_owned(),
                     json!({"values": values, "learnt_later": later}),
@@ -210,8 +236,8 @@ impl<'a> Portrait<'a> {
         for (id, history) in &self.people {
             people.insert(
                 id.clone(),
-                json!({"then": by_aspect(self.said(history, self.time, words)),
-                       "now": by_aspect(self.said(history, None, words))}),
+                json!({"then": by_aspect(self.said(history, self.time)),
+                       "now": by_aspect(self.said(history, None))}),
             );
         }
         let members = self.room.as_ref().zip(self.time).map(|(history, time)| {

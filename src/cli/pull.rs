@@ -11,7 +11,7 @@ use super::{
     consent,
     context::{Context, Quiet},
     each::CompanyFailures,
-    keys,
+    keys, out,
     outcome::{Exit, Failure},
     progress, render, signals,
 };
@@ -158,7 +158,9 @@ fn may_skip(context: &Context, company: &str, from: Seq, yes: bool) -> Result<()
     if !std::io::stdin().is_terminal() {
         return Err(Failure::usage(what).hint(hint));
     }
-    errln!("{what}.\n hint: {hint}\nSkip them? Type yes:");
+    errln!("{what}.");
+    errln!(" hint: {hint}");
+    errln!("Skip them? Type yes:");
     let mut answer = String::new();
     std::io::stdin().read_line(&mut answer)?;
     if answer.trim() == "yes" {
@@ -218,10 +220,10 @@ pub(super) fn conclude(
     // Nothing was begun, and the error says it all.
     let nothing = failures.all() && failures.count() == 1;
     if json && !nothing {
-        outln!("{}", books_json(&reports, &failures));
+        out::json(&books_json(&reports, &failures));
     } else {
         for report in &reports {
-            out!("{}", render::books(report));
+            render::books(report).iter().for_each(out::print);
         }
     }
     let incomplete = reports.iter().any(Report::is_incomplete);

@@ -10,6 +10,7 @@ use serde_json::json;
 use super::{
     Global,
     context::{Context, Quiet},
+    out,
     outcome::{Exit, Failure},
     signals,
     words::Words,
@@ -50,16 +51,13 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
     desk.close();
     let each_us = (done.moved > 0).then(|| done.took.as_micros() as u64 / done.moved);
     if args.json {
-        outln!(
-            "{}",
-            json!({
-                "derived_again": done.moved,
-                "left": done.state.left,
-                "messages": done.state.messages,
-                "took_ms": done.took.as_millis() as u64,
-                "us_per_record": each_us,
-            })
-        );
+        out::json(&json!({
+            "derived_again": done.moved,
+            "left": done.state.left,
+            "messages": done.state.messages,
+            "took_ms": done.took.as_millis() as u64,
+            "us_per_record": each_us,
+        }));
     } else {
         outln!("{}", words.reindexed(done.moved, done.state, done.took, each_us));
     }

@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 use super::{
     Global,
     context::{Context, Quiet},
+    out,
     outcome::{Exit, Failure},
     pull::reasons_json,
     render::{self, Table},
@@ -14,6 +15,8 @@ use super::{
 };
 use crate::{
     ids::CompanyId,
+    line,
+    sanitize::{Line, value},
     store::{
         Reader,
         contract::{DoubtfulSeq, Gap, GapKind, GapState, PullCall, RunRow},
@@ -62,7 +65,7 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
         names,
     };
     if args.json {
-        outln!("{}", view.json(&runs, &gaps, &doubtful, company)?);
+        out::json(&view.json(&runs, &gaps, &doubtful, company)?);
     } else {
         view.tables(&runs, &gaps, &doubtful, args.calls)?;
     }
@@ -192,22 +195,21 @@ impl View<'_> {
             say("结果", "outcome"),
         ]);
         for run in runs {
-            let range = run.range.map_or_else(
-                || "-".to_owned(),
-                |range| format!("{}–{}", range.first, range.last),
-            );
+            let range = run
+                .range
+                .map_or("-".into(), |range| line!("{}–{}", range.first.0, range.last.0));
             let outcome = match (&run.outcome, run.ended) {
-                (Some(outcome), _) => outcome.clone(),
+                (Some(outcome), _) => Line::sentence(outcome),
                 (None, _) => say(
                     "未结束 (运行中，或进程已死)",
                     "not ended (going on, or its process died)",
                 )
-                .to_owned(),
+                .into(),
             };
             table.row([
-                run.id.0.to_string(),
-                self.name(run.company).to_owned(),
-                run.command.clone(),
+                line!("{}", run.id.0),
+                value(self.name(run.company)),
+                value(&run.command),
                 time(Some(run.began)),
                 render::number(run.books.received),
                 render::number(run.books.stored),
@@ -216,7 +218,7 @@ impl View<'_> {
                 outcome,
             ]);
         }
-        out!("{table}");
+        out::table(&table);
         if calls {
             let mut table = Table::new([
                 say("运行", "run"),
@@ -231,18 +233,18 @@ impl View<'_> {
                 for call in self.reader.calls_of(run.id)? {
                     let range = call.first.zip(call.last);
                     table.row([
-                        run.id.0.to_string(),
+                        line!("{}", run.id.0),
                         time(Some(call.at)),
-                        call.asked.to_string(),
-                        call.limit.to_string(),
-                        call.count.to_string(),
-                        range.map_or_else(|| "-".to_owned(), |(first, last)| format!("{first}–{last}")),
-                        call.outcome,
+                        line!("{}", call.asked.0),
+                        line!("{}", call.limit),
+                        line!("{}", call.count),
+                        range.map_or("-".into(), |(first, last)| line!("{}–{}", first.0, last.0)),
+                        Line::sentence(call.outcome),
                     ]);
                 }
             }
             outln!();
-            out!("{table}");
+            out::table(&table);
         }
         if !doubtful.is_empty() {
             let mut table = Table::new([
@@ -254,15 +256,15 @@ impl View<'_> {
             ]);
             for record in doubtful {
                 table.row([
-                    record.seq.to_string(),
-                    self.name(record.company).to_owned(),
-                    record.msgid.clone(),
-                    record.cursor.to_string(),
+                    line!("{}", record.seq.0),
+                    value(self.name(record.company)),
+                    value(&record.msgid),
+                    line!("{}", record.cursor.0),
                     time(Some(record.at)),
                 ]);
             }
             outln!();
-            out!("{table}");
+            out::table(&table);
         }
         if gaps.is_empty() {
             errln!(
@@ -272,6 +274,7 @@ impl View<'_> {
                     "no range of the stream is listed as not seen"
                 )
             );
+            outln!(render::zone_line(words, &self.context.zone));
             return Ok(());
         }
         let mut table = Table::new([
@@ -286,27 +289,23 @@ impl View<'_> {
         ]);
         for gap in gaps {
             let range = match gap.range.first == gap.range.last {
-                true => gap.range.first.to_string(),
-                false => format!("{}–{}", gap.range.first, gap.range.last),
+                true => line!("{}", gap.range.first.0),
+                false => line!("{}–{}", gap.range.first.0, gap.range.last.0),
             };
             table.row([
-                gap.id.to_string(),
-                self.name(gap.company).to_owned(),
+                line!("{}", gap.id),
+                value(self.name(gap.company)),
                 range,
-                kind(words, gap.kind).to_owned(),
-                state(words, gap).to_owned(),
+                kind(words, gap.kind).into(),
+                state(words, gap).into(),
                 time(Some(gap.found)),
-                gap.tries.to_string(),
-                gap.cause.clone(),
+                line!("{}", gap.tries),
+                Line::sentence(&gap.cause),
             ]);
         }
         outln!();
-        out!("{table}");
-        errln!(
-            "{} {}",
-            say("时间所用时区：", "times in the zone"),
-            self.context.zone.iana_name().unwrap_or("UTC")
-        );
+        out::table(&table);
+        outln!(render::zone_line(words, &self.context.zone));
         Ok(())
     }
 }

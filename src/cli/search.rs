@@ -1,7 +1,5 @@
 //! `shiguan search QUERY`: exact, with the place of the match for people and one JSON object per hit for programs.
 
-use std::io::Write;
-
 use anstyle::{AnsiColor, Style};
 use serde_json::{Value, json};
 
@@ -9,7 +7,8 @@ use super::{
     Global,
     consent::{Shown, tell_coverage},
     context::{Context, Quiet},
-    names::{self, Names},
+    names::Names,
+    out::{self, Page},
     outcome::{Exit, Failure},
     pull::waiting_json,
     render,
@@ -18,8 +17,10 @@ use super::{
 };
 use crate::{
     ids::RecordId,
+    line,
     message::{self, Message},
     people::Class,
+    sanitize::{Line, quote, quote_marked, value},
     search::{self, Results, Snippet},
     store::{
         Reader,
@@ -105,7 +106,7 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
         Order::NewestFirst
     };
     let limit = if args.all { BIG_PAGE } else { args.limit };
-    let mut out = anstream::AutoStream::auto(std::io::stdout().lock());
+    let mut out = Page::begin();
     let mut after = args.after;
     let mut shown = 0;
     loop {
@@ -113,8 +114,7 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
         view.look(&page.hits, args.json)?;
         for hit in &page.hits {
             if args.json {
-                serde_json::to_writer(&mut out, &view.hit_json(hit))?;
-                writeln!(out)?;
+                out.json(&view.hit_json(hit))?;
             } else {
                 view.hit(&mut out, hit)?;
             }
@@ -124,6 +124,7 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
         if args.all && page.next.is_some() {
             continue;
         }
+        view.zone(&mut out, args.json)?;
         out.flush()?;
         view.end(&page, shown, args.json.then_some(&notes))?;
         tell_coverage(&context, &reader, filter, args.json)?;
@@ -166,9 +167,8 @@ impl<'a> View<'a> {
     fn count(&self, filter: &Filter, notes: Option<&Notes<'_>>) -> Result<Exit, Failure> {
         let (total, coverage) = (self.reader.count(filter)?, self.reader.coverage()?);
         if let Some(notes) = notes {
-            outln!(
-                "{}",
-                json!({"total": total, "coverage": coverage_json(&coverage), "understood": notes.json()?})
+            out::json(
+                &json!({"total": total, "coverage": coverage_json(&coverage), "understood": notes.json()?}),
             );
         } else {
             outln!("{total}");
@@ -181,8 +181,16 @@ impl<'a> View<'a> {
         Words(self.context.language)
     }
 
+    /// Names the zone of the times on the page, below them; nothing for programs and where nothing was found.
+    pub(super) fn zone(&self, out: &mut Page, as_json: bool) -> std::io::Result<()> {
+        if as_json || out.is_empty() {
+            return Ok(());
+        }
+        out.line(render::zone_line(self.words(), &self.context.zone))
+    }
+
     /// Two or three lines: when, who, where; what, with the place of the match; whether it was recalled.
-    pub(super) fn hit(&self, out: &mut dyn Write, hit: &Hit) -> std::io::Result<()> {
+    pub(super) fn hit(&self, out: &mut Page, hit: &Hit) -> std::io::Result<()> {
         let Some(opened) = &hit.opened else { return Ok(()) };
         let message = message::read(&opened.plaintext);
         self.heading(out, hit, &message)?;
@@ -191,7 +199,7 @@ impl<'a> View<'a> {
         // A question about people or dates matches no text: say what the message is instead.
         snippets.retain(|snippet| !snippet.highlights.is_empty());
         if snippets.is_empty() {
-            self.line(out, &message.summary(self.context.language), struck)?;
+            self.what(out, &message, struck)?;
         }
         for snippet in &snippets {
             self.snippet(out, snippet, struck)?;
@@ -199,81 +207,80 @@ impl<'a> View<'a> {
         self.recall(out, hit)
     }
 
+    /// What a message is: a text as it was written, everything else by its kind and in one line.
+    ///
+    /// The kind stands outside the quotation, so a text that reads `[文件] …` is no file.
+    pub(super) fn what(&self, out: &mut Page, message: &Message, struck: bool) -> std::io::Result<()> {
+        let style = style(struck);
+        match (message.msgtype.as_str(), message.segments.as_slice()) {
+            ("text", [text]) => {
+                let label = Line::from(self.words().place(message::Place::Text));
+                set_in(out, Some(label), quote(&text.text, style))
+            }
+            (kind, _) => {
+                let summary = message.summary(self.context.language);
+                let label = match kind {
+                    "" => "-".into(),
+                    kind => value(kind),
+                };
+                set_in(out, Some(label), quote(&summary, style))
+            }
+        }
+    }
+
     /// When, who to whom, in which conversation, seq and msgid.
-    pub(super) fn heading(&self, out: &mut dyn Write, hit: &Hit, message: &Message) -> std::io::Result<()> {
+    pub(super) fn heading(&self, out: &mut Page, hit: &Hit, message: &Message) -> std::io::Result<()> {
         let (dim, bold) = (Style::new().dimmed(), Style::new().bold());
         let words = self.words();
-        writeln!(
-            out,
-            "{bold}{}{bold:#}  {}  {dim}{}{}  seq {}  {}{dim:#}",
+        out.line(line!(
+            "{}{}{:#}  {}  {}{}{}  seq {}  {}{:#}",
+            bold,
             render::time(message.time, &self.context.zone),
-            names::tame(&words.who(message, &|id| {
+            bold,
+            words.who(message, &|id| {
                 self.names
                     .label(hit.company, Class::Person, id, message.time, words)
-            })),
+            }),
+            dim,
             words.chat(message, &|id| {
                 self.names
                     .label(hit.company, Class::Room, id, message.time, words)
             }),
             self.consents.mark(self.reader, hit.id, words),
-            hit.seq,
-            render::tame(&hit.msgid),
-        )
+            hit.seq.0,
+            value(&hit.msgid),
+            dim,
+        ))
     }
 
     /// Who recalled it and when, if anybody did.
-    pub(super) fn recall(&self, out: &mut dyn Write, hit: &Hit) -> std::io::Result<()> {
+    pub(super) fn recall(&self, out: &mut Page, hit: &Hit) -> std::io::Result<()> {
         let Some(recalled) = hit.opened.as_ref().and_then(|opened| opened.recalled.as_ref()) else {
             return Ok(());
         };
         let red = Style::new().fg_color(Some(AnsiColor::Red.into()));
-        writeln!(
-            out,
-            "    {red}{}{red:#}",
-            self.words().recalled(
-                recalled,
-                &names::tame(&self.names.label(
-                    hit.company,
-                    Class::Person,
-                    &recalled.by,
-                    recalled.at,
-                    self.words()
-                )),
-                &self.context.zone
-            )
-        )
+        let by = self.names.label(
+            hit.company,
+            Class::Person,
+            &recalled.by,
+            recalled.at,
+            self.words(),
+        );
+        let sentence = self.words().recalled(recalled, &by, &self.context.zone);
+        out.line(line!("    {}{}{:#}", red, sentence, red))
     }
 
-    /// One line of text, struck through when it was recalled.
-    pub(super) fn line(&self, out: &mut dyn Write, text: &str, struck: bool) -> std::io::Result<()> {
-        let style = if struck {
-            Style::new().strikethrough()
-        } else {
-            Style::new()
-        };
-        for line in render::tame(text).lines() {
-            writeln!(out, "    {style}{line}{style:#}")?;
-        }
-        Ok(())
+    /// A text of the message, each line behind its mark, struck through when it was recalled.
+    pub(super) fn text(&self, out: &mut Page, text: &str, struck: bool) -> std::io::Result<()> {
+        set_in(out, None, quote(text, style(struck)))
     }
 
-    fn snippet(&self, out: &mut dyn Write, snippet: &Snippet, struck: bool) -> std::io::Result<()> {
-        let plain = if struck {
-            Style::new().strikethrough()
-        } else {
-            Style::new()
-        };
+    fn snippet(&self, out: &mut Page, snippet: &Snippet, struck: bool) -> std::io::Result<()> {
+        let plain = style(struck);
         let mark = plain.bold().fg_color(Some(AnsiColor::Yellow.into()));
-        let dim = Style::new().dimmed();
-        write!(out, "    {dim}[{}]{dim:#} ", self.words().place(snippet.place))?;
-        let flat = |text: &str| render::tame(text).replace(['\n', '\t'], " ");
-        let mut at = 0;
-        for range in &snippet.highlights {
-            write!(out, "{plain}{}{plain:#}", flat(&snippet.text[at..range.start]))?;
-            write!(out, "{mark}{}{mark:#}", flat(&snippet.text[range.clone()]))?;
-            at = range.end;
-        }
-        writeln!(out, "{plain}{}{plain:#}", flat(&snippet.text[at..]))
+        let label = Line::from(self.words().place(snippet.place));
+        let lines = quote_marked(&snippet.text, &snippet.highlights, plain, mark);
+        set_in(out, Some(label), lines)
     }
 
     /// Everything a program may want to know of a hit.
@@ -333,15 +340,9 @@ impl<'a> View<'a> {
         let next = page.next.map(page_key_text);
         if let Some(notes) = notes {
             let coverage = coverage_json(&page.coverage);
-            errln!(
-                "{}",
-                json!({
-                    "total": page.total,
-                    "shown": shown,
-                    "next": next,
-                    "coverage": coverage,
-                    "understood": notes.json()?,
-                })
+            out::tell_json(
+                &json!({"total": page.total, "shown": shown, "next": next, "coverage": coverage,
+                        "understood": notes.json()?}),
             );
             return Ok(());
         }
@@ -358,6 +359,24 @@ impl<'a> View<'a> {
         errln!("{}", self.words().coverage(&page.coverage));
         Ok(())
     }
+}
+
+/// How a text looks: struck through when it was recalled.
+fn style(struck: bool) -> Style {
+    match struck {
+        true => Style::new().strikethrough(),
+        false => Style::new(),
+    }
+}
+
+/// A quotation below a heading; what it is of stands in front of its first line.
+fn set_in(out: &mut Page, label: Option<Line>, quotation: Vec<Line>) -> std::io::Result<()> {
+    let dim = Style::new().dimmed();
+    let mut label = label.map(|label| line!("{}[{}]{:#} ", dim, label, dim));
+    for line in quotation {
+        out.line(line!("    {}{}", label.take().unwrap_or_default(), line))?;
+    }
+    Ok(())
 }
 
 fn room(message: &Message) -> Option<&str> {

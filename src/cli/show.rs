@@ -1,7 +1,5 @@
 //! `shiguan show MSGID`: one message, whole, and the conversation around it.
 
-use std::io::Write;
-
 use anstyle::Style;
 use base64::{Engine, engine::general_purpose::STANDARD};
 use serde_json::{Value, json, value::RawValue};
@@ -9,7 +7,7 @@ use serde_json::{Value, json, value::RawValue};
 use super::{
     Global,
     context::{Context, Quiet},
-    names,
+    out::{self, Page},
     outcome::{Exit, Failure},
     portrait::Portrait,
     render,
@@ -17,9 +15,11 @@ use super::{
     words::Words,
 };
 use crate::{
+    line,
     message::{self, Message},
     people::Class,
-    store::contract::Stored,
+    sanitize::{Line, value},
+    store::{Reader, contract::Stored},
 };
 
 /// Arguments of `show`.
@@ -31,9 +31,13 @@ pub struct Args {
     /// Messages of the conversation to show before and after it
     #[arg(long, value_name = "N", default_value_t = 0)]
     context: usize,
-    /// Also print the message as it was opened, byte for byte; it may hold file handles that are as good as the files
-    #[arg(long)]
+    /// Only the message as it was opened, byte for byte and nothing else, to a file or a pipe; it may hold file handles that
+    /// are as good as the files. Of a record that is not opened, what DecryptData returned
+    #[arg(long, conflicts_with = "context")]
     raw: bool,
+    /// With --raw: to a terminal, too, which obeys whatever control characters the sender put into the message
+    #[arg(long, requires = "raw")]
+    raw_to_terminal: bool,
     /// One JSON object per record of that msgid, the message as it was opened included
     #[arg(long)]
     json: bool,
@@ -44,13 +48,14 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
     let reader = context.reader()?;
     let found = reader.by_msgid(&args.msgid)?;
     if found.is_empty() {
-        return Err(
-            Failure::run(format!("no record with msgid {}", render::tame(&args.msgid)))
-                .hint("msgids are case-sensitive; `shiguan search msgid:…` and `shiguan waiting` list them"),
-        );
+        return Err(Failure::run(line!("no record with msgid {}", value(&args.msgid)))
+            .hint("msgids are case-sensitive; `shiguan search msgid:…` and `shiguan waiting` list them"));
+    }
+    if args.raw && !args.json {
+        return raw(&reader, &found, args.raw_to_terminal);
     }
     let view = View::new(&context, &reader, Vec::new());
-    let mut out = anstream::AutoStream::auto(std::io::stdout().lock());
+    let mut out = Page::begin();
     for stored in &found {
         let around = match args.context {
             0 => vec![stored.clone()],
@@ -62,17 +67,17 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
             if args.context > 0 {
                 shown["context"] = around.iter().map(|near| view.hit_json(near)).collect();
             }
-            serde_json::to_writer(&mut out, &shown)?;
-            writeln!(out)?;
+            out.json(&shown)?;
         } else {
             for near in &around {
                 match near.id == stored.id {
-                    true => whole(&mut out, &view, stored, args.raw)?,
+                    true => whole(&mut out, &view, stored)?,
                     false => view.hit(&mut out, near)?,
                 }
             }
         }
     }
+    view.zone(&mut out, args.json)?;
     out.flush()?;
     if let (false, Some(legend)) = (args.json, view.names.legend(view.words())) {
         errln!("{legend}");
@@ -80,83 +85,115 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
     Ok(Exit::Well)
 }
 
+/// The bytes and nothing else. Two records of one msgid follow each other on stdout, and stderr says where each ends.
+fn raw(reader: &Reader, found: &[Stored], to_terminal: bool) -> Result<Exit, Failure> {
+    if out::to_terminal() && !to_terminal {
+        return Err(Failure::usage(
+            "--raw prints what the sender wrote, and a terminal obeys control characters in it",
+        )
+        .hint("send it to a file or a pipe (`… --raw > FILE`), or add --raw-to-terminal"));
+    }
+    let mut printed = 0;
+    for stored in found {
+        let bytes = match &stored.opened {
+            Some(opened) => Some(opened.plaintext.to_vec()),
+            None => reader.answer(stored.id)?,
+        };
+        let Some(bytes) = bytes else {
+            errln!(
+                "seq {}: not opened yet, and nothing was returned for it: {}",
+                stored.seq,
+                stored.state.as_str()
+            );
+            continue;
+        };
+        out::bytes(&bytes)?;
+        if found.len() > 1 {
+            errln!(
+                "seq {}: bytes {} to {}",
+                stored.seq,
+                printed,
+                printed + bytes.len()
+            );
+        }
+        printed += bytes.len();
+    }
+    match printed {
+        0 => Err(Failure::run("there are no bytes to print")
+            .hint("`shiguan waiting` says what the record waits for")),
+        _ => Ok(Exit::Well),
+    }
+}
+
 /// The message between two rules, with everything an auditor may be asked about it.
-fn whole(out: &mut dyn Write, view: &View<'_>, stored: &Stored, raw: bool) -> Result<(), Failure> {
+fn whole(out: &mut Page, view: &View<'_>, stored: &Stored) -> Result<(), Failure> {
     let rule = Style::new().dimmed();
     let words = Words(view.context.language);
-    writeln!(out, "{rule}{}{rule:#}", "─".repeat(60))?;
+    out.line(line!("{}{}{:#}", rule, RULE, rule))?;
     let Some(opened) = &stored.opened else {
         let waits = words.say("尚未解密", "not opened yet");
-        writeln!(
-            out,
-            "seq {}  {}  {waits}: {} {}",
-            stored.seq,
-            stored.msgid,
+        out.line(line!(
+            "seq {}  {}  {}: {} {}",
+            stored.seq.0,
+            value(&stored.msgid),
+            waits,
             stored.state.as_str(),
-            stored.detail
-        )?;
-        if let Some(answer) = view.reader.answer(stored.id)?.filter(|_| raw) {
-            let label = words.say(
-                "DecryptData 返回的内容 (不是该记录的消息，未改动)",
-                "what DecryptData returned, unaltered",
-            );
-            writeln!(out, "    {rule}{label}{rule:#}")?;
-            view.line(out, &String::from_utf8_lossy(&answer), false)?;
+            Line::sentence(&stored.detail)
+        ))?;
+        if view.reader.answer(stored.id)?.is_some() {
+            out.line(line!(
+                "    {}{}{:#}",
+                rule,
+                words.say(
+                    "DecryptData 的返回内容已保留：--raw (不是该记录的消息)",
+                    "what DecryptData returned is kept: --raw (it is not this record's message)"
+                ),
+                rule
+            ))?;
         }
         return Ok(());
     };
     let message = message::read(&opened.plaintext);
     view.heading(out, stored, &message)?;
     if message.segments.is_empty() {
-        view.line(
-            out,
-            &message.summary(view.context.language),
-            opened.recalled.is_some(),
-        )?;
+        view.what(out, &message, opened.recalled.is_some())?;
     }
     for segment in &message.segments {
-        let places: Vec<&str> = segment.places.iter().map(|place| words.place(place)).collect();
-        writeln!(out, "    {rule}[{}]{rule:#}", places.join("、"))?;
-        view.line(out, &segment.text, opened.recalled.is_some())?;
+        let places = segment.places.iter().map(|place| Line::from(words.place(place)));
+        out.line(line!("    {}[{}]{:#}", rule, Line::join(places, "、"), rule))?;
+        view.text(out, &segment.text, opened.recalled.is_some())?;
     }
     view.recall(out, stored)?;
     let consent = view.consents.detail(view.context, view.reader, stored.id);
     let consent = consent.map(|value| ("存档同意", "consent", value));
     for (chinese, english, value) in details(view, stored, &message)?.into_iter().chain(consent) {
         let label = words.say(chinese, english);
-        writeln!(out, "    {rule}{label}{rule:#} {}", render::tame(&value))?;
+        out.line(line!("    {}{}{:#} {}", rule, label, rule, value))?;
     }
     let portrait = Portrait::of(view.reader, &view.names, stored.company, &message)?;
     for (label, text) in portrait.lines(words) {
-        writeln!(
-            out,
-            "    {rule}{}{rule:#} {}",
-            names::tame(&label),
-            names::tame(&text)
-        )?;
+        out.line(line!("    {}{}{:#} {}", rule, label, rule, text))?;
     }
-    if raw {
-        let label = words.say("原文 (解密所得，未改动)", "as opened, unaltered");
-        writeln!(out, "    {rule}{label}{rule:#}")?;
-        view.line(out, &String::from_utf8_lossy(&opened.plaintext), false)?;
-    }
-    writeln!(out, "{rule}{}{rule:#}", "─".repeat(60))?;
+    out.line(line!("{}{}{:#}", rule, RULE, rule))?;
     Ok(())
 }
 
-type Lines = Vec<(&'static str, &'static str, String)>;
+/// Above and below a message.
+const RULE: &str = "────────────────────────────────────────────────────────────";
+
+type Lines = Vec<(&'static str, &'static str, Line)>;
 
 fn details(view: &View<'_>, stored: &Stored, message: &Message) -> Result<Lines, Failure> {
     let mut lines = vec![
-        ("类型", "type", message.msgtype.clone()),
-        ("公钥版本", "key version", stored.key_version.to_string()),
+        ("类型", "type", value(&message.msgtype)),
+        ("公钥版本", "key version", line!("{}", stored.key_version.0)),
     ];
     if !message.to.is_empty() {
         let names = message.to.iter().map(|id| {
             view.names
                 .label(stored.company, Class::Person, id, message.time, view.words())
         });
-        lines.push(("接收人", "to", names.collect::<Vec<_>>().join("、")));
+        lines.push(("接收人", "to", Line::join(names, "、")));
     }
     let files = view.reader.media_files(stored.id)?;
     for file in &files {
@@ -167,33 +204,33 @@ fn details(view: &View<'_>, stored: &Stored, message: &Message) -> Result<Lines,
         ));
     }
     for file in message.media.iter().filter(|_| files.is_empty()) {
-        let name = file.filename.as_deref().unwrap_or("-");
+        let name = file.filename.as_deref().map_or("-".into(), value);
         let size = file
             .size
-            .map_or_else(|| "-".to_owned(), |size| format!("{} B", render::number(size)));
-        let digest = file.md5.as_deref().unwrap_or("-");
+            .map_or("-".into(), |size| line!("{} B", render::number(size)));
+        let digest = file.md5.as_deref().map_or("-".into(), value);
         lines.push((
             "附件",
             "file",
-            format!("{} {name} {size} md5 {digest}", file.kind),
+            line!("{} {} {} md5 {}", value(&file.kind), name, size, digest),
         ));
     }
     if stored.opened.as_ref().is_some_and(|opened| opened.msgid_differs) {
         lines.push((
             "注意",
             "note",
-            format!("msgid: {} ≠ {}", stored.msgid, message.msgid),
+            line!("msgid: {} ≠ {}", value(&stored.msgid), value(&message.msgid)),
         ));
     }
     if stored.variants > 0 {
         lines.push((
             "注意",
             "note",
-            format!("seq {}: {} × other bytes", stored.seq, stored.variants),
+            line!("seq {}: {} × other bytes", stored.seq.0, stored.variants),
         ));
     }
     if let Some(sent) = &message.time_as_sent {
-        lines.push(("原始时间", "msgtime as sent", sent.clone()));
+        lines.push(("原始时间", "msgtime as sent", value(sent)));
     }
     let stored_flaws = stored
         .opened
@@ -202,7 +239,8 @@ fn details(view: &View<'_>, stored: &Stored, message: &Message) -> Result<Lines,
         .unwrap_or_default();
     let flaws = super::search::flaws(message, stored_flaws);
     if !flaws.is_empty() {
-        lines.push(("注意", "note", flaws.join(", ")));
+        let flaws = flaws.into_iter().map(Line::from);
+        lines.push(("注意", "note", Line::join(flaws, ", ")));
     }
     Ok(lines)
 }

@@ -10,6 +10,7 @@ use super::{
     Global,
     context::{Context, Quiet},
     names::{NAMES, Names},
+    out,
     outcome::{Exit, Failure},
     render::{self, Table},
     search::coverage_json,
@@ -17,7 +18,9 @@ use super::{
 };
 use crate::{
     ids::CompanyId,
+    line,
     people::Class,
+    sanitize::{Line, value},
     store::{
         Reader,
         contract::{ChatKey, Filter, Group, Tally},
@@ -86,7 +89,7 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
     let reader = context.reader()?;
     let wanted: Vec<By> = args.by.map_or(By::ALL.to_vec(), |by| vec![by]);
     if args.json {
-        outln!("{}", as_json(&context, &reader, &wanted)?);
+        out::json(&as_json(&context, &reader, &wanted)?);
     } else {
         tables(&context, &reader, &wanted, args.limit)?;
     }
@@ -129,7 +132,7 @@ pub(super) struct Named {
     /// For programs, which have the id already.
     pub(super) name: String,
     /// For people: the id stays visible.
-    pub(super) label: String,
+    pub(super) label: Line,
 }
 
 /// What the directory calls these people and conversations now; nothing for days and types, and where no name is known.
@@ -155,9 +158,12 @@ pub(super) fn people(reader: &Reader, tallies: &[Tally]) -> Result<Vec<Option<Na
         }
     }
     let named = keys.into_iter().map(|key| {
-        let name = known.get(key)?.join(BOTH);
-        let label = format!("{name}({key})");
-        Some(Named { name, label })
+        let names = known.get(key)?;
+        let label = Line::join(names.iter().map(|name| value(name)), BOTH);
+        Some(Named {
+            name: names.join(BOTH),
+            label: line!("{}({})", label, value(key)),
+        })
     });
     Ok(named.collect())
 }
@@ -184,12 +190,12 @@ pub(super) fn chats(reader: &Reader, tallies: &[Tally]) -> Result<Vec<Option<Nam
             let each = || ids.iter().zip(&known);
             let name = each().map(|(id, name)| name.clone().unwrap_or_else(|| id.clone()));
             let label = each().map(|(id, name)| match name {
-                Some(name) => format!("{name}({id})"),
-                None => id.clone(),
+                Some(name) => line!("{}({})", value(name), value(id)),
+                None => value(id),
             });
             Named {
                 name: name.collect::<Vec<_>>().join(","),
-                label: label.collect::<Vec<_>>().join(","),
+                label: Line::join(label, ","),
             }
         })
     });
@@ -209,21 +215,19 @@ fn tables(context: &Context, reader: &Reader, wanted: &[By], limit: usize) -> Re
         let mut table = Table::new([by.heading(words), words.say("消息数", "messages")]);
         tallies.truncate(limit);
         let known = names(reader, *by, &tallies)?;
-        for (Tally { key, count, .. }, known) in tallies.into_iter().zip(known) {
-            let shown = match known {
-                Some(known) => known.label,
-                None if key.is_empty() => words.say("(无)", "(none)").to_owned(),
-                None => key,
+        for (Tally { key, count, chat }, known) in tallies.into_iter().zip(known) {
+            let shown = match (known, chat) {
+                (Some(known), _) => known.label,
+                (None, Some((_, ChatKey::People(ids)))) => Line::join(ids.iter().map(|id| value(id)), ","),
+                (None, _) if key.is_empty() => words.say("(无)", "(none)").into(),
+                (None, _) => value(&key),
             };
             table.row([shown, render::number(count)]);
         }
-        out!("{table}");
+        out::table(&table);
         if all > limit {
             let rest = render::number((all - limit) as u64);
-            outln!(
-                "{}",
-                words.say(format!("… 另有 {rest} 行"), format!("… {rest} more lines"))
-            );
+            outln!(words.say(line!("… 另有 {} 行", rest), line!("… {} more lines", rest)));
         }
         outln!();
     }
@@ -236,5 +240,6 @@ fn tables(context: &Context, reader: &Reader, wanted: &[By], limit: usize) -> Re
         )
     );
     outln!("{}", words.coverage(&reader.coverage()?));
+    outln!(render::zone_line(words, &context.zone));
     Ok(())
 }

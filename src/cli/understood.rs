@@ -4,17 +4,13 @@ use std::collections::{HashMap, HashSet};
 
 use serde_json::{Map, Value, json};
 
-use super::{
-    context::Context,
-    names::{self, Names},
-    outcome::Failure,
-    render,
-    words::Words,
-};
+use super::{context::Context, names::Names, outcome::Failure, render, words::Words};
 use crate::{
     ids::{CompanyId, Millis},
+    line,
     message::{fold_id, is_external, is_robot},
     people::Class,
+    sanitize::{Line, value},
     search::{self, Effect, Remark, Understood, Unknown, Who},
     store::{
         Reader,
@@ -30,15 +26,18 @@ const SHOWN: usize = 10;
 
 /// Reads a query; an error points at the place.
 pub(super) fn read(context: &Context, query: &str) -> Result<Understood, Failure> {
-    search::understand(query, &context.zone, Millis::now())
-        .map_err(|error| Failure::usage(format!("{error}\n  {query}\n  {}^", pointer(query, error.column))))
+    search::understand(query, &context.zone, Millis::now()).map_err(|error| {
+        Failure::usage(&error)
+            .below(line!("  {}", Line::sentence(query)))
+            .below(line!("  {}^", pointer(query, error.column)))
+    })
 }
 
 /// Spaces up to a 1-based column, as wide as the text before it is shown.
-fn pointer(query: &str, column: usize) -> String {
+fn pointer(query: &str, column: usize) -> Line {
     use unicode_width::UnicodeWidthStr;
     let before: String = query.chars().take(column.saturating_sub(1)).collect();
-    " ".repeat(before.width())
+    line!("{:1$}", "", Line::sentence(before).as_str().width())
 }
 
 /// What there is to tell about one query.
@@ -97,9 +96,8 @@ impl<'a> Notes<'a> {
 
     /// For people.
     pub(super) fn tell(&self, words: Words) -> Result<(), Failure> {
-        let flat = |text: &str| names::tame(text);
         if self.understood.respelt {
-            let canonical = flat(&self.understood.canonical);
+            let canonical = &self.understood.canonical;
             errln!(
                 "{}",
                 words.say(
@@ -114,7 +112,7 @@ impl<'a> Notes<'a> {
         }
         for remark in &self.understood.remarks {
             if remark.always() || self.total == 0 {
-                errln!("{}", flat(&said(remark, words)));
+                errln!("{}", said(remark, words));
             }
         }
         for who in &self.who {
@@ -122,7 +120,7 @@ impl<'a> Notes<'a> {
         }
         for unknown in &self.unknown {
             for line in missing(unknown, words) {
-                errln!("{}", flat(&line));
+                errln!("{line}");
             }
         }
         self.effect(words);
@@ -133,7 +131,7 @@ impl<'a> Notes<'a> {
         let zone = &self.context.zone;
         let name = zone.iana_name().unwrap_or("UTC");
         let (from, to) = (render::time(date.from, zone), render::time(date.to, zone));
-        let typed = names::tame(&date.typed);
+        let typed = &date.typed;
         let span = match (date.from, date.to) {
             (Some(_), Some(_)) => words.say(
                 format!("{from} 起，{to} 之前"),
@@ -155,7 +153,7 @@ impl<'a> Notes<'a> {
             return Ok(());
         }
         let key = key(who.role);
-        let asked = names::tame(&who.asked);
+        let asked = &who.asked;
         let several = who.found.len() > 1;
         let head = if several {
             let count = who.found.len();
@@ -171,20 +169,20 @@ impl<'a> Notes<'a> {
         for (one, count) in who.found.iter().take(SHOWN) {
             let kind = words.subject(kind(&one.id));
             let company = match one.company {
-                Some(company) => self.reader.company_name(company)?.unwrap_or_default(),
-                None => words.say("按 ID", "by id").to_owned(),
+                Some(company) => value(&self.reader.company_name(company)?.unwrap_or_default()),
+                None => words.say("按 ID", "by id").into(),
             };
             let label = match one.company {
                 Some(company) => self.names.label(company, Class::Person, &one.id, None, words),
-                None => one.id.clone(),
+                None => value(&one.id),
             };
             let count = render::number(*count);
             errln!(
                 "  {}",
-                names::tame(&words.say(
-                    format!("{label}  {kind}  {company}  {count} 条"),
-                    format!("{label}  {kind}  {company}  {count} hits")
-                ))
+                words.say(
+                    line!("{}  {}  {}  {} 条", label, kind, company, count),
+                    line!("{}  {}  {}  {} hits", label, kind, company, count)
+                )
             );
         }
         if who.found.len() > SHOWN {
@@ -213,7 +211,7 @@ impl<'a> Notes<'a> {
             errln!("{}", words.say("各条件的命中数：", "hits of each condition:"));
         }
         for effect in &self.effects {
-            let condition = names::tame(&effect.condition);
+            let condition = &effect.condition;
             let alone = render::number(effect.alone);
             let line = match effect.without {
                 None => words.say(
@@ -240,7 +238,7 @@ impl<'a> Notes<'a> {
             .filter(|(without, _)| *without > 0)
             .max_by_key(|(without, _)| *without);
         if let Some((_, effect)) = most.filter(|_| self.total == 0) {
-            let condition = names::tame(&effect.condition);
+            let condition = &effect.condition;
             errln!(
                 "  {}",
                 words.say(
@@ -427,6 +425,7 @@ fn missing(unknown: &Unknown, words: Words) -> Vec<String> {
     let hint = match (near.is_empty(), exist.is_empty()) {
         (false, _) => words.say(format!("；有 {joined}"), format!("; there is {joined}")),
         (true, false) => {
+            let exist: Vec<String> = exist.iter().map(|one| value(one).to_string()).collect();
             let exist = exist.join(" ");
             words.say(format!("；有：{exist}"), format!("; there are: {exist}"))
         }
@@ -445,9 +444,10 @@ fn missing(unknown: &Unknown, words: Words) -> Vec<String> {
 
 /// `高杰 (gaojie)`.
 fn called(similar: &Similar) -> String {
+    let id = value(&similar.id);
     match similar.name.as_str() {
-        "" => similar.id.clone(),
-        name => format!("{name} ({})", similar.id),
+        "" => id.to_string(),
+        name => format!("{} ({id})", value(name)),
     }
 }
 

@@ -6,11 +6,18 @@ use serde_json::{Value, json};
 use super::{
     Global,
     context::{Context, Quiet},
-    keys,
+    keys, out,
     outcome::{Exit, Failure},
     render::{self, Table},
+    words::Words,
 };
-use crate::{ids::RecordId, record::Reason, source::page};
+use crate::{
+    ids::RecordId,
+    line,
+    record::Reason,
+    sanitize::{Line, value},
+    source::page,
+};
 
 /// Arguments of `waiting`.
 #[derive(Debug, clap::Args)]
@@ -33,20 +40,19 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
     let mut table = Table::new(["seq", "reason", "key version", "tried", "msgid", "cause"]);
     for row in rows {
         if args.json {
-            outln!(
-                "{}",
-                json!({"company": reader.company_name(row.company)?, "seq": row.seq.0, "msgid": row.msgid,
-                       "publickey_ver": row.key_version.0, "reason": row.reason.as_str(), "detail": row.detail,
-                       "attempts": row.attempts})
+            out::json(
+                &json!({"company": reader.company_name(row.company)?, "seq": row.seq.0, "msgid": row.msgid,
+                        "publickey_ver": row.key_version.0, "reason": row.reason.as_str(), "detail": row.detail,
+                        "attempts": row.attempts}),
             );
         } else {
             table.row([
-                row.seq.to_string(),
-                row.reason.to_string(),
-                row.key_version.to_string(),
-                row.attempts.to_string(),
-                row.msgid,
-                row.detail,
+                line!("{}", row.seq.0),
+                row.reason.as_str().into(),
+                line!("{}", row.key_version.0),
+                line!("{}", row.attempts),
+                value(&row.msgid),
+                Line::sentence(&row.detail),
             ]);
         }
     }
@@ -69,46 +75,46 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
                 let mut line = json!({"company": company, "seq": null, "msgid": msgid, "reason": "stray",
                                       "detail": detail, "asked": stray.asked.0});
                 merge(&mut line, raw);
-                outln!("{line}");
+                out::json(&line);
             } else {
                 table.row([
-                    "-".to_owned(),
-                    "stray".to_owned(),
-                    "-".to_owned(),
-                    "-".to_owned(),
-                    msgid,
-                    detail,
+                    "-".into(),
+                    "stray".into(),
+                    "-".into(),
+                    "-".into(),
+                    value(&msgid),
+                    Line::sentence(detail),
                 ]);
             }
         }
         for gap in reader.gaps(None, true)? {
             let (first, last) = (gap.range.first, gap.range.last);
             if args.json {
-                outln!(
-                    "{}",
-                    json!({"company": reader.company_name(gap.company)?, "seq": last.0, "first_seq": first.0,
-                           "reason": gap.kind.as_str(), "detail": gap.cause, "attempts": gap.tries})
+                out::json(
+                    &json!({"company": reader.company_name(gap.company)?, "seq": last.0, "first_seq": first.0,
+                            "reason": gap.kind.as_str(), "detail": gap.cause, "attempts": gap.tries}),
                 );
             } else {
                 let range = match first == last {
-                    true => first.to_string(),
-                    false => format!("{first}–{last}"),
+                    true => line!("{}", first.0),
+                    false => line!("{}–{}", first.0, last.0),
                 };
-                let tried = gap.tries.to_string();
+                let tried = line!("{}", gap.tries);
                 table.row([
                     range,
-                    gap.kind.as_str().to_owned(),
-                    "-".to_owned(),
+                    gap.kind.as_str().into(),
+                    "-".into(),
                     tried,
-                    String::new(),
-                    gap.cause,
+                    Line::default(),
+                    Line::sentence(&gap.cause),
                 ]);
             }
         }
     }
     if !args.json {
         if !table.is_empty() {
-            out!("{table}");
+            out::table(&table);
+            outln!(render::zone_line(Words(context.language), &context.zone));
         }
         for (reason, count) in reader.waiting(None)? {
             errln!("{reason}: {} ({})", render::number(count), cure(reason));

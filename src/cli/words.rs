@@ -7,9 +7,11 @@ use jiff::tz::TimeZone;
 use super::render;
 use crate::{
     archive::waiting_total,
+    line,
     message::{Chat, Direction, Language, Message, Place, Scope},
     people::Aspect,
     record::Reason,
+    sanitize::{Line, value},
     store::contract::{Aside, Coverage, Recalled, Reindex},
 };
 
@@ -29,37 +31,37 @@ impl Words {
     /// `张三 → 李四 等 5 人`: sender and receivers, the first three of many.
     ///
     /// `name` says how an id is shown.
-    pub(super) fn who(self, message: &Message, name: &dyn Fn(&str) -> String) -> String {
+    pub(super) fn who(self, message: &Message, name: &dyn Fn(&str) -> Line) -> Line {
         let from = if message.from.is_empty() {
-            "-".to_owned()
+            "-".into()
         } else {
             name(&message.from)
         };
-        let joined = |ids: &[String]| ids.iter().map(|id| name(id)).collect::<Vec<_>>().join("、");
+        let joined = |ids: &[String]| Line::join(ids.iter().map(|id| name(id)), "、");
         match message.to.len() {
             0 => from,
-            1..=3 => format!("{from} → {}", joined(&message.to)),
+            1..=3 => line!("{} → {}", from, joined(&message.to)),
             many => {
                 let first = joined(&message.to[..2]);
-                let rest = self.say(format!("等 {many} 人"), format!("and others, {many} in all"));
-                format!("{from} → {first} {rest}")
+                let rest = self.say(line!("等 {} 人", many), line!("and others, {} in all", many));
+                line!("{} → {} {}", from, first, rest)
             }
         }
     }
 
     /// `群聊 wr… (外部)`.
-    pub(super) fn chat(self, message: &Message, name: &dyn Fn(&str) -> String) -> String {
+    pub(super) fn chat(self, message: &Message, name: &dyn Fn(&str) -> Line) -> Line {
         let kind = match &message.chat {
-            Some(Chat::Room(id)) => format!("{} {}", self.say("群聊", "group"), render::tame(&name(id))),
-            Some(Chat::People(_)) => self.say("单聊", "single chat").to_owned(),
-            None => return self.say("非会话记录", "no conversation").to_owned(),
+            Some(Chat::Room(id)) => line!("{} {}", self.say("群聊", "group"), name(id)),
+            Some(Chat::People(_)) => self.say("单聊", "single chat").into(),
+            None => return self.say("非会话记录", "no conversation").into(),
         };
         let scope = match message.scope {
             Scope::External => self.say("外部", "external"),
             Scope::Internal => self.say("内部", "internal"),
             Scope::UpDown => self.say("上下游", "upstream/downstream"),
         };
-        format!("{kind} ({scope})")
+        line!("{} ({})", kind, scope)
     }
 
     pub(super) fn place(self, place: Place) -> &'static str {
@@ -75,16 +77,16 @@ impl Words {
     }
 
     /// `已撤回：kenshin，2026-03-01 09:30:00，发送后 2 min 5 s`.
-    pub(super) fn recalled(self, recalled: &Recalled, by: &str, zone: &TimeZone) -> String {
+    pub(super) fn recalled(self, recalled: &Recalled, by: &Line, zone: &TimeZone) -> Line {
         let at = render::time(recalled.at, zone);
         let after = recalled.after_ms.map(render::span);
         match (self.0, after) {
-            (Language::Chinese, Some(after)) => format!("已撤回：{by}，{at}，发送后 {after}"),
-            (Language::Chinese, None) => format!("已撤回：{by}，{at}"),
+            (Language::Chinese, Some(after)) => line!("已撤回：{}，{}，发送后 {}", by, at, after),
+            (Language::Chinese, None) => line!("已撤回：{}，{}", by, at),
             (Language::English, Some(after)) => {
-                format!("recalled by {by}, {at}, {after} after sending")
+                line!("recalled by {}, {}, {} after sending", by, at, after)
             }
-            (Language::English, None) => format!("recalled by {by}, {at}"),
+            (Language::English, None) => line!("recalled by {}, {}", by, at),
         }
     }
 
@@ -262,13 +264,13 @@ impl Words {
     }
 
     /// State of a member's account.
-    pub(super) fn account(self, status: &str) -> &str {
+    pub(super) fn account(self, status: &str) -> Line {
         match status {
-            "1" => self.say("已激活", "active"),
-            "2" => self.say("已禁用", "disabled"),
-            "4" => self.say("未激活", "not activated"),
-            "5" => self.say("已退出", "left"),
-            other => other,
+            "1" => self.say("已激活", "active").into(),
+            "2" => self.say("已禁用", "disabled").into(),
+            "4" => self.say("未激活", "not activated").into(),
+            "5" => self.say("已退出", "left").into(),
+            other => value(other),
         }
     }
 

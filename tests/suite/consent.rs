@@ -388,7 +388,7 @@ fn states_are_shown_and_found_in_the_words_of_auditors() {
         "{english}"
     );
     let spans = house.well(&["consent", "show", "KENSHIN"]).stdout;
-    assert_eq!(spans.lines().count(), 3, "{spans}");
+    assert_eq!(spans.lines().count(), 4, "{spans}");
     let nobody = house.run(&["consent", "show", "wmNobody"]);
     assert_eq!(nobody.code, Some(1));
     assert!(nobody.stderr.contains("consent check"), "{}", nobody.stderr);

@@ -29,6 +29,7 @@ mod official;
 mod online;
 mod people;
 mod pipes;
+mod printed;
 mod private;
 mod reading;
 mod reindex;

@@ -5,6 +5,7 @@ use serde_json::json;
 use super::{
     super::{
         context::Context,
+        out,
         outcome::{Exit, Failure},
         words::Words,
     },
@@ -97,10 +98,7 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
         };
         count += 1;
         if args.json {
-            outln!(
-                "{}",
-                super::incident_json(&(incident, Default::default()), context)
-            );
+            out::json(&super::incident_json(&(incident, Default::default()), context));
             continue;
         }
         let title = duty::title(context, incident.kind);

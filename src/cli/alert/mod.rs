@@ -4,13 +4,12 @@ mod ack;
 mod duty;
 mod sender;
 
-use std::io::Write;
-
 use serde_json::{Value, json};
 
 use super::{
     Global,
     context::{Context, Quiet},
+    out::{self, Page},
     outcome::{Exit, Failure},
     render::{self, Table},
     words::Words,
@@ -20,6 +19,8 @@ use crate::{
     archive::watch::{self, Listed},
     config::Target,
     ids::Millis,
+    line,
+    sanitize::{Line, value},
 };
 
 pub(super) use duty::{Duty, UnrecordedTrouble};
@@ -124,10 +125,7 @@ fn test(context: &Context, args: &Test) -> Result<Exit, Failure> {
             let cause = sent.err().map(|trouble| trouble.cause);
             all_well &= cause.is_none();
             if args.json {
-                outln!(
-                    "{}",
-                    json!({"target": target.name, "ok": cause.is_none(), "cause": cause})
-                );
+                out::json(&json!({"target": target.name, "ok": cause.is_none(), "cause": cause}));
             } else {
                 match cause {
                     None => outln!(
@@ -156,13 +154,13 @@ fn test(context: &Context, args: &Test) -> Result<Exit, Failure> {
 }
 
 fn list(context: &Context, args: &List) -> Result<Exit, Failure> {
-    let mut out = std::io::stdout().lock();
+    let mut out = Page::begin();
     let reader = context.reader()?;
     let words = Words(context.language);
     let listed = watch::list(&reader, args.over)?;
     if args.json {
         for one in &listed {
-            writeln!(out, "{}", incident_json(one, context))?;
+            out.json(&incident_json(one, context))?;
         }
         return Ok(Exit::Well);
     }
@@ -176,12 +174,13 @@ fn list(context: &Context, args: &List) -> Result<Exit, Failure> {
     if table.is_empty() {
         errln!("{}", words.say("没有需要关注的事项", "nothing needs attention"));
     } else {
-        write!(out, "{table}")?;
+        out.table(&table)?;
+        out.line(render::zone_line(words, &context.zone))?;
     }
     for target in &context.config.alert.targets {
         let state = reader.target_state(&target.name)?;
         if state.failures > 0 {
-            let (name, cause) = (&target.name, render::tame(&state.cause));
+            let (name, cause) = (&target.name, Line::sentence(&state.cause));
             let times = state.failures;
             errln!(
                 "{}",
@@ -200,30 +199,30 @@ fn row<'a>(
     words: Words,
     incident: &Incident,
     told: impl Iterator<Item = &'a String>,
-) -> [String; 8] {
-    let told: Vec<&str> = told.map(String::as_str).collect();
+) -> [Line; 8] {
+    let told = told.map(|target| value(target));
     [
-        incident.id.map_or_else(|| "-".to_owned(), |id| id.to_string()),
+        incident.id.map_or("-".into(), |id| line!("{}", id)),
         match (incident.ended, &incident.acknowledged) {
             (None, _) if incident.kind.needs_acknowledgement() => {
-                words.say("待确认", "to be acknowledged").to_owned()
+                words.say("待确认", "to be acknowledged").into()
             }
-            (None, _) => words.say("未恢复", "open").to_owned(),
+            (None, _) => words.say("未恢复", "open").into(),
             (Some(_), Some(one)) => {
-                let by = render::tame(&one.by);
-                words.say(format!("已由 {by} 确认"), format!("acknowledged by {by}"))
+                let by = value(&one.by);
+                words.say(line!("已由 {} 确认", by), line!("acknowledged by {}", by))
             }
-            (Some(_), None) => words.say("已恢复", "over").to_owned(),
+            (Some(_), None) => words.say("已恢复", "over").into(),
         },
         render::time(Some(incident.since()), &context.zone),
         render::time(incident.ended, &context.zone),
         match incident.company.as_str() {
-            "" => "-".to_owned(),
-            company => company.to_owned(),
+            "" => "-".into(),
+            company => value(company),
         },
-        duty::title(context, incident.kind).to_owned(),
+        duty::title(context, incident.kind).into(),
         duty::speech(context).seen(incident),
-        told.join(", "),
+        Line::join(told, ", "),
     ]
 }
 

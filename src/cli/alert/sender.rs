@@ -18,6 +18,7 @@ use crate::{
     },
     events,
     ids::Millis,
+    sanitize,
     secret::Secret,
 };
 
@@ -170,7 +171,11 @@ impl Sender {
                 };
                 client.call(&request).await?;
             }
-            Self::Webhook(hook) => hook.post(id, message.json.to_string(), now).await?,
+            Self::Webhook(hook) => {
+                // As everywhere: nothing in it acts on the terminal of whoever looks at it.
+                let body = sanitize::json::to_string(&message.json).unwrap_or_default();
+                hook.post(id, body, now).await?;
+            }
         }
         Ok(())
     }

@@ -455,9 +455,9 @@ impl Outcome {
 
     pub(super) fn print(&self) {
         let records = self.records().max(1) as f64;
+        outln!("{}", machine::headline());
         outln!(
-            "{}\n{} records ({}, seed {}) through the mock library's children into a fresh archive on {}, RSA: {}",
-            machine::headline(),
+            "{} records ({}, seed {}) through the mock library's children into a fresh archive on {}, RSA: {}",
             render::number(self.records()),
             self.args.length(),
             self.args.seed,
@@ -512,7 +512,7 @@ impl Outcome {
                 .collect(),
         };
         if !series.points.is_empty() {
-            out!("{}", picture::bars(&[series]));
+            picture::bars(&[series]).lines().for_each(|line| outln!("{line}"));
         }
     }
 

@@ -19,7 +19,7 @@ use clap::Subcommand;
 use serde_json::{Value, json};
 
 use super::{
-    Global,
+    Global, out,
     outcome::{Exit, Failure},
 };
 
@@ -79,7 +79,7 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
             let outcome = unseal::measure(args)?;
             draw(args.svg.as_ref(), &outcome)?;
             if args.json {
-                outln!("{}", outcome.json(args));
+                out::json(&outcome.json(args));
             } else {
                 outcome.print(args);
             }
@@ -90,7 +90,7 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
                 fs::write(file, outcome.svg())?;
             }
             if args.json {
-                outln!("{}", outcome.json());
+                out::json(&outcome.json());
             } else {
                 outcome.print();
             }
@@ -99,7 +99,7 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
         Verb::Media(args) => {
             let outcome = media::measure(global, args)?;
             if args.json {
-                outln!("{}", outcome.json());
+                out::json(&outcome.json());
             } else {
                 outcome.print();
             }
@@ -163,12 +163,11 @@ fn all(global: &Global, args: &All) -> Result<(), Failure> {
         .map(|extreme| at_extreme(global, args, extreme))
         .collect::<Result<Vec<_>, _>>()?;
     if args.json {
-        outln!(
-            "{}",
-            json!({"bench": "all", "machine": machine::describe(), "seed": args.seed, "records": args.records,
+        out::json(
+            &json!({"bench": "all", "machine": machine::describe(), "seed": args.seed, "records": args.records,
                    "unseal": unseal.json(&stages), "ingest": with.json(), "ingest_without_rsa": without.json(),
                    "search": search.json(), "media": media.json(),
-                   "ingest_extremes": extremes})
+                   "ingest_extremes": extremes}),
         );
     } else {
         unseal.print(&stages);

@@ -14,9 +14,11 @@ use serde_json::{Value, json};
 
 use super::{ingest, machine};
 use crate::{
-    cli::{Global, outcome::Failure, render::Table},
+    cli::{Global, out, outcome::Failure, render::Table},
     ids::{CompanyId, Millis, Seq},
+    line,
     message::{self, Message, Place},
+    sanitize::Line,
     search,
     store::{
         Reader,
@@ -67,7 +69,7 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<(), Failure> {
     };
     let answers = Questions::new(&database, args.seed)?.measure()?;
     if args.json {
-        outln!("{}", answers.json());
+        out::json(&answers.json());
     } else {
         answers.print();
     }
@@ -223,9 +225,9 @@ impl Answers {
     }
 
     pub(super) fn print(&self) {
+        outln!("{}", machine::headline());
         outln!(
-            "{}\n{} opened records, seed {}, first page of {PAGE}; fresh: new connection, cold: and the file's pages dropped",
-            machine::headline(),
+            "{} opened records, seed {}, first page of {PAGE}; fresh: new connection, cold: and the file's pages dropped",
             crate::cli::render::number(self.records),
             self.seed
         );
@@ -240,16 +242,16 @@ impl Answers {
         ]);
         for figure in &self.figures {
             table.row([
-                figure.kind.to_owned(),
-                figure.what.to_owned(),
-                figure.state.to_owned(),
-                figure.times.len().to_string(),
-                figure.found.to_string(),
-                format!("{:.2}", figure.percentile(50)),
-                format!("{:.2}", figure.percentile(95)),
+                figure.kind.into(),
+                Line::sentence(&figure.what),
+                figure.state.into(),
+                line!("{}", figure.times.len()),
+                line!("{}", figure.found),
+                line!("{:.2}", figure.percentile(50)),
+                line!("{:.2}", figure.percentile(95)),
             ]);
         }
-        out!("{table}");
+        out::table(&table);
     }
 }
 

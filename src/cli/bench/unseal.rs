@@ -9,11 +9,12 @@ use sdk_mock::generate::{self, Plan};
 use serde_json::{Value, json};
 
 use super::{machine, picture};
-use crate::cli::{context::mock_library, outcome::Failure, render::Table};
+use crate::cli::{context::mock_library, out, outcome::Failure, render::Table};
 use crate::{
     ids::{Millis, Seq},
-    message,
+    line, message,
     record::Sealed,
+    sanitize::Line,
     secret::Secret,
     source::{self, Decryptors, Envelope, Puller},
     store::{
@@ -309,9 +310,9 @@ impl Outcome {
     }
 
     pub(super) fn print(&self, args: &Args) {
+        outln!("{}", machine::headline());
         outln!(
-            "{}\n{} records, seed {}, median of {}",
-            machine::headline(),
+            "{} records, seed {}, median of {}",
             args.records,
             args.seed,
             args.repeat
@@ -319,16 +320,18 @@ impl Outcome {
         let mut table = Table::new(["stage", "implementation", "bits", "threads", "records/s"]);
         for figure in self.entries.iter().chain(&self.stages) {
             table.row([
-                figure.stage.to_owned(),
-                figure.implementation.to_owned(),
-                figure
-                    .bits
-                    .map_or_else(|| "-".to_owned(), |bits| bits.to_string()),
-                figure.threads.to_string(),
-                format!("{:.0}", figure.per_second()),
+                figure.stage.into(),
+                Line::sentence(figure.implementation),
+                figure.bits.map_or("-".into(), |bits| line!("{}", bits)),
+                line!("{}", figure.threads),
+                line!("{:.0}", figure.per_second()),
             ]);
         }
-        out!("{table}\n{}", picture::bars(&self.series()));
+        out::table(&table);
+        outln!();
+        picture::bars(&self.series())
+            .lines()
+            .for_each(|line| outln!("{line}"));
     }
 
     /// Records per second over threads: RSA by implementation, and the children that call `DecryptData`.

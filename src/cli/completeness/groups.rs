@@ -1,11 +1,10 @@
 //! Customer groups of which the archive holds nothing, on the screen and for programs.
 
-use std::io::Write;
-
 use serde_json::{Value, json};
 
 use super::super::{
     context::Context,
+    out,
     render::{self, Table},
     words::Words,
 };
@@ -13,6 +12,8 @@ use crate::{
     archive::Groups,
     completeness::{Absent, Finding, Known, Reason},
     ids::Millis,
+    line,
+    sanitize::{Line, value},
 };
 
 /// How a company's groups are told.
@@ -33,14 +34,14 @@ impl Telling<'_> {
         self.groups.absent.iter().any(unexplained)
     }
 
-    pub(super) fn lines(&self, out: &mut dyn Write) -> std::io::Result<()> {
+    pub(super) fn lines(&self) {
         for group in &self.groups.absent {
-            writeln!(out, "{}", self.line_json(group))?;
+            out::json(&self.line_json(group));
         }
-        Ok(())
     }
 
-    pub(super) fn table(&self, out: &mut dyn Write) -> std::io::Result<()> {
+    /// True when there was something to print.
+    pub(super) fn table(&self) -> bool {
         let mut table = Table::new(self.words().say(
             [
                 "客户群（存档中没有任何消息）",
@@ -65,25 +66,27 @@ impl Telling<'_> {
         ));
         for group in &self.groups.absent {
             let portrait = group.portrait();
-            let known = |text: Option<String>| {
-                text.filter(|text| !text.is_empty())
-                    .unwrap_or_else(|| "-".to_owned())
+            let known = |text: Option<&String>| match text {
+                Some(text) if !text.is_empty() => value(text),
+                _ => "-".into(),
             };
             table.row([
-                group.id.clone(),
-                known(portrait.map(|portrait| portrait.name.clone())),
-                known(portrait.map(|portrait| portrait.owner.clone())),
-                self.status(group.status).to_owned(),
-                known(portrait.map(|portrait| render::time(Some(Millis(portrait.made)), &self.context.zone))),
-                known(portrait.map(|portrait| portrait.people.len().to_string())),
-                self.finding(group.finding()).to_owned(),
+                value(&group.id),
+                known(portrait.map(|portrait| &portrait.name)),
+                known(portrait.map(|portrait| &portrait.owner)),
+                self.status(group.status).into(),
+                portrait.map_or("-".into(), |portrait| {
+                    render::time(Some(Millis(portrait.made)), &self.context.zone)
+                }),
+                portrait.map_or("-".into(), |portrait| line!("{}", portrait.people.len())),
+                self.finding(group.finding()).into(),
                 self.why(group),
             ]);
         }
         if !table.is_empty() {
-            write!(out, "{table}")?;
+            out::table(&table);
         }
-        Ok(())
+        !table.is_empty()
     }
 
     fn line_json(&self, group: &Absent) -> Value {
@@ -153,25 +156,28 @@ impl Telling<'_> {
         })
     }
 
-    fn why(&self, group: &Absent) -> String {
-        let mut why: Vec<String> = group.reasons.iter().map(|reason| self.reason(*reason)).collect();
+    fn why(&self, group: &Absent) -> Line {
+        let mut why: Vec<Line> = group.reasons.iter().map(|reason| self.reason(*reason)).collect();
         if group.wrote > 0 {
             let wrote = group.wrote;
             why.push(self.words().say(
-                format!("按企业微信统计，该群主的这些群中至少 {wrote} 个有人发过消息"),
-                format!("by WeCom's count somebody wrote in at least {wrote} of this owner's absent groups"),
+                line!("按企业微信统计，该群主的这些群中至少 {} 个有人发过消息", wrote),
+                line!(
+                    "by WeCom's count somebody wrote in at least {} of this owner's absent groups",
+                    wrote
+                ),
             ));
         }
         match &group.known {
-            Known::Refused(cause) => why.push(cause.clone()),
+            Known::Refused(cause) => why.push(Line::sentence(cause)),
             Known::NotAsked if group.reasons.is_empty() => why.push(
                 self.words()
                     .say("未询问（--groups）", "not asked about (--groups)")
-                    .to_owned(),
+                    .into(),
             ),
             _ => {}
         }
-        why.join("；")
+        Line::join(why, "；")
     }
 
     fn status(&self, number: i64) -> &'static str {
@@ -192,7 +198,7 @@ impl Telling<'_> {
         }
     }
 
-    fn reason(&self, reason: Reason) -> String {
+    fn reason(&self, reason: Reason) -> Line {
         let words = self.words();
         match reason {
             Reason::Dismissed => words
@@ -209,8 +215,8 @@ impl Telling<'_> {
                 .say("群内没有存档范围内的成员", "none of its members is recorded")
                 .into(),
             Reason::Silent(count) => words.say(
-                format!("该群主有 {count} 个群从未有人发言"),
-                format!("nobody ever wrote in {count} groups of this owner"),
+                line!("该群主有 {} 个群从未有人发言", count),
+                line!("nobody ever wrote in {} groups of this owner", count),
             ),
             Reason::Older => words
                 .say(
@@ -219,8 +225,8 @@ impl Telling<'_> {
                 )
                 .into(),
             Reason::NotOpened(count) => words.say(
-                format!("有 {count} 条记录尚未解密"),
-                format!("{count} records not opened yet"),
+                line!("有 {} 条记录尚未解密", count),
+                line!("{} records not opened yet", count),
             ),
         }
     }

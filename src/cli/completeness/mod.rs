@@ -9,8 +9,6 @@
 mod groups;
 mod wording;
 
-use std::io::Write;
-
 use jiff::civil::Date;
 use serde_json::{Value, json};
 
@@ -26,9 +24,10 @@ use super::{
 };
 use crate::{
     archive::{self, Completeness, CompletenessJob},
-    completeness::{Cause, Counts, KEPT_DAYS, Line, Verdict, day_of},
+    completeness::{Cause, Counts, KEPT_DAYS, Line as Compared, Verdict, day_of},
     ids::Millis,
     message::Language,
+    sanitize::{Line, value},
 };
 
 /// Arguments of `completeness`.
@@ -93,7 +92,7 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
             result: &result,
         };
         // Not stdout itself: who stops reading is to hear the truth of the exit code all the same.
-        report.print(&mut out::Stdout, args)?;
+        report.print(args);
         report.summary(args.json);
         suspicious |= report.suspicious();
     }
@@ -103,10 +102,7 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
 /// WeCom may have counted much for a company that was never pulled.
 fn not_pulled(context: &Context, company: &str, as_json: bool) {
     if as_json {
-        errln!(
-            "{}",
-            json!({"company": company, "members": 0, "not_compared": "nothing was pulled yet"})
-        );
+        out::tell_json(&json!({"company": company, "members": 0, "not_compared": "nothing was pulled yet"}));
         return;
     }
     errln!(
@@ -159,7 +155,7 @@ impl Report<'_> {
 
     /// True when somebody has to look into it.
     fn suspicious(&self) -> bool {
-        let unexplained = |line: &Line| line.verdict == Verdict::Unexplained;
+        let unexplained = |line: &Compared| line.verdict == Verdict::Unexplained;
         let nothing_told = self.result.members == 0 && !self.result.refused.is_empty();
         self.result.lines.iter().any(unexplained)
             || nothing_told
@@ -174,7 +170,7 @@ impl Report<'_> {
         })
     }
 
-    fn print(&self, out: &mut dyn Write, args: &Args) -> std::io::Result<()> {
+    fn print(&self, args: &Args) {
         let lines = self
             .result
             .lines
@@ -182,12 +178,12 @@ impl Report<'_> {
             .filter(|line| args.all || line.verdict != Verdict::Equal);
         if args.json {
             for line in lines {
-                writeln!(out, "{}", self.line_json(line))?;
+                out::json(&self.line_json(line));
             }
             if let Some(groups) = self.groups() {
-                groups.lines(out)?;
+                groups.lines();
             }
-            return out.flush();
+            return;
         }
         let mut table = Table::new(match self.context.language {
             Language::Chinese => ["成员", "日期", "统计", "企业微信", "存档", "结论", "可能的原因"],
@@ -203,32 +199,37 @@ impl Report<'_> {
         });
         for line in lines {
             table.row([
-                line.who.clone(),
-                date(line.day),
-                self.what(line.what).to_owned(),
-                line.told.map_or_else(|| "-".to_owned(), |told| self.counts(told)),
+                value(&line.who),
+                Line::sentence(date(line.day)),
+                self.what(line.what).into(),
+                line.told.map_or("-".into(), |told| self.counts(told)),
                 self.counts(line.held),
-                self.verdict(line.verdict).to_owned(),
-                line.causes
-                    .iter()
-                    .map(|cause| self.cause(*cause))
-                    .collect::<Vec<_>>()
-                    .join("；"),
+                self.verdict(line.verdict).into(),
+                Line::join(line.causes.iter().map(|cause| self.cause(*cause)), "；"),
             ]);
         }
-        if !table.is_empty() {
-            write!(out, "{table}")?;
+        let mut empty = table.is_empty();
+        if !empty {
+            out::table(&table);
         }
         if let Some(groups) = self.groups() {
-            groups.table(out)?;
+            empty &= !groups.table();
         }
         for (member, error) in &self.result.refused {
-            errln!("{}: {error}", render::tame(member));
+            errln!("{}: {error}", value(member));
         }
-        out.flush()
+        if empty {
+            return;
+        }
+        // The days are WeCom's, whatever zone the other times are in.
+        outln!(render::zone_line(self.words(), &self.context.zone));
+        outln!(self.words().say::<Line>(
+            "日期按北京时间 (UTC+08:00)，与企业微信的统计一致".into(),
+            "days are Beijing's (UTC+08:00), as WeCom counts".into(),
+        ));
     }
 
-    fn line_json(&self, line: &Line) -> Value {
+    fn line_json(&self, line: &Compared) -> Value {
         let counts = |counts: Counts| json!({"chats": counts.chats, "messages": counts.messages});
         let causes: Vec<Value> = line
             .causes
@@ -269,11 +270,10 @@ impl Report<'_> {
                 .iter()
                 .map(|(member, error)| json!({"member": member, "why": error.to_string()}))
                 .collect();
-            errln!(
-                "{}",
-                json!({"company": self.company, "members": result.members, "equal": equal, "explained": explained,
-                       "unexplained": unexplained, "not_told": refused, "left": result.left,
-                       "groups": self.groups().map(|groups| groups.summary_json())})
+            out::tell_json(
+                &json!({"company": self.company, "members": result.members, "equal": equal, "explained": explained,
+                        "unexplained": unexplained, "not_told": refused, "left": result.left,
+                        "groups": self.groups().map(|groups| groups.summary_json())}),
             );
             return;
         }

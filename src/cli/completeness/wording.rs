@@ -1,7 +1,11 @@
 //! The words of a comparison, as auditors read them.
 
 use super::Report;
-use crate::completeness::{Cause, Counts, Verdict, What};
+use crate::{
+    completeness::{Cause, Counts, Verdict, What},
+    line,
+    sanitize::Line,
+};
 
 impl Report<'_> {
     pub(super) fn what(&self, what: What) -> &'static str {
@@ -21,25 +25,25 @@ impl Report<'_> {
         }
     }
 
-    pub(super) fn counts(&self, counts: Counts) -> String {
+    pub(super) fn counts(&self, counts: Counts) -> Line {
         let messages = counts.messages;
         match counts.chats {
             Some(chats) => self.words().say(
-                format!("{messages} 条 / {chats} 会话"),
-                format!("{messages} messages / {chats} chats"),
+                line!("{} 条 / {} 会话", messages, chats),
+                line!("{} messages / {} chats", messages, chats),
             ),
             None => self
                 .words()
-                .say(format!("{messages} 条"), format!("{messages} messages")),
+                .say(line!("{} 条", messages), line!("{} messages", messages)),
         }
     }
 
-    pub(super) fn cause(&self, cause: Cause) -> String {
+    pub(super) fn cause(&self, cause: Cause) -> Line {
         let words = self.words();
         match cause {
             Cause::NotOpened(count) => words.say(
-                format!("有 {count} 条记录尚未解密"),
-                format!("{count} records not opened yet"),
+                line!("有 {} 条记录尚未解密", count),
+                line!("{} records not opened yet", count),
             ),
             Cause::NotPulled => words.say(
                 "当日尚未拉取完".into(),
@@ -47,8 +51,8 @@ impl Report<'_> {
             ),
             Cause::OutOfScope => words.say("当日不在存档范围内".into(), "not recorded that day".into()),
             Cause::Refused(count) => words.say(
-                format!("{count} 位外部联系人不同意存档"),
-                format!("{count} external people refused"),
+                line!("{} 位外部联系人不同意存档", count),
+                line!("{} external people refused", count),
             ),
             Cause::NotFinal => words.say(
                 "企业微信的统计可能尚未完成".into(),

@@ -8,6 +8,7 @@ use super::{
         Global,
         context::{Context, Quiet},
         each::CompanyFailures,
+        out,
         outcome::{Exit, Failure},
         render, signals,
         words::Words,
@@ -100,12 +101,11 @@ fn tell(context: &Context, company: &str, pass: &ConsentPass, as_json: bool) {
         errln!("{company}: {error}");
     }
     if as_json {
-        outln!(
-            "{}",
-            json!({"company": company, "records": pass.records, "subjects": pass.subjects, "calls": pass.calls,
-                   "answered": pass.answered, "failed": pass.failed, "changes": pass.changes,
-                   "questions": pass.left.questions, "never_answered": pass.left.never, "due": pass.left.due,
-                   "stopped": pass.stopped.as_ref().map(ToString::to_string)})
+        out::json(
+            &json!({"company": company, "records": pass.records, "subjects": pass.subjects, "calls": pass.calls,
+                    "answered": pass.answered, "failed": pass.failed, "changes": pass.changes,
+                    "questions": pass.left.questions, "never_answered": pass.left.never, "due": pass.left.due,
+                    "stopped": pass.stopped.as_ref().map(ToString::to_string)}),
         );
         return;
     }

@@ -1,13 +1,12 @@
 //! `shiguan consent report`: three lists that an auditor asks for.
 
-use std::io::Write;
-
 use serde_json::{Value, json};
 
 use super::{
     super::{
         Global,
         context::{Context, Quiet},
+        out::Page,
         outcome::{Exit, Failure},
         render::{self, Table},
         words::Words,
@@ -17,7 +16,9 @@ use super::{
 use crate::{
     consent::{Standing, State, Talk},
     ids::Millis,
+    line,
     message::Language,
+    sanitize::{Line, value},
     store::{
         Reader,
         contract::{Silent, SubjectRow},
@@ -66,13 +67,14 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
         reader: &reader,
         limit: args.limit,
     };
-    let mut out = std::io::stdout().lock();
+    let mut out = Page::begin();
     if args.json {
         report.json(&mut out, &open, &silent, &refused)?;
     } else {
         report.no_agreement(&mut out, &open)?;
         report.silent(&mut out, &silent, args.days, unread.is_empty())?;
         report.room_refused(&mut out, &refused)?;
+        out.line(render::zone_line(report.words(), &context.zone))?;
     }
     out.flush()?;
     for name in unread {
@@ -103,26 +105,24 @@ impl Lists<'_> {
 
     fn json(
         &self,
-        out: &mut dyn Write,
+        out: &mut Page,
         open: &[&SubjectRow],
         silent: &[Silent],
         refused: &[&SubjectRow],
     ) -> Result<(), Failure> {
         for row in open {
-            writeln!(out, "{}", self.subject_json("no_agreement", row)?)?;
+            out.json(&self.subject_json("no_agreement", row)?)?;
         }
         let zone = &self.context.zone;
         for row in silent {
-            writeln!(
-                out,
-                "{}",
-                json!({"report": "silent", "company": self.reader.company_name(row.company)?, "member": row.member,
-                       "in_scope_since": render::time_json(Some(row.since), zone), "sent": row.sent,
-                       "last": render::time_json(row.last, zone)})
+            out.json(
+                &json!({"report": "silent", "company": self.reader.company_name(row.company)?, "member": row.member,
+                        "in_scope_since": render::time_json(Some(row.since), zone), "sent": row.sent,
+                        "last": render::time_json(row.last, zone)}),
             )?;
         }
         for row in refused {
-            writeln!(out, "{}", self.subject_json("room_refused", row)?)?;
+            out.json(&self.subject_json("room_refused", row)?)?;
         }
         Ok(())
     }
@@ -154,16 +154,12 @@ impl Lists<'_> {
         }))
     }
 
-    fn no_agreement(&self, out: &mut dyn Write, rows: &[&SubjectRow]) -> std::io::Result<()> {
+    fn no_agreement(&self, out: &mut Page, rows: &[&SubjectRow]) -> std::io::Result<()> {
         let words = self.words();
-        writeln!(
-            out,
-            "{}",
-            words.say(
-                "一、有消息而没有同意记录的外部联系人",
-                "1. External people with messages and no recorded agreement"
-            )
-        )?;
+        out.line(words.say(
+            "一、有消息而没有同意记录的外部联系人",
+            "1. External people with messages and no recorded agreement",
+        ))?;
         let mut table = Table::new(match self.context.language {
             Language::Chinese => [
                 "外部联系人",
@@ -186,35 +182,32 @@ impl Lists<'_> {
         });
         for row in rows.iter().take(self.limit) {
             table.row([
-                row.subject.external.clone(),
+                value(&row.subject.external),
                 words::talk(words, &row.subject),
-                row.messages.to_string(),
+                render::number(row.messages),
                 render::time(row.last, &self.context.zone),
                 self.now(row),
                 render::time(row.asked, &self.context.zone),
-                row.fault.clone().unwrap_or_default(),
+                row.fault.as_deref().map_or_else(Line::default, Line::sentence),
             ]);
         }
         self.end(out, &table, rows.len())
     }
 
-    fn silent(&self, out: &mut dyn Write, rows: &[Silent], days: u32, complete: bool) -> std::io::Result<()> {
+    fn silent(&self, out: &mut Page, rows: &[Silent], days: u32, complete: bool) -> std::io::Result<()> {
         let words = self.words();
-        writeln!(
-            out,
-            "{}",
-            words.say(
-                format!("二、在存档范围内、{days} 天内没有发出消息的成员"),
-                format!("2. Members who are recorded and sent nothing for {days} days")
-            )
-        )?;
+        out.line(words.say(
+            line!("二、在存档范围内、{} 天内没有发出消息的成员", days),
+            line!("2. Members who are recorded and sent nothing for {} days", days),
+        ))?;
         if rows.is_empty() && !complete {
             // "None" would say that everybody writes.
             let unknown = words.say(
                 "不详：成员列表尚未读取",
                 "not known: the list of members was not read yet",
             );
-            return writeln!(out, "  {unknown}\n");
+            out.line(line!("  {}", unknown))?;
+            return out.line("");
         }
         let mut table = Table::new(match self.context.language {
             Language::Chinese => ["成员", "在范围内自", "共发出", "最近一条"],
@@ -222,22 +215,18 @@ impl Lists<'_> {
         });
         for row in rows.iter().take(self.limit) {
             table.row([
-                row.member.clone(),
+                value(&row.member),
                 render::time(Some(row.since), &self.context.zone),
-                row.sent.to_string(),
+                render::number(row.sent),
                 render::time(row.last, &self.context.zone),
             ]);
         }
         self.end(out, &table, rows.len())
     }
 
-    fn room_refused(&self, out: &mut dyn Write, rows: &[&SubjectRow]) -> std::io::Result<()> {
+    fn room_refused(&self, out: &mut Page, rows: &[&SubjectRow]) -> std::io::Result<()> {
         let words = self.words();
-        writeln!(
-            out,
-            "{}",
-            words.say("三、有人不同意的群", "3. Groups with somebody who refused")
-        )?;
+        out.line(words.say("三、有人不同意的群", "3. Groups with somebody who refused"))?;
         let mut table = Table::new(match self.context.language {
             Language::Chinese => ["群", "外部联系人", "不同意自", "不同意期间的消息", "消息数"],
             Language::English => [
@@ -250,38 +239,34 @@ impl Lists<'_> {
         });
         for row in rows.iter().take(self.limit) {
             table.row([
-                row.subject.talk.id().to_owned(),
-                row.subject.external.clone(),
+                value(row.subject.talk.id()),
+                value(&row.subject.external),
                 render::time(row.since, &self.context.zone),
-                row.with_standing(Standing::Refused).to_string(),
-                row.messages.to_string(),
+                render::number(row.with_standing(Standing::Refused)),
+                render::number(row.messages),
             ]);
         }
         self.end(out, &table, rows.len())
     }
 
-    fn now(&self, row: &SubjectRow) -> String {
+    fn now(&self, row: &SubjectRow) -> Line {
         match &row.now {
             Some(state) => words::state(self.words(), state),
-            None => words::standing(self.words(), Standing::Unknown).to_owned(),
+            None => words::standing(self.words(), Standing::Unknown).into(),
         }
     }
 
-    fn end<const N: usize>(&self, out: &mut dyn Write, table: &Table<N>, all: usize) -> std::io::Result<()> {
+    fn end<const N: usize>(&self, out: &mut Page, table: &Table<N>, all: usize) -> std::io::Result<()> {
         let words = self.words();
         if table.is_empty() {
-            writeln!(out, "  {}", words.say("无", "none"))?;
+            out.line(line!("  {}", words.say("无", "none")))?;
         } else {
-            write!(out, "{table}")?;
+            out.table(table)?;
         }
         if all > self.limit {
             let rest = all - self.limit;
-            writeln!(
-                out,
-                "{}",
-                words.say(format!("… 另有 {rest} 行"), format!("… {rest} more lines"))
-            )?;
+            out.line(words.say(line!("… 另有 {} 行", rest), line!("… {} more lines", rest)))?;
         }
-        writeln!(out)
+        out.line("")
     }
 }

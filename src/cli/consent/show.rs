@@ -1,13 +1,12 @@
 //! `shiguan consent show ID`: the spans of everybody an id is about.
 
-use std::io::Write;
-
 use serde_json::json;
 
 use super::{
     super::{
         Global,
         context::{Context, Quiet},
+        out::Page,
         outcome::{Exit, Failure},
         render::{self, Table},
         words::Words,
@@ -17,7 +16,9 @@ use super::{
 use crate::{
     consent::{Change, Span, Subject, Talk, spans},
     ids::CompanyId,
+    line,
     message::Language,
+    sanitize::{Line, value},
 };
 
 /// Arguments of `consent show`.
@@ -44,13 +45,13 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
         }
     }
     if subjects.is_empty() {
-        return Err(Failure::run(format!(
-            "nothing is known about the consent of {}",
-            render::tame(&args.id)
-        ))
-        .hint("`shiguan consent check` asks WeCom; ids of external people and groups are case-sensitive"));
+        return Err(
+            Failure::run(line!("nothing is known about the consent of {}", value(&args.id))).hint(
+                "`shiguan consent check` asks WeCom; ids of external people and groups are case-sensitive",
+            ),
+        );
     }
-    let mut out = std::io::stdout().lock();
+    let mut out = Page::begin();
     let mut table = Table::new(match context.language {
         Language::Chinese => ["外部联系人", "会话", "状态", "自", "至", "得知方式"],
         Language::English => ["external", "conversation", "state", "from", "to", "learnt"],
@@ -58,33 +59,31 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
     for ((company, subject), changes) in &subjects {
         for span in spans(changes) {
             if args.json {
-                writeln!(
-                    out,
-                    "{}",
-                    span_json(&context, reader.company_name(*company)?, subject, &span)
-                )?;
+                out.json(&span_json(
+                    &context,
+                    reader.company_name(*company)?,
+                    subject,
+                    &span,
+                ))?;
                 continue;
             }
-            let told: Vec<String> = span
-                .told
-                .iter()
-                .map(|change| {
-                    let at = render::time(Some(change.learnt), &context.zone);
-                    format!("{} {at}", words::how(speak, change.how))
-                })
-                .collect();
+            let told = span.told.iter().map(|change| {
+                let at = render::time(Some(change.learnt), &context.zone);
+                line!("{} {}", words::how(speak, change.how), at)
+            });
             table.row([
-                subject.external.clone(),
+                value(&subject.external),
                 words::talk(speak, subject),
                 words::state(speak, &span.state),
                 render::time(Some(span.from), &context.zone),
                 render::time(span.to, &context.zone),
-                told.join("；"),
+                Line::join(told, "；"),
             ]);
         }
     }
     if !args.json {
-        write!(out, "{table}")?;
+        out.table(&table)?;
+        out.line(render::zone_line(speak, &context.zone))?;
     }
     out.flush()?;
     Ok(Exit::Well)

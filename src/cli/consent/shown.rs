@@ -6,9 +6,11 @@ use serde_json::{Value, json};
 
 use super::words;
 use crate::{
-    cli::{context::Context, outcome::Failure, render, words::Words},
+    cli::{context::Context, out, outcome::Failure, render, words::Words},
     consent::{AtSending, Talk},
     ids::{Millis, RecordId},
+    line,
+    sanitize::{Line, value},
     store::{
         Reader,
         contract::{Filter, Stored},
@@ -33,10 +35,7 @@ pub(in crate::cli) fn tell_coverage(
         unlooked += asking.unlooked;
     }
     if as_json {
-        errln!(
-            "{}",
-            json!({"consent": {"never_answered": never, "not_looked_through": unlooked}})
-        );
+        out::tell_json(&json!({"consent": {"never_answered": never, "not_looked_through": unlooked}}));
     } else if never + unlooked > 0 {
         let (never, unlooked) = (render::number(never), render::number(unlooked));
         errln!(
@@ -89,9 +88,9 @@ impl Shown {
     }
 
     /// For the line above a message: nothing, or `  已同意`.
-    pub(in crate::cli) fn mark(&self, reader: &Reader, record: RecordId, speak: Words) -> String {
+    pub(in crate::cli) fn mark(&self, reader: &Reader, record: RecordId, speak: Words) -> Line {
         self.of(reader, record)
-            .map_or_else(String::new, |at| format!("  {}", words::at_sending(speak, &at)))
+            .map_or_else(Line::default, |at| line!("  {}", words::at_sending(speak, &at)))
     }
 
     /// For the list of what is known of a message.
@@ -100,22 +99,26 @@ impl Shown {
         context: &Context,
         reader: &Reader,
         record: RecordId,
-    ) -> Option<String> {
+    ) -> Option<Line> {
         let speak = Words(context.language);
         let at = self.of(reader, record)?;
         let mut text = words::at_sending(speak, &at);
         if let Some(subject) = &at.subject {
-            text += &format!("  {} · {}", subject.external, words::talk(speak, subject));
+            text = line!(
+                "{}  {} · {}",
+                text,
+                value(&subject.external),
+                words::talk(speak, subject)
+            );
         }
         if let Some(span) = &at.span {
             let from = render::time(Some(span.from), &context.zone);
-            let how: Vec<&str> = span
+            let how = span
                 .told
                 .iter()
-                .map(|change| words::how(speak, change.how))
-                .collect();
-            let how = how.join("、");
-            text += &speak.say(format!("  自 {from} ({how})"), format!("  since {from} ({how})"));
+                .map(|change| Line::from(words::how(speak, change.how)));
+            let how = Line::join(how, "、");
+            text = line!("{}  {} {} ({})", text, speak.say("自", "since"), from, how);
         }
         Some(text)
     }

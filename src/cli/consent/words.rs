@@ -1,8 +1,10 @@
 //! The words for consent on an auditor's screen.
 
 use crate::{
-    cli::{render, words::Words},
+    cli::words::Words,
     consent::{AtSending, How, Standing, State, Subject, Talk},
+    line,
+    sanitize::{Line, value},
 };
 
 /// 已同意 / 默认同意 / 不同意 / 未知
@@ -16,19 +18,19 @@ pub(super) fn standing(words: Words, standing: Standing) -> &'static str {
 }
 
 /// A word of WeCom's that nobody wrote down is shown as it came.
-pub(super) fn state(words: Words, state: &State) -> String {
+pub(super) fn state(words: Words, state: &State) -> Line {
     let known = standing(words, state.standing());
     match state {
-        State::Other(word) if !word.is_empty() => format!("{known} ({})", render::tame(word)),
-        _ => known.to_owned(),
+        State::Other(word) if !word.is_empty() => line!("{} ({})", known, value(word)),
+        _ => known.into(),
     }
 }
 
 /// The state of a message.
-pub(super) fn at_sending(words: Words, at: &AtSending) -> String {
+pub(super) fn at_sending(words: Words, at: &AtSending) -> Line {
     match &at.span {
         Some(span) => state(words, &span.state),
-        None => standing(words, at.standing).to_owned(),
+        None => standing(words, at.standing).into(),
     }
 }
 
@@ -41,9 +43,9 @@ pub(super) fn how(words: Words, how: How) -> &'static str {
 }
 
 /// `群聊 wr…` or `成员 zhangsan`.
-pub(super) fn talk(words: Words, subject: &Subject) -> String {
+pub(super) fn talk(words: Words, subject: &Subject) -> Line {
     match &subject.talk {
-        Talk::Room(id) => format!("{} {id}", words.say("群聊", "group")),
-        Talk::With(id) => format!("{} {id}", words.say("成员", "member")),
+        Talk::Room(id) => line!("{} {}", words.say("群聊", "group"), value(id)),
+        Talk::With(id) => line!("{} {}", words.say("成员", "member"), value(id)),
     }
 }

@@ -5,7 +5,8 @@ use sdk_mock::generate::Plan;
 use wecom_mock::{Town, WeCom, town};
 
 use super::super::{
-    consent, context::Context, directory::settings, outcome::Failure, render, search::View, signals,
+    consent, context::Context, directory::settings, out::Page, outcome::Failure, render, search::View,
+    signals,
 };
 use crate::{
     archive::{self, ConsentPass, Directory, Pass},
@@ -98,7 +99,7 @@ pub(super) fn summary(
         standings.join(", "),
     );
     let view = View::new(context, reader, Vec::new());
-    let mut out = anstream::AutoStream::auto(std::io::stdout().lock());
+    let mut out = Page::begin();
     for filter in [Filter::Group, Filter::And(vec![Filter::Single, Filter::External])] {
         let hits = reader.find(&filter, Order::NewestFirst, None, 1)?;
         view.look(&hits, false)?;
@@ -106,6 +107,7 @@ pub(super) fn summary(
             view.hit(&mut out, hit)?;
         }
     }
+    view.zone(&mut out, false)?;
     Ok(())
 }
 

@@ -1,18 +1,19 @@
 //! `shiguan directory list`: everybody and everything known, as it is now.
 
-use std::io::Write;
-
 use serde_json::Value;
 
 use super::super::{
     Global,
     context::{Context, Quiet},
+    out::Page,
     outcome::{Exit, Failure},
-    render::{self, Table},
+    render::Table,
     words::Words,
 };
 use crate::{
+    line,
     people::{Aspect, Class},
+    sanitize::{Line, value},
     store::{
         Reader,
         contract::people::{Dossier, Standing},
@@ -68,15 +69,16 @@ impl What {
 pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
     let context = Context::begin(global, Quiet::Warnings)?;
     let reader = context.reader()?;
-    let company =
-        match &args.company {
-            None => None,
-            Some(name) => Some(reader.company_id(name)?.ok_or_else(|| {
-                Failure::usage(format!("the archive has no company {}", render::tame(name)))
-            })?),
-        };
+    let company = match &args.company {
+        None => None,
+        Some(name) => Some(
+            reader
+                .company_id(name)?
+                .ok_or_else(|| Failure::usage(line!("the archive has no company {}", value(name))))?,
+        ),
+    };
     let words = Words(context.language);
-    let mut out = std::io::stdout().lock();
+    let mut out = Page::begin();
     let mut table = Table::new(words.say(
         ["ID", "名称", "类别", "说明", "状态"],
         ["id", "name", "kind", "more", "standing"],
@@ -98,7 +100,7 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
                 if args.json {
                     let mut shown = super::head_json(dossier, &reader)?;
                     shown.insert("now".to_owned(), super::now_json(dossier));
-                    writeln!(out, "{}", Value::Object(shown))?;
+                    out.json(&Value::Object(shown))?;
                 } else {
                     table.row(row(dossier, words));
                 }
@@ -109,19 +111,20 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
         }
     }
     if !args.json {
-        write!(out, "{table}")?;
+        out.table(&table)?;
         out.flush()?;
     }
     end(&reader, args, words, more)
 }
 
-fn row(dossier: &Dossier, words: Words) -> [String; 5] {
+fn row(dossier: &Dossier, words: Words) -> [Line; 5] {
     let history = &dossier.history;
     let now = |aspect| {
         history
             .now(aspect, "")
-            .map(|span| span.value.clone())
-            .filter(|value| !value.is_empty())
+            .map(|span| span.value.as_str())
+            .filter(|text| !text.is_empty())
+            .map(value)
     };
     let count = |aspect| history.of(aspect).filter(|span| span.until.is_none()).count();
     let mut more = Vec::new();
@@ -132,33 +135,31 @@ fn row(dossier: &Dossier, words: Words) -> [String; 5] {
             if count(Aspect::Follower) > 0 {
                 let followers = count(Aspect::Follower);
                 more.push(words.say(
-                    format!("{followers} 名成员跟进"),
-                    format!("{followers} followers"),
+                    line!("{} 名成员跟进", followers),
+                    line!("{} followers", followers),
                 ));
             }
         }
         Class::Room => {
             let members = count(Aspect::Member);
-            more.push(words.say(format!("{members} 人"), format!("{members} members")));
+            more.push(words.say(line!("{} 人", members), line!("{} members", members)));
         }
-        Class::Department => more.extend(now(Aspect::Parent).map(|id| format!("↑ {id}"))),
+        Class::Department => more.extend(now(Aspect::Parent).map(|id| line!("↑ {}", id))),
         Class::MemberTag | Class::CustomerTag => more.extend(now(Aspect::Group)),
     }
     let standing = match dossier.standing {
-        Standing::Unknown => words.say("尚未查询", "not asked about yet").to_owned(),
-        Standing::Known => words.say("已获知", "known").to_owned(),
+        Standing::Unknown => words.say("尚未查询", "not asked about yet").into(),
+        Standing::Known => words.say("已获知", "known").into(),
         Standing::NotAvailable => words.say(
-            format!("无法获取：{}", dossier.why),
-            format!("not available: {}", dossier.why),
+            line!("无法获取：{}", Line::sentence(&dossier.why)),
+            line!("not available: {}", Line::sentence(&dossier.why)),
         ),
     };
     [
-        dossier.subject.spelt.clone(),
-        history
-            .name_now()
-            .map_or_else(|| "-".to_owned(), |span| span.value.clone()),
-        words.subject(super::kind_word(dossier)).to_owned(),
-        more.join("，"),
+        value(&dossier.subject.spelt),
+        history.name_now().map_or("-".into(), |span| value(&span.value)),
+        words.subject(super::kind_word(dossier)).into(),
+        Line::join(more, "，"),
         standing,
     ]
 }

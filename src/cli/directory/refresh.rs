@@ -9,6 +9,7 @@ use super::super::{
     Global,
     context::{Context, Quiet},
     each::CompanyFailures,
+    out,
     outcome::{Exit, Failure},
     render, signals,
     words::Words,
@@ -174,11 +175,10 @@ fn tell(directory: &Directory, pass: &Pass, words: Words, as_json: bool) {
             .iter()
             .map(|trouble| json!({"api": trouble.api, "why": trouble.why}))
             .collect();
-        outln!(
-            "{}",
-            json!({"company": directory.name, "met": pass.met, "calls": pass.calls, "answered": pass.answered,
-                   "not_available": pass.refused, "left": pass.left, "troubles": troubles, "failure": pass.failure,
-                   "stopped": pass.stopped})
+        out::json(
+            &json!({"company": directory.name, "met": pass.met, "calls": pass.calls, "answered": pass.answered,
+                    "not_available": pass.refused, "left": pass.left, "troubles": troubles, "failure": pass.failure,
+                    "stopped": pass.stopped}),
         );
         return;
     }
@@ -197,6 +197,6 @@ fn tell(directory: &Directory, pass: &Pass, words: Words, as_json: bool) {
         )
     );
     for trouble in &pass.troubles {
-        errln!("  {}", render::tame(&trouble.why));
+        errln!("  {}", trouble.why);
     }
 }

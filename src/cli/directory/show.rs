@@ -1,21 +1,24 @@
 //! `shiguan directory show ID`: a dossier with its whole history, or as it was on a day.
 
-use std::{collections::HashSet, io::Write};
+use std::collections::HashSet;
 
 use serde_json::{Value, json};
 
 use super::super::{
     Global,
     context::{Context, Quiet},
-    names::{self, Names},
+    names::Names,
+    out::Page,
     outcome::{Exit, Failure},
     render::{self, Table},
     words::Words,
 };
 use crate::{
     ids::Millis,
+    line,
     message::fold_id,
     people::{Aspect, Class, Doubt, Was},
+    sanitize::{Line, value},
     search,
     store::{
         Reader,
@@ -56,17 +59,20 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
     }
     if found.is_empty() {
         return Err(
-            Failure::run(format!("nothing is known of {}", render::tame(&args.id)))
+            Failure::run(line!("nothing is known of {}", value(&args.id)))
                 .hint("`shiguan directory list people` lists who is; `shiguan directory refresh` asks WeCom about new ids"),
         );
     }
-    let mut out = std::io::stdout().lock();
+    let mut out = Page::begin();
     for dossier in &found {
         if args.json {
-            writeln!(out, "{}", dossier_json(&context, &reader, dossier, at)?)?;
+            out.json(&dossier_json(&context, &reader, dossier, at)?)?;
         } else {
             print(&mut out, &context, &reader, dossier, at)?;
         }
+    }
+    if !args.json {
+        out.line(render::zone_line(Words(context.language), &context.zone))?;
     }
     Ok(Exit::Well)
 }
@@ -139,7 +145,7 @@ fn doubt_word(doubt: Doubt) -> Option<&'static str> {
 }
 
 fn print(
-    out: &mut dyn Write,
+    out: &mut Page,
     context: &Context,
     reader: &Reader,
     dossier: &Dossier,
@@ -147,27 +153,25 @@ fn print(
 ) -> Result<(), Failure> {
     let (words, zone) = (Words(context.language), &context.zone);
     let names = named(reader, dossier)?;
-    let now = dossier.history.name_now().map_or("-", |span| span.value.as_str());
-    writeln!(
-        out,
-        "{}",
-        names::tame(&format!(
-            "{now}({})  {}  {}",
-            dossier.subject.spelt,
-            words.subject(super::kind_word(dossier)),
-            reader.company_name(dossier.company)?.unwrap_or_default(),
-        ))
-    )?;
+    let now = dossier.history.name_now();
+    let company = reader.company_name(dossier.company)?;
+    out.line(line!(
+        "{}({})  {}  {}",
+        now.map_or("-".into(), |span| value(&span.value)),
+        value(&dossier.subject.spelt),
+        words.subject(super::kind_word(dossier)),
+        company.as_deref().map_or_else(Line::default, value),
+    ))?;
     let asked = render::time(dossier.answered.or(dossier.asked), zone);
     let standing = match dossier.standing {
-        Standing::Unknown => words.say("尚未查询", "not asked about yet").to_owned(),
-        Standing::Known => words.say(format!("最近核对 {asked}"), format!("last confirmed {asked}")),
+        Standing::Unknown => words.say("尚未查询", "not asked about yet").into(),
+        Standing::Known => words.say(line!("最近核对 {}", asked), line!("last confirmed {}", asked)),
         Standing::NotAvailable => words.say(
-            format!("无法获取：{}", dossier.why),
-            format!("not available: {}", dossier.why),
+            line!("无法获取：{}", Line::sentence(&dossier.why)),
+            line!("not available: {}", Line::sentence(&dossier.why)),
         ),
     };
-    writeln!(out, "  {}", render::tame(&standing))?;
+    out.line(line!("  {}", standing))?;
     let mut table = Table::new(words.say(
         ["  事项", "值", "起", "止", "获知于", "来源"],
         ["  what", "value", "from", "to", "learnt", "source"],
@@ -190,11 +194,11 @@ fn print(
             .item
             .split('/')
             .map(|part| label(&names, dossier, span.aspect, part, words));
-        let item = item.collect::<Vec<_>>().join(" / ");
-        let value = match (item.is_empty(), span.value.is_empty()) {
-            (true, _) => value(&names, dossier, span.aspect, &span.value, context),
+        let item = Line::join(item, " / ");
+        let shown = match (span.item.is_empty(), span.value.is_empty()) {
+            (true, _) => shown(&names, dossier, span.aspect, &span.value, context),
             (false, true) => item,
-            (false, false) => format!("{} ({item})", span.value),
+            (false, false) => line!("{} ({})", value(&span.value), item),
         };
         let doubt = match was.doubt {
             Doubt::None => "",
@@ -202,33 +206,33 @@ fn print(
             Doubt::Changing => words.say(" (可能已变更)", " (may have ended by then)"),
         };
         let end = match span.until {
-            None => words.say("至今", "now").to_owned(),
+            None => words.say("至今", "now").into(),
             Some(until) => {
                 let (seen, until) = (
                     render::time(Some(span.seen), zone),
                     render::time(Some(until), zone),
                 );
                 words.say(
-                    format!("{seen} 与 {until} 之间"),
-                    format!("between {seen} and {until}"),
+                    line!("{} 与 {} 之间", seen, until),
+                    line!("between {} and {}", seen, until),
                 )
             }
         };
         let from = match span.since {
             Some(since) => render::time(Some(since), zone),
-            None => words.say("不详", "not told").to_owned(),
+            None => words.say("不详", "not told").into(),
         };
         table.row([
-            format!("  {}", words.aspect(span.aspect)),
-            format!("{value}{doubt}"),
+            line!("  {}", words.aspect(span.aspect)),
+            line!("{}{}", shown, doubt),
             from,
             end,
             render::time(Some(span.learnt), zone),
-            span.how.clone(),
+            value(&span.how),
         ]);
     }
     if !table.is_empty() {
-        write!(out, "{table}")?;
+        out.table(&table)?;
     }
     Ok(())
 }
@@ -270,23 +274,23 @@ fn named(reader: &Reader, dossier: &Dossier) -> Result<Names, Failure> {
     Ok(names)
 }
 
-fn label(names: &Names, dossier: &Dossier, aspect: Aspect, part: &str, words: Words) -> String {
+fn label(names: &Names, dossier: &Dossier, aspect: Aspect, part: &str, words: Words) -> Line {
     let class = [0, 1].into_iter().find_map(|nth| {
         let class = class_of(aspect, nth)?;
-        let text = names.label(dossier.company, class, part, None, words);
-        (text != part).then_some(text)
+        names.now(dossier.company, class, part)?;
+        Some(names.label(dossier.company, class, part, None, words))
     });
-    class.unwrap_or_else(|| part.to_owned())
+    class.unwrap_or_else(|| value(part))
 }
 
 /// A value of its own: an id gets its name, a time its date.
-fn value(names: &Names, dossier: &Dossier, aspect: Aspect, value: &str, context: &Context) -> String {
+fn shown(names: &Names, dossier: &Dossier, aspect: Aspect, text: &str, context: &Context) -> Line {
     let words = Words(context.language);
     match aspect {
-        Aspect::Owner | Aspect::Parent => label(names, dossier, aspect, value, words),
-        Aspect::Created => render::time(value.parse().ok().map(Millis), &context.zone),
-        Aspect::Sort => words.subject(value).to_owned(),
-        Aspect::Status => words.account(value).to_owned(),
-        _ => value.to_owned(),
+        Aspect::Owner | Aspect::Parent => label(names, dossier, aspect, text, words),
+        Aspect::Created => render::time(text.parse().ok().map(Millis), &context.zone),
+        Aspect::Sort => words.subject(text).into(),
+        Aspect::Status => words.account(text),
+        _ => value(text),
     }
 }

@@ -60,7 +60,10 @@ async fn api(context: &Context, company: &Company) -> Vec<Finding> {
             findings.push(Finding::good(label("token"), "WeCom gave one"));
             let members = list.ids.len();
             findings.push(if members > 0 {
-                Finding::good(label("permitted members"), render::number(members as u64))
+                Finding::good(
+                    label("permitted members"),
+                    render::number(members as u64).to_string(),
+                )
             } else {
                 Finding::warning(
                     &label("permitted members"),

@@ -5,7 +5,7 @@ use std::{fs, io, os::unix::fs::MetadataExt, path::Path};
 
 use super::{Finding, PATIENCE};
 use crate::{
-    cli::{context::Context, render},
+    cli::context::Context,
     media::{Place, private},
     source::Filter,
 };
@@ -155,7 +155,7 @@ fn bucket(context: &Context, runtime: &tokio::runtime::Runtime) -> Option<Findin
             ));
         }
         // Services answer in XML of several lines.
-        Ok(Err(error)) => render::tame(&error.to_string()).replace(['\n', '\t'], " "),
+        Ok(Err(error)) => error.to_string(),
         Err(_) => format!("no answer within {} s", PATIENCE.as_secs()),
     };
     Some(Finding::bad(

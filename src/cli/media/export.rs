@@ -14,6 +14,7 @@ use serde_json::json;
 use super::{
     super::{
         context::Quiet,
+        out,
         understood::{self, Notes},
     },
     Context, Exit, Failure, Global, Words, file_json, render,
@@ -21,6 +22,7 @@ use super::{
 use crate::{
     ids::Seq,
     media::{Vault, safe, vault::hex},
+    sanitize,
     store::{
         Reader,
         contract::{Content, Filter, MediaFile, Order},
@@ -89,7 +91,7 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
         let mut line = file_json(&context, company, file);
         runtime.block_on(export.one(file, &prefix, &mut line))?;
         if args.json {
-            outln!("{line}");
+            out::json(&line);
         }
         export.manifest.push(line);
     }
@@ -97,7 +99,7 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
         export
             .manifest
             .iter()
-            .try_for_each(|line| writeln!(out, "{line}"))
+            .try_for_each(|line| writeln!(out, "{}", sanitize::json::to_string(line)?))
     })?;
     let (copied, bytes, left_out) = (
         render::number(export.copied),

@@ -3,12 +3,14 @@
 use tokio::sync::watch;
 
 use super::{
-    super::{context::Quiet, each::CompanyFailures, signals},
+    super::{context::Quiet, each::CompanyFailures, out, signals},
     Context, Exit, Failure, Global, Words, fetches_json, told,
 };
 use crate::{
     archive::{self, Desk, Error, Fetches, Fetching},
     ids::{RecordId, Seq},
+    line,
+    sanitize::value,
     store::contract::{Again, Filter, Order, Stored},
 };
 
@@ -33,9 +35,9 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
     if let Some(message) = &args.message {
         wanted = named(&context, message)?;
         if wanted.is_empty() {
-            return Err(Failure::run(format!(
+            return Err(Failure::run(line!(
                 "no opened message with the seq or msgid {}",
-                super::render::tame(message)
+                value(message)
             ))
             .hint("`shiguan search has:media` lists messages with files"));
         }
@@ -73,9 +75,9 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
     }
     for (name, done) in &done {
         if args.json {
-            outln!("{}", fetches_json(name, done));
+            out::json(&fetches_json(name, done));
         } else {
-            out!("{}", told(words, name, done));
+            told(words, name, done).iter().for_each(out::print);
         }
         missing |= args.message.is_none() && done.missing() > 0;
     }

@@ -1,8 +1,13 @@
 //! `shiguan media list`: every file and its state.
 
-use super::{super::context::Quiet, Context, Exit, Failure, Global, Words, counts, file_json, render, state};
+use super::{
+    super::{context::Quiet, out},
+    Context, Exit, Failure, Global, Words, counts, file_json, render, state,
+};
 use crate::{
+    line,
     media::vault::hex,
+    sanitize::{Line, value},
     store::contract::{FileId, MediaFile, MediaList, MediaState},
 };
 
@@ -51,27 +56,25 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
     });
     for file in reader.media_list(&which, args.limit)? {
         if args.json {
-            outln!(
-                "{}",
-                file_json(&context, reader.company_name(file.company)?, &file)
-            );
+            out::json(&file_json(&context, reader.company_name(file.company)?, &file));
             continue;
         }
         let content = file.fetched.as_ref().map(|kept| &kept.content);
         let size = content.map(|content| content.bytes).or(file.size);
         table.row([
-            file.seq.to_string(),
-            file.kind.clone(),
-            size.map_or_else(|| "-".to_owned(), render::number),
-            state(words, file.state).to_owned(),
-            content.map_or_else(|| "-".to_owned(), |content| hex(&content.sha256[..6])),
-            render::tame(file.filename.as_deref().unwrap_or("-")),
-            why(words, &file),
+            line!("{}", file.seq.0),
+            value(&file.kind),
+            size.map_or("-".into(), render::number),
+            state(words, file.state).into(),
+            content.map_or("-".into(), |content| value(&hex(&content.sha256[..6]))),
+            file.filename.as_deref().map_or("-".into(), value),
+            Line::sentence(why(words, &file)),
         ]);
     }
     if !args.json {
         if !table.is_empty() {
-            out!("{table}");
+            out::table(&table);
+            outln!(render::zone_line(words, &context.zone));
         }
         let counted = reader.media_counts(company)?;
         errln!("{}", counts(words, &counted));

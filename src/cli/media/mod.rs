@@ -22,7 +22,9 @@ use super::{
 use crate::{
     archive::{Fetches, Fetching},
     config::Company,
+    line,
     media::{Bucket, Limits, Pace, Place, Vault, vault::hex},
+    sanitize::{Line, value},
     secret::Secret,
     source::Filter,
     store::contract::{MediaFile, MediaState},
@@ -124,14 +126,13 @@ pub(super) fn state(words: Words, state: MediaState) -> &'static str {
 }
 
 /// `kept 120  refused 1`: counts on one line.
-pub(super) fn counts(words: Words, counts: &[(MediaState, u64)]) -> String {
-    let parts: Vec<String> = counts
+pub(super) fn counts(words: Words, counts: &[(MediaState, u64)]) -> Line {
+    let parts = counts
         .iter()
-        .map(|(one, count)| format!("{} {}", state(words, *one), render::number(*count)))
-        .collect();
-    match parts.is_empty() {
-        true => words.say("没有文件", "no files").to_owned(),
-        false => parts.join("  "),
+        .map(|(one, count)| line!("{} {}", state(words, *one), render::number(*count)));
+    match counts.is_empty() {
+        true => words.say("没有文件", "no files").into(),
+        false => Line::join(parts, "  "),
     }
 }
 
@@ -165,71 +166,73 @@ pub(super) fn file_json(context: &Context, company: Option<String>, file: &Media
 }
 
 /// A file on a line of `show`.
-pub(super) fn file_line(words: Words, file: &MediaFile) -> String {
+pub(super) fn file_line(words: Words, file: &MediaFile) -> Line {
     let mut parts = vec![
-        file.kind.clone(),
-        file.filename.clone().unwrap_or_else(|| "-".to_owned()),
+        value(&file.kind),
+        file.filename.as_deref().map_or("-".into(), value),
     ];
     match &file.fetched {
         Some(kept) => {
             let content = &kept.content;
-            parts.push(format!("{} B", render::number(content.bytes)));
-            parts.push(content.mime.clone());
-            parts.push(state(words, file.state).to_owned());
-            parts.push(format!("sha256 {}", hex(&content.sha256)));
+            parts.push(line!("{} B", render::number(content.bytes)));
+            parts.push(value(&content.mime));
+            parts.push(state(words, file.state).into());
+            parts.push(line!("sha256 {}", value(&hex(&content.sha256))));
             if let Some(playable) = &kept.playable {
-                parts.push(format!(
+                parts.push(line!(
                     "{} {}",
                     words.say("可播放", "playable"),
-                    hex(&playable.sha256)
+                    value(&hex(&playable.sha256))
                 ));
             } else if !kept.silent.is_empty() {
-                parts.push(format!(
+                parts.push(line!(
                     "{}: {}",
                     words.say("无可播放形式", "no playable form"),
-                    kept.silent
+                    Line::sentence(&kept.silent)
                 ));
             }
         }
         None => {
             parts.push(
                 file.size
-                    .map_or_else(|| "-".to_owned(), |size| format!("{} B", render::number(size))),
+                    .map_or("-".into(), |size| line!("{} B", render::number(size))),
             );
-            parts.push(state(words, file.state).to_owned());
-            parts.push(format!("md5 {}", file.md5.as_deref().unwrap_or("-")));
+            parts.push(state(words, file.state).into());
+            parts.push(line!("md5 {}", file.md5.as_deref().map_or("-".into(), value)));
         }
     }
     if !file.detail.is_empty() {
-        parts.push(format!("({})", file.detail));
+        parts.push(line!("({})", Line::sentence(&file.detail)));
     }
-    parts.join(" ")
+    Line::join(parts, " ")
 }
 
 /// What a pass did, for people.
-pub(super) fn told(words: Words, name: &str, done: &Fetches) -> String {
-    let mut text = format!(
-        "{name}: {} {}  {} {}  {:.1} s\n",
+pub(super) fn told(words: Words, name: &str, done: &Fetches) -> Vec<Line> {
+    let mut lines = vec![line!(
+        "{}: {} {}  {} {}  {:.1} s",
+        value(name),
         words.say("新发现文件", "files found"),
         render::number(done.found),
         words.say("下载", "fetched"),
         render::bytes(done.bytes),
         done.took.as_secs_f64(),
-    );
-    text += &format!(
-        "  {}: {}\n",
+    )];
+    lines.push(line!(
+        "  {}: {}",
         words.say("本次", "this time"),
         counts(words, &done.ended)
-    );
-    text += &format!(
-        "  {}: {}\n",
+    ));
+    lines.push(line!(
+        "  {}: {}",
         words.say("全部", "in all"),
         counts(words, &done.now)
-    );
+    ));
     if let Some(why) = &done.no_room {
-        text += &format!("  {}: {why}\n", words.say("磁盘空间不足，文件等待", "files wait"));
+        let label = words.say("磁盘空间不足，文件等待", "files wait");
+        lines.push(line!("  {}: {}", label, Line::sentence(why)));
     }
-    text
+    lines
 }
 
 fn fetches_json(name: &str, done: &Fetches) -> Value {
