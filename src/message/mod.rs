@@ -299,7 +299,7 @@ impl Message {
         people::people(&self.from, &self.to)
     }
 
-    /// One line for screens: what was said, or what kind of thing it was. It may hold control characters of the sender.
+    /// One line for screens, safe to print: what was said, or what kind of thing it was.
     pub fn summary(&self, language: Language) -> String {
         let line = match &self.payload {
             _ if self.flaws.not_json => language.tag("无法解析的内容", "unreadable content", ""),
