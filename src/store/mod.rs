@@ -16,7 +16,9 @@ mod tokens;
 mod tests;
 
 pub use error::StoreError;
-pub use sqlite::{Packer, Prepared, Reader, ReindexBatch, Store, Watcher, prepare};
+pub use sqlite::{
+    Contents, Epoch, Packer, Prepared, Reader, ReindexBatch, Snapshot, Store, Watcher, archive_id, prepare,
+};
 pub use tokens::{TokenFile, TokenRow};
 
 /// What every function of the room returns.

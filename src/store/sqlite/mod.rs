@@ -2,8 +2,8 @@
 //!
 //! One file per concern, named as in every engine of the store: `open`, `migrate`, `lease`, `land`, `settle`,
 //! `again`, `reindex`, `media`, `books`, `clock`, `waiting`, `read`, `search`, `count`, `stats`, `hash`, `forget`, `disk`,
-//! `heard`,
-//! `incidents`, `signs`, `gaps`; `codes`, `intern`, `derive`, `pack`, `index` and `row` are what they share.
+//! `heard`, `incidents`, `signs`, `gaps`, `identity`, `snapshot`; `codes`, `intern`, `derive`, `pack`, `index` and `row`
+//! are what they share.
 
 mod again;
 mod books;
@@ -18,6 +18,7 @@ mod forget;
 mod gaps;
 mod hash;
 mod heard;
+mod identity;
 mod incidents;
 mod index;
 mod intern;
@@ -34,6 +35,7 @@ mod row;
 mod search;
 mod settle;
 mod signs;
+mod snapshot;
 mod standing;
 mod stats;
 mod waiting;
@@ -44,10 +46,12 @@ use rusqlite::Connection;
 
 use super::contract::CursorMove;
 
+pub use identity::{Epoch, archive_id};
 pub use lease::Watcher;
 pub use pack::Packer;
 pub use reindex::ReindexBatch;
 pub use settle::{Prepared, prepare};
+pub use snapshot::{Contents, Snapshot};
 
 /// The reading half. Several may be open at once, in this process and in others, while one [`Store`] writes;
 /// each answer is of one moment.

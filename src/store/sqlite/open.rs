@@ -9,7 +9,7 @@ use std::{
 
 use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavior};
 
-use super::{Packer, Reader, Store, intern::Names, migrate, pack::Unpacker};
+use super::{Packer, Reader, Store, identity, intern::Names, migrate, pack::Unpacker};
 use crate::store::{Result, StoreError};
 
 /// `SHGN`: how a file says that it is ours.
@@ -40,6 +40,7 @@ impl Store {
         // costs six look-ups per message.
         conn.pragma_update(None, "foreign_keys", false)?;
         migrate::bring_up(&conn, path, migrate::ALL)?;
+        identity::ensure(&conn)?;
         Ok(Self {
             packer: Packer::load(&conn)?,
             names: Names::default(),
@@ -133,6 +134,11 @@ fn make_private(path: &Path) -> Result<()> {
 /// A further connection to a file that is known to be ours.
 pub(super) fn connect_to_read(path: &Path) -> Result<Connection> {
     connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY)
+}
+
+/// A further connection to a file that is known to be ours, in this mode.
+pub(super) fn connect_to(path: &Path, mode: OpenFlags) -> Result<Connection> {
+    connect(path, mode)
 }
 
 fn connect(path: &Path, mode: OpenFlags) -> Result<Connection> {

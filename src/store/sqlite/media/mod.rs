@@ -8,6 +8,7 @@ mod list;
 mod settle;
 
 pub(super) use discover::OPEN_THEN;
+pub(super) use settle::pending_again;
 
 use crate::store::{
     Result, StoreError,

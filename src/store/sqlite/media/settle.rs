@@ -159,3 +159,34 @@ fn content(conn: &Connection, content: &Content, playable: Option<i64>, silent: 
     ])?;
     Ok(conn.last_insert_rowid())
 }
+
+/// Files with these contents, and files that were begun, are to be fetched from their beginning; what is known of the
+/// contents goes. Returns how many files of messages had one of them.
+pub(in crate::store::sqlite) fn pending_again(conn: &Connection, contents: &[[u8; 32]]) -> Result<u64> {
+    const AGAIN: &str =
+        "state = 0, detail = '', attempts = 0, setbacks = 0, differed = 0, next_try = 0, have = 0,
+        cursor = '', content = NULL, settled_at = NULL";
+    conn.execute_batch(
+        "CREATE TEMP TABLE IF NOT EXISTS missing (id INTEGER PRIMARY KEY); DELETE FROM missing",
+    )?;
+    for sha256 in contents {
+        conn.prepare_cached("INSERT INTO missing SELECT id FROM media_content WHERE sha256 = ?")?
+            .execute([sha256.as_slice()])?;
+    }
+    let of_missing = "IN (SELECT id FROM missing)";
+    let waiting = conn.execute(
+        &format!("UPDATE media_file SET {AGAIN} WHERE content {of_missing}"),
+        [],
+    )?;
+    // The original of a voice stays kept without the form that browsers play.
+    conn.execute(
+        &format!("UPDATE media_content SET playable = NULL WHERE playable {of_missing}"),
+        [],
+    )?;
+    conn.execute(&format!("DELETE FROM media_content WHERE id {of_missing}"), [])?;
+    conn.execute(
+        &format!("UPDATE media_file SET {AGAIN} WHERE state = ?"),
+        [state_in(MediaState::Partial)],
+    )?;
+    Ok(waiting as u64)
+}
