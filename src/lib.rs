@@ -15,6 +15,7 @@
 //! clock       whether this machine's time can be believed
 //! sanitize    what a reader sees of text from outside: it can neither act nor be taken for the program's words
 //! media       the files they sent: fetched in chunks, checked, kept by SHA-256
+//! backup      generations of an archive beside its writers, and archives restored from them
 //! ```
 
 // They panic when the reader has gone; `cli::out` has what prints instead.
@@ -22,6 +23,7 @@
 
 pub mod alert;
 pub mod archive;
+pub mod backup;
 pub mod callback;
 pub mod cli;
 pub mod clock;

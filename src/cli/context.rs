@@ -6,7 +6,7 @@ use jiff::tz::TimeZone;
 use tokio::sync::Notify;
 use tracing_subscriber::EnvFilter;
 
-use super::{Global, out, outcome::Failure, shelf::SharedShelf};
+use super::{Global, out, outcome::Failure, place::Held, shelf::SharedShelf};
 use crate::{
     archive::{Desk, Pulling, Setup},
     callback::{Codec, Door},
@@ -57,6 +57,8 @@ pub(super) struct Context {
     pub(super) language: Language,
     /// Shared by all who fetch files in this process.
     pub(super) room: Arc<Room>,
+    /// The right to write to the archive, once this process has it.
+    pub(super) claim: Held,
     environment: BTreeMap<String, String>,
 }
 
@@ -109,6 +111,7 @@ impl Context {
             config,
             zone,
             language,
+            claim: Held::default(),
             environment,
         })
     }
@@ -162,12 +165,18 @@ impl Context {
 
     /// The archive itself, for writing; the outer failure is about its folder.
     pub(super) fn store(&self) -> Result<Result<Store, StoreError>, Failure> {
+        self.check_place()?;
         super::init::make_private(&self.config.archive.folder)?;
-        Ok(Store::open(&self.database()))
+        let store = Store::open(&self.database());
+        if let Ok(store) = &store {
+            self.claim_place(store)?;
+        }
+        Ok(store)
     }
 
     /// The reading half; an archive must be there.
     pub(super) fn reader(&self) -> Result<Reader, Failure> {
+        self.check_place()?;
         let database = self.database();
         if let Err(error) = database.try_exists() {
             return Err(
@@ -303,6 +312,11 @@ impl Context {
             Some(source) => self.read(source),
             None => Ok(Secret::new("mock")),
         }
+    }
+
+    /// A variable of this process.
+    pub(super) fn environment(&self, name: &str) -> Option<&str> {
+        self.environment.get(name).map(String::as_str)
     }
 
     pub(super) fn read(&self, source: &SecretSource) -> Result<Secret, ConfigError> {

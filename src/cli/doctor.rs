@@ -258,6 +258,18 @@ fn print(findings: &[Finding], bad: bool, as_json: bool) {
 fn archive(context: &Context) -> Result<Vec<Finding>, Failure> {
     let mut findings = vec![headroom(context)];
     let database = context.database();
+    if let Err(failure) = context.check_place() {
+        findings.push(
+            Finding::bad(
+                "archive",
+                database.display().to_string(),
+                failure.to_string(),
+                "mount its disk, or correct archive.folder or store.archive_id; nothing is written until then",
+            )
+            .endangering(),
+        );
+        return Ok(findings);
+    }
     if let Err(error) = database.try_exists() {
         findings.push(
             Finding::bad(
@@ -303,6 +315,17 @@ fn archive(context: &Context) -> Result<Vec<Finding>, Failure> {
         ),
     ));
     findings.extend(aside(&coverage));
+    if let Some(id) = reader.archive_id()? {
+        findings.push(Finding::good(
+            "archive id",
+            match context.config.store.archive_id {
+                Some(_) => format!("{id}, as store.archive_id requires"),
+                None => format!(
+                    "{id}; store.archive_id can require it, so that no new archive is begun in its place"
+                ),
+            },
+        ));
+    }
     let problems = reader.integrity()?;
     findings.push(match problems.first() {
         None => Finding::good("integrity", "database and text index are sound"),

@@ -5,10 +5,10 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use super::{
-    Cli, Verb, alert, api, bench, chat, completeness, completions, config, consent, count, demo, digest,
-    directory, doctor, heard, init, keys, media, mock, out,
+    Cli, Verb, alert, api, backup, bench, chat, completeness, completions, config, consent, count, demo,
+    digest, directory, doctor, heard, init, keys, media, mock, out,
     outcome::{Exit, Failure},
-    pull, reindex, retry, run, runs, search, show, stats, waiting,
+    pull, reindex, restore, retry, run, runs, search, show, stats, waiting,
 };
 
 /// The program, behind `main`.
@@ -49,6 +49,8 @@ fn dispatch(cli: &Cli) -> Result<Exit, Failure> {
         Verb::Directory(args) => directory::run(global, args),
         Verb::Api(args) => api::run(global, args),
         Verb::Reindex(args) => reindex::run(global, args),
+        Verb::Backup(args) => backup::run(global, args),
+        Verb::Restore(args) => restore::run(global, args),
         Verb::Digest(args) => digest::run(global, args),
         Verb::Bench(args) => bench::run(global, args),
         Verb::Mock(args) => mock::run(args),

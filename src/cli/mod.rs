@@ -10,6 +10,7 @@ mod out;
 
 mod alert;
 mod api;
+mod backup;
 mod bench;
 mod chat;
 mod completeness;
@@ -33,11 +34,13 @@ mod mock;
 mod names;
 mod outcome;
 mod part;
+mod place;
 mod portrait;
 mod progress;
 mod pull;
 mod reindex;
 mod render;
+mod restore;
 mod retry;
 mod run;
 mod runs;
@@ -167,6 +170,10 @@ enum Verb {
     /// Can be stopped or killed at any time and goes on where it stood; a pull beside it goes on. Ends with exit code 3 when it
     /// was stopped before the end.
     Reindex(reindex::Args),
+    /// Back the archive up while it is in use: only what is new, checked; list, verify and prune backups
+    Backup(backup::Args),
+    /// Make an archive from a backup, in a new folder, as of any generation
+    Restore(restore::Args),
     /// Print the hash of the archive's content: equal archives, equal hashes
     Digest(digest::Args),
     /// Measure this machine

@@ -101,6 +101,7 @@ fn as_json(context: &Context, reader: &Reader, wanted: &[By]) -> Result<Value, F
     let mut stats = coverage_json(&coverage);
     stats["people"] = json!(reader.people()?);
     stats["chats"] = json!(reader.chats()?.len());
+    stats["archive_id"] = json!(reader.archive_id()?);
     stats["recalled"] = json!(reader.count(&Filter::Recalled { within_ms: None })?);
     stats["coverage"] = coverage_json(&coverage);
     for by in wanted {
@@ -240,6 +241,12 @@ fn tables(context: &Context, reader: &Reader, wanted: &[By], limit: usize) -> Re
         )
     );
     outln!("{}", words.coverage(&reader.coverage()?));
+    if let Some(id) = reader.archive_id()? {
+        outln!(
+            "{}",
+            words.say(format!("存档编号：{id}"), format!("archive id: {id}"))
+        );
+    }
     outln!(render::zone_line(words, &context.zone));
     Ok(())
 }

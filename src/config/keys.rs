@@ -324,6 +324,10 @@ pub const KEYS: &[Key] = &[
     key(Unseal, "threads", from(0, 1024),
         "Threads that open message keys. 0 means one per core.").whole(0, "threads"),
 
+    key(Store, "archive_id", Kind::Text,
+        "Id of the archive that must be there, as `shiguan stats` and `shiguan doctor` show it. An archive that is missing \
+         (a disk that is not mounted) or another one is then an error, and no new one is begun in its place.")
+        .like("0123456789abcdef0123456789abcdef"),
     key(Store, "keep_sealed", Kind::OneOf(&["days", "always", "never"]),
         "What becomes of a record's sealed original once it is open: kept for keep_sealed_days, always, or not at all. \
          The opened bytes and the hash of the original stay in any case; what is not open keeps its original.")

@@ -15,6 +15,7 @@ mod error;
 mod file;
 pub mod keys;
 mod layers;
+mod moved;
 mod reference;
 mod resolve;
 mod secrets;
@@ -31,6 +32,7 @@ pub use self::{
     cron::Cron,
     error::{ConfigError, Problem},
     layers::{Layer, Source},
+    moved::{beside, portable},
     reference::markdown as reference_markdown,
     secrets::SecretSource,
     sections::{

@@ -121,6 +121,7 @@ impl Resolver<'_> {
                 threads: general.whole(Section::Unseal, "threads") as usize,
             },
             store: Store {
+                archive_id: general.optional(Section::Store, "archive_id"),
                 keep_sealed: match general.text(Section::Store, "keep_sealed").as_str() {
                     "always" => KeepSealed::Always,
                     "never" => KeepSealed::Days(0),

@@ -134,8 +134,10 @@ pub enum KeepSealed {
 }
 
 /// The database.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Store {
+    /// The only archive that may be used; none takes any, and makes one where none is.
+    pub archive_id: Option<String>,
     /// What becomes of sealed originals of opened records.
     pub keep_sealed: KeepSealed,
     /// Free MiB that files leave to the records, and below which `doctor` warns.

@@ -121,6 +121,10 @@ fn the_reference_file_arrives_in_the_sections() {
         ("rsa", 3)
     );
     assert_eq!(config.store.disk_headroom_mib, 4096);
+    assert_eq!(
+        config.store.archive_id.as_deref(),
+        Some("0f1e2d3c4b5a69788796a5b4c3d2e1f0")
+    );
     let media = &config.media;
     assert_eq!(
         (
