@@ -206,8 +206,7 @@ pub(super) fn database(
         .map_err(failed)?;
     let page_size = manifest.database.page_size as usize;
     let mut at = 0_u64;
-    let mut index = 0;
-    for sha256 in manifest.maps() {
+    for (index, sha256) in manifest.maps().into_iter().enumerate() {
         let pages = manifest.pages_of_map(index);
         checked.parts += 1;
         checked.bytes += folder.size(Kind::Object, &sha256).unwrap_or(0);
@@ -220,7 +219,6 @@ pub(super) fn database(
             Err(damage) => checked.damage.push(damage),
         }
         at += (pages * page_size) as u64;
-        index += 1;
     }
     file.sync_all().map_err(failed)
 }

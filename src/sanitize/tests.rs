@@ -67,7 +67,8 @@ proptest! {
     fn a_marked_quotation_is_the_same_text(text in hostile()) {
         let middle = (0..text.len()).filter(|at| text.is_char_boundary(*at)).nth(text.chars().count() / 2).unwrap_or(0);
         let mark = Style::new().bold();
-        let marked = quote_marked(&text, &[middle..text.len()], Style::new(), mark);
+        let ranges = std::slice::from_ref(&(middle..text.len())).to_vec();
+        let marked = quote_marked(&text, &ranges, Style::new(), mark);
         let bare: Vec<String> = marked
             .iter()
             .map(|line| line.as_str().replace(&format!("{mark}"), "").replace(&format!("{mark:#}"), ""))

@@ -243,7 +243,7 @@ impl Answers {
         for figure in &self.figures {
             table.row([
                 figure.kind.into(),
-                Line::sentence(&figure.what),
+                Line::sentence(figure.what),
                 figure.state.into(),
                 line!("{}", figure.times.len()),
                 line!("{}", figure.found),
