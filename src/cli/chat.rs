@@ -97,7 +97,7 @@ fn one(context: &Context, args: &Args, id: &str) -> Result<Exit, Failure> {
             errln!(heading(&view, &chat)?);
         }
     }
-    Ok(Exit::Well)
+    Ok(view.exit(args.json))
 }
 
 fn heading(view: &View<'_>, chat: &ChatRow) -> Result<Line, Failure> {

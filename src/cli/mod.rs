@@ -19,6 +19,7 @@ mod config;
 mod consent;
 mod context;
 mod count;
+mod damage;
 mod demo;
 mod digest;
 mod directory;

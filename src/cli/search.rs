@@ -1,5 +1,7 @@
 //! `shiguan search QUERY`: exact, with the place of the match for people and one JSON object per hit for programs.
 
+use std::cell::Cell;
+
 use anstyle::{AnsiColor, Style};
 use serde_json::{Value, json};
 
@@ -7,6 +9,7 @@ use super::{
     Global,
     consent::{Shown, tell_coverage},
     context::{Context, Quiet},
+    damage,
     names::Names,
     out::{self, Page},
     outcome::{Exit, Failure},
@@ -24,7 +27,7 @@ use crate::{
     search::{self, Results, Snippet},
     store::{
         Reader,
-        contract::{Coverage, Filter, Hit, Needle, Order, PageKey},
+        contract::{Coverage, Damage, Filter, Hit, Needle, Order, PageKey},
     },
 };
 
@@ -128,7 +131,7 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
         out.flush()?;
         view.end(&page, shown, args.json.then_some(&notes))?;
         tell_coverage(&context, &reader, filter, args.json)?;
-        return Ok(Exit::Well);
+        return Ok(view.exit(args.json));
     }
 }
 
@@ -139,6 +142,8 @@ pub(super) struct View<'a> {
     pub(super) needles: Vec<Needle>,
     pub(super) names: Names,
     pub(super) consents: Shown,
+    /// Damaged records that were shown.
+    damaged: Cell<u64>,
 }
 
 impl<'a> View<'a> {
@@ -149,6 +154,7 @@ impl<'a> View<'a> {
             needles,
             names: Names::default(),
             consents: Shown::default(),
+            damaged: Cell::new(0),
         }
     }
 
@@ -156,11 +162,32 @@ impl<'a> View<'a> {
     pub(super) fn look(&self, hits: &[Hit], everybody: bool) -> Result<(), Failure> {
         let read: Vec<_> = hits
             .iter()
+            .filter(|hit| !withheld(hit))
             .filter_map(|hit| Some((hit.company, message::read(&hit.opened.as_ref()?.plaintext))))
             .collect();
         let messages = read.iter().map(|(company, message)| (*company, message));
         self.names.look(self.reader, messages, everybody)?;
         self.consents.prime(self.reader, hits)
+    }
+
+    /// 3 when something damaged was shown; people are told once more, programs have it in the records.
+    pub(super) fn exit(&self, as_json: bool) -> Exit {
+        let damaged = self.damaged.get();
+        if damaged > 0 && !as_json {
+            errln!("{}", damage::total(self.words(), damaged));
+        }
+        if damaged > 0 { Exit::Waiting } else { Exit::Well }
+    }
+
+    /// What is wrong with a record that is being shown, if anything is.
+    pub(super) fn damage(&self, out: &mut Page, hit: &Hit) -> std::io::Result<()> {
+        let Some(damage) = &hit.damage else { return Ok(()) };
+        self.damaged.set(self.damaged.get() + 1);
+        let red = Style::new().fg_color(Some(AnsiColor::Red.into()));
+        for line in damage::lines(self.words(), hit, damage) {
+            out.line(line!("    {}{}{:#}", red, line, red))?;
+        }
+        Ok(())
     }
 
     /// For programs when there are notes for them.
@@ -191,9 +218,16 @@ impl<'a> View<'a> {
 
     /// Two or three lines: when, who, where; what, with the place of the match; whether it was recalled.
     pub(super) fn hit(&self, out: &mut Page, hit: &Hit) -> std::io::Result<()> {
-        let Some(opened) = &hit.opened else { return Ok(()) };
+        if withheld(hit) {
+            out.line(damage::heading(hit, &self.context.zone))?;
+            return self.damage(out, hit);
+        }
+        let Some(opened) = &hit.opened else {
+            return self.damage(out, hit);
+        };
         let message = message::read(&opened.plaintext);
         self.heading(out, hit, &message)?;
+        self.damage(out, hit)?;
         let struck = opened.recalled.is_some();
         let mut snippets = search::snippet(&message, &self.needles, 60);
         // A question about people or dates matches no text: say what the message is instead.
@@ -285,6 +319,19 @@ impl<'a> View<'a> {
 
     /// Everything a program may want to know of a hit.
     pub(super) fn hit_json(&self, hit: &Hit) -> Value {
+        let mut shown = self.genuine_json(hit);
+        if let Some(damage) = &hit.damage {
+            self.damaged.set(self.damaged.get() + 1);
+            shown["damage"] = damage::value(damage);
+            if let (true, Some(opened)) = (damage.withholds_text(), &hit.opened) {
+                shown["from"] = json!(opened.from);
+                shown["summary"] = json!(damage::told(self.words(), damage));
+            }
+        }
+        shown
+    }
+
+    fn genuine_json(&self, hit: &Hit) -> Value {
         let Some(opened) = &hit.opened else {
             return json!({"seq": hit.seq.0, "msgid": hit.msgid, "state": hit.state.as_str()});
         };
@@ -341,8 +388,8 @@ impl<'a> View<'a> {
         if let Some(notes) = notes {
             let coverage = coverage_json(&page.coverage);
             out::tell_json(
-                &json!({"total": page.total, "shown": shown, "next": next, "coverage": coverage,
-                        "understood": notes.json()?}),
+                &json!({"total": page.total, "shown": shown, "next": next, "damaged": self.damaged.get(),
+                        "coverage": coverage, "understood": notes.json()?}),
             );
             return Ok(());
         }
@@ -377,6 +424,11 @@ fn set_in(out: &mut Page, label: Option<Line>, quotation: Vec<Line>) -> std::io:
         out.line(line!("    {}{}", label.take().unwrap_or_default(), line))?;
     }
     Ok(())
+}
+
+/// True when there is no text that could be shown as this record's.
+pub(super) fn withheld(hit: &Hit) -> bool {
+    hit.damage.as_ref().is_some_and(Damage::withholds_text)
 }
 
 fn room(message: &Message) -> Option<&str> {

@@ -7,11 +7,12 @@ use serde_json::{Value, json, value::RawValue};
 use super::{
     Global,
     context::{Context, Quiet},
+    damage,
     out::{self, Page},
     outcome::{Exit, Failure},
     portrait::Portrait,
     render,
-    search::View,
+    search::{View, withheld},
     words::Words,
 };
 use crate::{
@@ -52,7 +53,7 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
             .hint("msgids are case-sensitive; `shiguan search msgid:…` and `shiguan waiting` list them"));
     }
     if args.raw && !args.json {
-        return raw(&reader, &found, args.raw_to_terminal);
+        return raw(&reader, &found, args.raw_to_terminal, Words(context.language));
     }
     let view = View::new(&context, &reader, Vec::new());
     let mut out = Page::begin();
@@ -82,19 +83,26 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
     if let (false, Some(legend)) = (args.json, view.names.legend(view.words())) {
         errln!("{legend}");
     }
-    Ok(Exit::Well)
+    Ok(view.exit(args.json))
 }
 
 /// The bytes and nothing else. Two records of one msgid follow each other on stdout, and stderr says where each ends.
-fn raw(reader: &Reader, found: &[Stored], to_terminal: bool) -> Result<Exit, Failure> {
+fn raw(reader: &Reader, found: &[Stored], to_terminal: bool, words: Words) -> Result<Exit, Failure> {
     if out::to_terminal() && !to_terminal {
         return Err(Failure::usage(
             "--raw prints what the sender wrote, and a terminal obeys control characters in it",
         )
         .hint("send it to a file or a pipe (`… --raw > FILE`), or add --raw-to-terminal"));
     }
-    let mut printed = 0;
+    let (mut printed, mut damaged) = (0, 0);
     for stored in found {
+        if let Some(damage) = stored.damage.as_ref() {
+            damage::lines(words, stored, damage).iter().for_each(out::tell);
+            damaged += 1;
+            if withheld(stored) {
+                continue;
+            }
+        }
         let bytes = match &stored.opened {
             Some(opened) => Some(opened.plaintext.to_vec()),
             None => reader.answer(stored.id)?,
@@ -119,6 +127,7 @@ fn raw(reader: &Reader, found: &[Stored], to_terminal: bool) -> Result<Exit, Fai
         printed += bytes.len();
     }
     match printed {
+        _ if damaged > 0 => Ok(Exit::Waiting),
         0 => Err(Failure::run("there are no bytes to print")
             .hint("`shiguan waiting` says what the record waits for")),
         _ => Ok(Exit::Well),
@@ -130,6 +139,12 @@ fn whole(out: &mut Page, view: &View<'_>, stored: &Stored) -> Result<(), Failure
     let rule = Style::new().dimmed();
     let words = Words(view.context.language);
     out.line(line!("{}{}{:#}", rule, RULE, rule))?;
+    if withheld(stored) {
+        out.line(damage::heading(stored, &view.context.zone))?;
+        view.damage(out, stored)?;
+        out.line(line!("{}{}{:#}", rule, RULE, rule))?;
+        return Ok(());
+    }
     let Some(opened) = &stored.opened else {
         let waits = words.say("尚未解密", "not opened yet");
         out.line(line!(
@@ -155,6 +170,7 @@ fn whole(out: &mut Page, view: &View<'_>, stored: &Stored) -> Result<(), Failure
     };
     let message = message::read(&opened.plaintext);
     view.heading(out, stored, &message)?;
+    view.damage(out, stored)?;
     if message.segments.is_empty() {
         view.what(out, &message, opened.recalled.is_some())?;
     }
@@ -253,7 +269,7 @@ fn record_json(view: &View<'_>, stored: &Stored) -> Result<Value, Failure> {
     shown["publickey_ver"] = json!(stored.key_version.0);
     shown["attempts"] = json!(stored.attempts);
     shown["variants"] = json!(stored.variants);
-    if let Some(opened) = &stored.opened {
+    if let Some(opened) = stored.opened.as_ref().filter(|_| !withheld(stored)) {
         let message = message::read(&opened.plaintext);
         let portrait = Portrait::of(view.reader, &view.names, stored.company, &message)?;
         (shown["people"], shown["room_members"]) = portrait.json(view.words());

@@ -56,8 +56,7 @@ pub struct Flaws {
     /// The time is not in whole milliseconds; that it is in seconds was inferred from its size.
     pub time_inferred: bool,
     /// The type is known and its payload is not of its form (another shape, or under a key nobody told of): what strings there
-    /// are can be searched, and what the type would tell is not known. The store sets it also where the bytes cannot be read
-    /// any more.
+    /// are can be searched, and what the type would tell is not known.
     pub payload_unread: bool,
     /// There is a time, and it cannot be so: no number, or of no unit that puts it near the days of WeCom. The message
     /// then counts as without a time. The store sets it also for a time later than the landing, which stays as it came.

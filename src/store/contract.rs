@@ -23,6 +23,7 @@ use crate::{
 };
 
 pub mod people;
+pub mod verify;
 
 /// Proof that this process is the company's one puller; `land` refuses without a live one.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -663,17 +664,67 @@ pub struct Stored {
     pub landed_at: Millis,
     /// Copies of the same seq with other bytes, kept beside this one.
     pub variants: u64,
-    /// What it says; `None` until it is opened.
+    /// What it says; `None` until it is opened, and when it is opened and its row cannot be read.
     pub opened: Option<Opened>,
+    /// What is wrong with what is stored of it.
+    pub damage: Option<Damage>,
+    /// The time that lists are sorted by, as the index has it; 0 for none.
+    pub sort_time: i64,
 }
 
-/// One found message. Its `opened` is always there: only opened records can be found.
+/// What is wrong with a stored record. It is kept as it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Damage {
+    /// The body is not the one that was opened: it has another SHA-256.
+    BodyChanged,
+    /// The body cannot be unpacked, and why.
+    BodyUnreadable(String),
+    /// The body is another record's message.
+    OtherMessage,
+    /// The body is genuine; these columns are not what was written, or not what the body says. `record` stands for those that
+    /// no body tells: seq, twin, msgid, key version, time of landing, digest of what was landed.
+    Columns(Vec<&'static str>),
+    /// The row cannot be read, and why.
+    RowUnreadable(String),
+}
+
+impl Damage {
+    /// The word in JSON.
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::BodyChanged => "body_changed",
+            Self::BodyUnreadable(_) => "body_unreadable",
+            Self::OtherMessage => "other_message",
+            Self::Columns(_) => "columns",
+            Self::RowUnreadable(_) => "row_unreadable",
+        }
+    }
+
+    /// True when there is no text that could be shown as this record's.
+    pub fn withholds_text(&self) -> bool {
+        !matches!(self, Self::Columns(_))
+    }
+}
+
+impl std::fmt::Display for Damage {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::BodyChanged => f.write_str("the body is not the one that was opened: its SHA-256 differs"),
+            Self::BodyUnreadable(why) => f.write_str(why),
+            Self::OtherMessage => f.write_str("the body is another record's message"),
+            Self::Columns(names) => write!(f, "columns are not what was written: {}", names.join(", ")),
+            Self::RowUnreadable(why) => write!(f, "the row cannot be read: {why}"),
+        }
+    }
+}
+
+/// One found message. Only opened records can be found, so its `opened` is there unless it is damaged.
 pub type Hit = Stored;
 
 /// What an opened record says, as far as the store keeps it in columns; the rest is in `plaintext`.
 #[derive(Clone)]
 pub struct Opened {
-    /// Verbatim, as `DecryptData` returned it.
+    /// Verbatim, as `DecryptData` returned it; empty when [`Stored::damage`] withholds the text.
     pub plaintext: Vec<u8>,
     /// The inner `msgid`.
     pub msgid: String,
@@ -776,8 +827,8 @@ pub struct Coverage {
     /// Opened, with a time that cannot be so (no number, of no plausible size, or later than its landing): dates do not
     /// find it on its true day.
     pub untimely: u64,
-    /// Of a known type, with a payload that is not of its shape, or with a body that cannot be read any more: found by the
-    /// strings that stand in it, and not by what its type would tell.
+    /// Of a known type, with a payload that is not of its shape: found by the strings that stand in it, and not by what its
+    /// type would tell.
     pub misshapen: u64,
     /// How far the index is written by this program's rules.
     pub reindex: Reindex,
@@ -918,9 +969,8 @@ pub struct Tally {
 impl Stored {
     /// Where this row stands in a result list.
     pub fn page_key(&self) -> PageKey {
-        let time = self.opened.as_ref().and_then(|opened| opened.time);
         PageKey {
-            time: time.map_or(0, |time| time.0),
+            time: self.sort_time,
             id: self.id,
         }
     }

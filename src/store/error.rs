@@ -100,7 +100,9 @@ pub enum StoreError {
     #[error("the disk is full; nothing of this step was written, free space and run again")]
     Full,
     /// A row says something no version of the program writes.
-    #[error("the archive is damaged: {0}; run `shiguan doctor`")]
+    #[error(
+        "the archive is damaged: {0}; `shiguan verify` says where, `shiguan repair` mends what has a source"
+    )]
     Damaged(String),
     /// The engine said no.
     #[error("the archive's engine failed: {0}")]
@@ -122,7 +124,14 @@ impl From<rusqlite::Error> for StoreError {
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Self::Busy,
             Some(ErrorCode::DiskFull) => Self::Full,
             Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => Self::Damaged(error.to_string()),
-            _ => Self::Engine(error.to_string()),
+            _ => match error {
+                // What the program wrote it can read: such a column has changed.
+                rusqlite::Error::InvalidColumnType(..)
+                | rusqlite::Error::FromSqlConversionFailure(..)
+                | rusqlite::Error::IntegralValueOutOfRange(..)
+                | rusqlite::Error::Utf8Error(..) => Self::Damaged(error.to_string()),
+                _ => Self::Engine(error.to_string()),
+            },
         }
     }
 }

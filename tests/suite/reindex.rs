@@ -18,11 +18,12 @@ fn database(archive: &Archive) -> rusqlite::Connection {
     rusqlite::Connection::open(archive.dir.join("data/archive.db")).expect("the archive")
 }
 
-/// Marks the index as written by version 2. Its terms stay those of the present rules, so only what is *said* is old.
+/// Marks the index as written by version 2. Its terms stay those of the present rules, so only what is *said* is old. Nor
+/// had segments sums then.
 fn make_old(archive: &Archive) {
     database(archive)
         .execute_batch(
-            "UPDATE index_segment SET words = 2; UPDATE fact SET value = '2' WHERE name IN ('words', 'names')",
+            "UPDATE index_segment SET words = 2, sum = NULL; UPDATE fact SET value = '2' WHERE name IN ('words', 'names')",
         )
         .expect("marked");
 }

@@ -69,7 +69,7 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
         );
     }
     super::super::init::make_private(&args.to)?;
-    let files = wanted(&reader, filter)?;
+    let (files, damaged) = wanted(&reader, filter)?;
     let mut export = Export {
         folder: &args.to,
         vault: &vault,
@@ -125,25 +125,29 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
             export.failed
         )));
     }
-    Ok(if export.left_out > 0 {
+    if damaged > 0 {
+        errln!("{}", super::super::damage::total(words, damaged));
+    }
+    Ok(if export.left_out + damaged > 0 {
         Exit::Waiting
     } else {
         Exit::Well
     })
 }
 
-/// The files of all messages that the filter finds, the earliest first.
-fn wanted(reader: &Reader, filter: Filter) -> Result<Vec<MediaFile>, Failure> {
+/// The files of all messages that the filter finds, the earliest first, and how many of the messages are damaged.
+fn wanted(reader: &Reader, filter: Filter) -> Result<(Vec<MediaFile>, u64), Failure> {
     let filter = Filter::And(vec![filter, Filter::HasMedia]);
-    let (mut files, mut after) = (Vec::new(), None);
+    let (mut files, mut after, mut damaged) = (Vec::new(), None, 0);
     loop {
         let page = reader.page(&filter, Order::OldestFirst, after, PAGE)?;
         for hit in &page.hits {
+            damaged += u64::from(hit.damage.is_some());
             files.extend(reader.media_files(hit.id)?);
         }
         after = page.next;
         if after.is_none() {
-            return Ok(files);
+            return Ok((files, damaged));
         }
     }
 }

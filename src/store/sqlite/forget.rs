@@ -8,6 +8,7 @@ use rusqlite::{OptionalExtension, Transaction, params};
 use super::{
     Store,
     codes::OPENED,
+    guard::Checked,
     pack::Unpacker,
     settle::{SaltedDigest, salted},
 };
@@ -122,6 +123,10 @@ fn verified(tx: &Transaction<'_>, unpacker: &Unpacker, record: i64) -> Result<bo
         Err(error) => return Err(error),
     };
     if message::read(&body).answers(&msgid).is_err() {
+        return Ok(false);
+    }
+    // Whatever is wrong with the row, the original is what it can be repaired from.
+    if Checked::of(tx, unpacker, record)?.damage.is_some() {
         return Ok(false);
     }
     match digest {

@@ -20,7 +20,7 @@ use crate::{
 };
 
 /// What must hold between tables, each as a count of the rows for which it does not.
-const RULES: [(&str, &str); 6] = [
+pub(super) const RULES: [(&str, &str); 6] = [
     (
         "opened records without their bytes",
         "SELECT count(*) FROM record WHERE state = 1 AND id NOT IN (SELECT record FROM plaintext)",
@@ -73,7 +73,11 @@ impl Reader {
                 findings.push(format!("{rule}: {count}"));
             }
         }
-        findings.extend(index_findings(&view)?);
+        match index_findings(&view) {
+            Ok(found) => findings.extend(found),
+            Err(StoreError::Damaged(what)) => findings.push(what),
+            Err(error) => return Err(error),
+        }
         Ok(findings)
     }
 

@@ -50,6 +50,7 @@ pub(in crate::store) const ALL: &[Migration] = &[
     step!(11, "trouble", "0011_trouble.sql"),
     step!(12, "empty", "0012_empty.sql"),
     step!(13, "setbacks", "0013_setbacks.sql"),
+    step!(14, "checked", "0014_checked.sql"),
     step!(15, "reindex", "0015_reindex.sql"),
 ];
 

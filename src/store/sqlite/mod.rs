@@ -2,8 +2,8 @@
 //!
 //! One file per concern, named as in every engine of the store: `open`, `migrate`, `lease`, `land`, `settle`,
 //! `again`, `reindex`, `media`, `books`, `clock`, `waiting`, `read`, `search`, `count`, `stats`, `hash`, `forget`, `disk`,
-//! `heard`, `incidents`, `signs`, `gaps`, `identity`, `snapshot`; `codes`, `intern`, `derive`, `pack`, `index` and `row`
-//! are what they share.
+//! `heard`, `incidents`, `signs`, `gaps`, `identity`, `snapshot`, `verify`; `codes`, `intern`, `derive`, `pack`, `guard`,
+//! `index` and `row` are what they share.
 
 mod again;
 mod books;
@@ -16,6 +16,7 @@ mod disk;
 mod doubt;
 mod forget;
 mod gaps;
+mod guard;
 mod hash;
 mod heard;
 mod identity;
@@ -38,6 +39,7 @@ mod signs;
 mod snapshot;
 mod standing;
 mod stats;
+mod verify;
 mod waiting;
 
 use std::{ops::Deref, path::PathBuf};

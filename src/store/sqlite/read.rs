@@ -14,7 +14,7 @@ use crate::{
     ids::{CompanyId, RecordId},
     message::{self, Chat, Media, fold_id},
     store::{
-        Result,
+        Result, StoreError,
         contract::{ChatId, ChatRow, Hit, Order, PageKey, Stored},
     },
 };
@@ -58,7 +58,12 @@ impl Reader {
 
     /// The files of a record, in the order they stand in it: read from its bytes.
     pub fn media(&self, id: RecordId) -> Result<Vec<Media>> {
-        let opened = self.message(id)?.and_then(|stored| stored.opened);
+        let stored = self.message(id)?;
+        let damage = stored.as_ref().and_then(|stored| stored.damage.as_ref());
+        if let Some(damage) = damage.filter(|damage| damage.withholds_text()) {
+            return Err(StoreError::Damaged(format!("record {id}: {damage}")));
+        }
+        let opened = stored.and_then(|stored| stored.opened);
         Ok(opened.map_or_else(Vec::new, |opened| message::read(&opened.plaintext).media))
     }
 

@@ -19,21 +19,27 @@
 //! Old segments are never merged; one whose records have all moved is removed. Newest segments go first, because recent
 //! messages are asked for most. Names in the directory are folded anew first, all of them in one transaction.
 //!
-//! A body that can no longer be read does not stop the others: its message stays findable by everything but its text, and
-//! counts as one whose payload could not be read.
+//! A damaged record does not stop the others, and no damage passes for sound afterwards. When the body is damaged, its
+//! columns and their guard stay as they are, and they are all that it is found by. When the guard does not fit the
+//! columns, the row stays as it is, for `repair` to mend, and the index has what the body says. Whoever reads one of
+//! them is told so, as before. A damaged part of the index ends it with the advice to build the index anew, which writes all
+//! of it by the present rules.
 
-use rusqlite::{Connection, OptionalExtension, Transaction, params};
+use rusqlite::{Connection, OptionalExtension, Transaction};
 
 use super::{
     Reader, Store,
-    codes::{MSGID_DIFFERS, PAYLOAD_UNREAD},
+    again::Kept,
+    codes::OPENED,
     derive::{self, Derived},
-    index::{self, Segment},
+    index::{self, Doc, Entry, Segment, Texts},
     intern::Interner,
+    pack::Unpacker,
+    verify,
 };
+#[cfg(test)]
+use crate::ids::RecordId;
 use crate::{
-    ids::{CompanyId, RecordId},
-    message,
     store::{Result, StoreError, contract::Reindex},
     words,
 };
@@ -55,14 +61,87 @@ pub struct ReindexBatch {
 }
 
 struct Fresh {
-    record: i64,
-    company: i64,
-    seq: i64,
-    msgid: String,
-    landed_at: i64,
-    /// `None` when the body cannot be read.
+    /// As the old segment has it.
+    entry: Entry,
+    /// `None` when it is not open, or its row cannot be read.
+    kept: Option<Kept>,
+    /// The guard of the row when it does not fit.
+    doubted_guard: Option<i64>,
+    /// `None` when the body is damaged.
     derived: Option<Derived>,
-    consents: bool,
+}
+
+impl Fresh {
+    fn of(conn: &Connection, unpacker: &Unpacker, entry: Entry) -> Result<Self> {
+        let kept = or_damaged(Kept::of(conn, unpacker, entry.record))?.flatten();
+        let (mut doubted_guard, mut derived) = (None, None);
+        if let Some(kept) = &kept {
+            doubted_guard = kept.doubted_guard(conn, unpacker)?;
+            derived = kept.derived();
+        }
+        Ok(Self {
+            entry,
+            kept,
+            doubted_guard,
+            derived,
+        })
+    }
+
+    /// False when it was opened, repaired or given its digest in between.
+    fn is_current(&self, conn: &Connection) -> Result<bool> {
+        let Some(kept) = &self.kept else { return Ok(false) };
+        let now = conn
+            .prepare_cached(
+                "SELECT m.guard, p.sha256 FROM plaintext p JOIN record r ON r.id = p.record
+                   LEFT JOIN message m ON m.record = p.record WHERE p.record = ? AND r.state = ?",
+            )?
+            .query_row([self.entry.record, OPENED], |row| Ok((row.get(0)?, row.get(1)?)))
+            .optional()?;
+        let (guard, body_sha256): (Option<i64>, Option<Vec<u8>>) = match now {
+            Some(now) => now,
+            None => return Ok(false),
+        };
+        Ok((guard, body_sha256) == (kept.guard, kept.body_sha256.clone()))
+    }
+
+    /// Writes what follows from it; what goes into the index is returned. `None` when it went back to be opened again.
+    fn write(self, tx: &Transaction<'_>, interner: &mut Interner<'_>) -> Result<Option<Doc>> {
+        let record = self.entry.record;
+        if let (Some(kept), Some(mut derived)) = (&self.kept, self.derived) {
+            let doc = derive::write_again(tx, interner, &kept.told(self.doubted_guard), &mut derived)?;
+            if kept
+                .message
+                .as_ref()
+                .is_some_and(|message| message.consent.is_some())
+            {
+                tx.prepare_cached(
+                    "INSERT OR IGNORE INTO consent_late (company, record) SELECT company, ?1 FROM consent_mark
+                     WHERE company = ?2 AND record >= ?1",
+                )?
+                .execute([record, kept.company])?;
+            }
+            return Ok(Some(doc));
+        }
+        if verify::take_indexed(tx, record)? {
+            return Ok(None);
+        }
+        let doc = or_damaged(derive::without_text(tx, record))?.flatten();
+        // Without columns it is found among all messages, and whoever reads it is told what is wrong.
+        Ok(Some(doc.unwrap_or(Doc {
+            entry: self.entry,
+            facts: Vec::new(),
+            texts: Texts::default(),
+        })))
+    }
+}
+
+/// `None` for a row that cannot be read.
+fn or_damaged<T>(read: Result<T>) -> Result<Option<T>> {
+    match read {
+        Ok(read) => Ok(Some(read)),
+        Err(StoreError::Damaged(_)) => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 impl Reader {
@@ -92,11 +171,9 @@ impl Reader {
                 break;
             }
             to += 1;
-            // A record that is gone has nothing to move.
-            if let Some((row, bytes)) = self.fresh(&view, entry.record)? {
-                held += bytes;
-                rows.push(row);
-            }
+            let row = Fresh::of(&view, &self.unpacker, *entry)?;
+            held += row.kept.as_ref().map_or(0, |kept| kept.bytes);
+            rows.push(row);
         }
         Ok(Some(ReindexBatch {
             segment: segment.id,
@@ -104,33 +181,6 @@ impl Reader {
             to,
             rows,
         }))
-    }
-
-    fn fresh(&self, view: &Connection, record: i64) -> Result<Option<(Fresh, usize)>> {
-        let mut statement = view.prepare_cached(
-            "SELECT r.company, r.seq, r.msgid, m.flags & ?2, r.landed_at, p.body, p.dictionary
-             FROM record r JOIN message m ON m.record = r.id JOIN plaintext p ON p.record = r.id WHERE r.id = ?1",
-        )?;
-        let mut rows = statement.query(params![record, MSGID_DIFFERS])?;
-        let Some(row) = rows.next()? else { return Ok(None) };
-        let body = match self.unpacker.body(view, row, 6, 5) {
-            Ok(body) => Some(body),
-            Err(StoreError::Damaged(_)) => None,
-            Err(error) => return Err(error),
-        };
-        let bytes = body.as_ref().map_or(0, Vec::len);
-        let message = body.map(|body| message::read(&body));
-        let msgid_differs = row.get::<_, i64>(3)? != 0;
-        let fresh = Fresh {
-            record,
-            company: row.get(0)?,
-            seq: row.get(1)?,
-            msgid: row.get(2)?,
-            landed_at: row.get(4)?,
-            consents: message.as_ref().is_some_and(|message| message.consent.is_some()),
-            derived: message.map(|message| Derived::new(&message, msgid_differs)),
-        };
-        Ok(Some((fresh, bytes)))
     }
 }
 
@@ -151,43 +201,24 @@ impl Store {
     pub fn reindex(&mut self, batch: ReindexBatch) -> Result<u64> {
         let names = std::mem::take(&mut self.names);
         let tx = self.begin()?;
-        let Some(segment) = segment_at(&tx, batch.segment, batch.from)? else {
+        let Some(mut segment) = segment_at(&tx, batch.segment, batch.from)? else {
             return Ok(0);
         };
         let mut interner = Interner::new(&tx, names);
         let mut index = index::Builder::new(&tx);
         for row in batch.rows {
-            let told = derive::Told {
-                record: RecordId(row.record),
-                company: CompanyId(row.company),
-                seq: row.seq,
-                outer_msgid: &row.msgid,
-                landed_at: row.landed_at,
+            let row = match row.is_current(&tx)? {
+                true => row,
+                false => Fresh::of(&tx, &self.reader.unpacker, row.entry)?,
             };
-            let doc = match row.derived {
-                Some(mut derived) => derive::write_again(&tx, &mut interner, &told, &mut derived)?,
-                None => {
-                    tx.prepare_cached("UPDATE message SET flaws = flaws | ? WHERE record = ?")?
-                        .execute([PAYLOAD_UNREAD, row.record])?;
-                    derive::without_text(&tx, &told)?
-                }
-            };
-            // It may have been opened otherwise in between.
-            let Some(doc) = doc else { continue };
-            index.add(doc)?;
-            if row.consents {
-                tx.prepare_cached(
-                    "INSERT OR IGNORE INTO consent_late (company, record) SELECT company, ?1 FROM consent_mark
-                     WHERE company = ?2 AND record >= ?1",
-                )?
-                .execute([row.record, row.company])?;
+            if let Some(doc) = row.write(&tx, &mut interner)? {
+                index.add(doc)?;
             }
         }
         if batch.to >= segment.docs {
             segment.remove(&tx)?;
         } else {
-            tx.prepare_cached("UPDATE index_segment SET moved = ? WHERE id = ?")?
-                .execute([i64::from(batch.to), segment.id])?;
+            segment.set_moved(&tx, batch.to)?;
         }
         index.finish()?;
         let names = interner.into_names();
@@ -275,22 +306,9 @@ impl Store {
             if at > 0 && at % each == 0 {
                 std::mem::replace(&mut index, index::Builder::new(&tx)).finish()?;
             }
-            let (row, _) = self.reader.fresh(&tx, record)?.expect("opened");
-            let told = derive::Told {
-                record: RecordId(row.record),
-                company: CompanyId(row.company),
-                seq: row.seq,
-                outer_msgid: &row.msgid,
-                landed_at: row.landed_at,
-            };
-            let mut statement = tx.prepare("SELECT body, dictionary FROM plaintext WHERE record = ?")?;
-            let mut rows = statement.query([record])?;
-            let body = self
-                .reader
-                .unpacker
-                .body(&tx, rows.next()?.expect("a body"), 1, 0)?;
-            let segments = message::read(&body).segments;
-            let mut doc = derive::without_text(&tx, &told)?.expect("there");
+            let kept = Kept::of(&tx, &self.reader.unpacker, record)?.expect("opened");
+            let segments = kept.message.expect("a body").segments;
+            let mut doc = derive::without_text(&tx, record)?.expect("there");
             doc.texts = index::Texts::folded(
                 segments
                     .iter()
@@ -299,8 +317,19 @@ impl Store {
             index.add(doc)?;
         }
         index.finish()?;
-        tx.execute_batch("UPDATE index_segment SET words = 2; DELETE FROM fact WHERE name = 'names'; UPDATE fact SET value = '2' WHERE name = 'words'")?;
+        tx.execute_batch(
+            "UPDATE index_segment SET words = 2, sum = NULL; DELETE FROM fact WHERE name = 'names';
+             UPDATE fact SET value = '2' WHERE name = 'words'",
+        )?;
+        for segment in Segment::all(&tx)? {
+            segment.write_sums(&tx)?;
+        }
         tx.commit()?;
         Ok(())
+    }
+
+    /// Gives a row the guard of what it says now.
+    pub(in crate::store) fn guard_as_it_is(&self, record: RecordId) -> Result<bool> {
+        super::guard::write_guard(&self.reader.conn, record.0)
     }
 }

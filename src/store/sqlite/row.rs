@@ -10,14 +10,15 @@ use rusqlite::{Connection, OptionalExtension, params};
 use super::{
     Reader,
     codes::{MSGID_DIFFERS, direction_out, flaws_out, scope_out, seq_out, state_out, time_out},
+    guard::{self, Checked},
     open,
     pack::Unpacker,
 };
 use crate::{
-    ids::{CompanyId, KeyVersion, Millis, RecordId},
+    ids::{CompanyId, KeyVersion, Millis, RecordId, Seq},
     store::{
         Result, StoreError,
-        contract::{ChatKey, Opened, Recalled, State, Stored},
+        contract::{ChatKey, Damage, Opened, Recalled, State, Stored},
     },
 };
 
@@ -77,15 +78,59 @@ impl Reader {
     }
 }
 
-/// Loads a record; `None` when there is no such row. Without an unpacker its body is read and left out.
+/// Loads a record; `None` when there is no such row. Without an unpacker its body is read and left out. What is wrong with
+/// the row is part of what is loaded, so that one damaged row costs no other.
 fn load(conn: &Connection, unpacker: Option<&Unpacker>, id: RecordId) -> Result<Option<Stored>> {
+    let mut stored = match outside(conn, id) {
+        Ok(Some(stored)) => stored,
+        Ok(None) => return Ok(None),
+        Err(StoreError::Damaged(what)) => {
+            return Ok(Some(unreadable(id, what)));
+        }
+        Err(error) => return Err(error),
+    };
+    if stored.state == State::Opened {
+        match opened(conn, unpacker, &stored) {
+            Ok((opened, damage)) => {
+                stored.sort_time = opened.time.map_or(0, |time| time.0);
+                stored.opened = Some(opened);
+                stored.damage = damage;
+            }
+            Err(StoreError::Damaged(what)) => stored.damage = Some(Damage::RowUnreadable(what)),
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(Some(stored))
+}
+
+/// A record of which nothing can be read, and why.
+pub(super) fn unreadable(id: RecordId, what: String) -> Stored {
+    Stored {
+        id,
+        company: CompanyId(0),
+        seq: Seq(0),
+        msgid: String::new(),
+        key_version: KeyVersion(0),
+        state: State::Opened,
+        detail: String::new(),
+        attempts: 0,
+        landed_at: Millis(0),
+        variants: 0,
+        opened: None,
+        damage: Some(Damage::RowUnreadable(what)),
+        sort_time: 0,
+    }
+}
+
+/// What is known of it before it is opened.
+fn outside(conn: &Connection, id: RecordId) -> Result<Option<Stored>> {
     let mut statement = conn.prepare_cached(
         "SELECT company, seq, msgid, version, state, detail, attempts, landed_at,
            (SELECT count(*) FROM variant WHERE variant.record = record.id) FROM record WHERE id = ?",
     )?;
     let mut rows = statement.query([id.0])?;
     let Some(row) = rows.next()? else { return Ok(None) };
-    let mut stored = Stored {
+    Ok(Some(Stored {
         id,
         company: CompanyId(row.get(0)?),
         seq: seq_out(row.get(1)?),
@@ -97,48 +142,48 @@ fn load(conn: &Connection, unpacker: Option<&Unpacker>, id: RecordId) -> Result<
         landed_at: Millis(row.get(7)?),
         variants: row.get::<_, i64>(8)? as u64,
         opened: None,
-    };
-    if stored.state == State::Opened {
-        stored.opened = Some(opened(conn, unpacker, &stored)?);
-    }
-    Ok(Some(stored))
+        damage: None,
+        sort_time: 0,
+    }))
 }
 
-fn opened(conn: &Connection, unpacker: Option<&Unpacker>, stored: &Stored) -> Result<Opened> {
-    let mut statement = conn.prepare_cached(
-        "SELECT p.dictionary, m.msgid, a.text, t.text, s.key, m.time, c.kind, c.key, m.scope, m.direction, m.flags,
-           m.flaws, (SELECT pre_msgid FROM recall WHERE recall.record = m.record), p.body
-         FROM message m
-           JOIN plaintext p ON p.record = m.record
-           JOIN word a ON a.id = m.action
-           JOIN word t ON t.id = m.type
-           JOIN person s ON s.id = m.sender
-           JOIN chat c ON c.id = m.chat
-         WHERE m.record = ?",
-    )?;
+fn opened(
+    conn: &Connection,
+    unpacker: Option<&Unpacker>,
+    stored: &Stored,
+) -> Result<(Opened, Option<Damage>)> {
+    let mut statement = conn.prepare_cached(guard::CHECKED)?;
     let mut rows = statement.query([stored.id.0])?;
-    let row = rows
-        .next()?
-        .ok_or_else(|| StoreError::Damaged(format!("record {} is opened and has no message", stored.id)))?;
+    let Some(row) = rows.next()? else {
+        return Err(StoreError::Damaged(guard::missing(conn, stored.id.0)?));
+    };
     let msgid = row
-        .get::<_, Option<String>>(1)?
+        .get::<_, Option<String>>(20)?
         .unwrap_or_else(|| stored.msgid.clone());
-    let time = row.get(5)?;
-    Ok(Opened {
-        plaintext: unpacker.map_or_else(|| Ok(Vec::new()), |unpacker| unpacker.body(conn, row, 0, 13))?,
-        action: row.get(2)?,
-        msgtype: row.get(3)?,
-        from: row.get(4)?,
+    let time = row.get(10)?;
+    let (plaintext, damage) = match unpacker {
+        Some(unpacker) => {
+            let checked = Checked::row(conn, unpacker, row, false)?;
+            (checked.body.unwrap_or_default(), checked.damage)
+        }
+        None => (Vec::new(), None),
+    };
+    let opened = Opened {
+        plaintext,
+        action: row.get(26)?,
+        msgtype: row.get(25)?,
+        from: row.get(22)?,
         time: time_out(time),
-        chat: chat_key(row.get(6)?, row.get(7)?)?,
-        scope: scope_out(row.get(8)?)?,
-        direction: direction_out(row.get(9)?)?,
-        msgid_differs: row.get::<_, i64>(10)? & MSGID_DIFFERS != 0,
-        flaws: flaws_out(row.get(11)?),
-        recalls: row.get(12)?,
+        chat: chat_key(row.get(23)?, row.get(24)?)?,
+        scope: scope_out(row.get(16)?)?,
+        direction: direction_out(row.get(17)?)?,
+        msgid_differs: row.get::<_, i64>(18)? & MSGID_DIFFERS != 0,
+        flaws: flaws_out(row.get(19)?),
+        recalls: row.get(27)?,
         recalled: recalled(conn, stored, &msgid, time)?,
         msgid,
-    })
+    };
+    Ok((opened, damage))
 }
 
 /// The earliest recall of a message, whichever of its two msgids it names.

@@ -10,22 +10,24 @@ use rusqlite::{Connection, OptionalExtension, Params};
 
 use super::{
     Reader,
-    codes::{HAS_FILE, HAS_LINK, HAS_MEDIA, SENDER_RECEIVES, patterns_in, scope_in, seq_in},
+    codes::{HAS_FILE, HAS_LINK, HAS_MEDIA, SENDER_RECEIVES, patterns_in, scope_in, seq_in, seq_out},
     consent,
+    guard::Checked,
     index::{Asker, Entry, Expr, Kind, Trait, hash, term, trait_term},
     media,
+    pack::Unpacker,
     people::{
         self,
         ask::{Called, Part, people as called},
     },
-    stats,
+    row, stats,
 };
 use crate::{
-    ids::Seq,
+    ids::{RecordId, Seq},
     message::{Places, Scope, fold_id, is_external, is_robot, kind::same_spelling},
     store::{
         Result, StoreError,
-        contract::{Filter, Hit, Order, Page, PageKey, Role, Sayer},
+        contract::{Damage, Filter, Hit, Order, Page, PageKey, Role, Sayer},
     },
     words,
 };
@@ -98,8 +100,32 @@ impl Reader {
             },
         };
         let entries = Asker::new(view)?.page(expr, order, behind, limit)?;
-        let ids: Vec<i64> = entries.into_iter().map(|entry| entry.record).collect();
-        self.load_some(view, &ids, bytes)
+        let ids: Vec<i64> = entries.iter().map(|entry| entry.record).collect();
+        let (found, left) = self.load_some(view, &ids, bytes)?;
+        let mut found = found.into_iter().peekable();
+        let looked_at = &entries[..entries.len() - left];
+        let hits = looked_at.iter().map(|entry| {
+            let mut hit = match found.next_if(|hit| hit.id.0 == entry.record) {
+                Some(hit) => hit,
+                None => row::unreadable(RecordId(entry.record), "its row is missing".to_owned()),
+            };
+            hit.sort_time = entry.time;
+            match &hit.opened {
+                _ if hit.company.0 == 0 => hit.seq = seq_out(entry.seq),
+                None if hit.damage.is_none() => hit.damage = Some(Damage::Columns(vec!["state"])),
+                Some(opened)
+                    if hit.damage.is_none()
+                        && (seq_in(hit.seq), opened.time.map_or(0, |time| time.0))
+                            != (entry.seq, entry.time) =>
+                {
+                    hit.damage = Some(Damage::Columns(vec!["index"]));
+                }
+                _ => {}
+            }
+            hit
+        });
+        let hits: Vec<Hit> = hits.collect();
+        Ok((hits, left))
     }
 }
 
@@ -397,9 +423,20 @@ pub(super) fn named(conn: &Connection, msgids: &HashSet<&str>) -> Result<Vec<Nam
     )?;
     let mut found = Vec::new();
     for (segment, doc, entry) in candidates {
-        let (outer, inner, company): (String, Option<String>, i64) =
-            statement.query_row([entry.record], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
-        if msgids.contains(outer.as_str()) || inner.as_deref().is_some_and(|inner| msgids.contains(inner)) {
+        let columns: Result<Option<(String, Option<String>, i64)>> = statement
+            .query_row([entry.record], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+            .optional()
+            .map_err(StoreError::from);
+        let (outer, inner, company) = match columns {
+            Ok(Some(columns)) => columns,
+            // A row that cannot be read is found by what the index says of it.
+            Ok(None) | Err(StoreError::Damaged(_)) => Default::default(),
+            Err(error) => return Err(error),
+        };
+        let is_named =
+            msgids.contains(outer.as_str()) || inner.as_deref().is_some_and(|inner| msgids.contains(inner));
+        // Two msgids seldom have one hash, so a row with another msgid is looked at: it may have changed.
+        if is_named || is_damaged(conn, entry.record)? {
             let (record, time) = (entry.record, entry.time);
             found.push(Named {
                 segment,
@@ -413,6 +450,10 @@ pub(super) fn named(conn: &Connection, msgids: &HashSet<&str>) -> Result<Vec<Nam
         }
     }
     Ok(found)
+}
+
+fn is_damaged(conn: &Connection, record: i64) -> Result<bool> {
+    Ok(Checked::of(conn, &Unpacker::default(), record)?.damage.is_some())
 }
 
 /// Driven by the recalls, which are few: each names an outer or an inner msgid.

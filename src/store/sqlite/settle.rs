@@ -14,6 +14,7 @@ use super::{
     intern::Interner,
     land,
     pack::{self, Packed},
+    verify,
 };
 use crate::{
     ids::{CompanyId, KeyVersion, Millis, RecordId},
@@ -117,6 +118,7 @@ impl Store {
         let mut settled = Settled::default();
         let mut waiting: BTreeMap<Reason, u64> = BTreeMap::new();
         let mut index = index::Builder::new(&tx);
+        let some_are_indexed = verify::are_indexed(&tx)?;
         for Prepared { id, verdict } in prepared {
             let Some(row) = sealed_row(&tx, company, id)? else {
                 settled.stale += 1;
@@ -134,12 +136,20 @@ impl Store {
                         seq: row.seq,
                         outer_msgid: &row.msgid,
                         landed_at: row.landed_at,
+                        twin: row.twin,
+                        version: row.version.0.into(),
+                        landed_sha256: &row.sha256,
+                        body_sha256: Some(&digest.sha256),
+                        doubted_guard: None,
                     };
                     tx.prepare_cached(
                         "INSERT INTO plaintext (record, dictionary, body, salt, sha256) VALUES (?, ?, ?, ?, ?)",
                     )?
                     .execute(params![id.0, body.dictionary, body.data, digest.salt, digest.sha256])?;
-                    index.add(derive::write(&tx, &mut interner, &told, &mut derived)?)?;
+                    let doc = derive::write(&tx, &mut interner, &told, &mut derived)?;
+                    if !(some_are_indexed && verify::take_indexed(&tx, id.0)?) {
+                        index.add(doc)?;
+                    }
                     tx.prepare_cached(
                         "UPDATE record SET state = ?, detail = '', attempts = attempts + 1, tried_key = NULL,
                            sdk_build = ?, settled_at = ? WHERE id = ?",
@@ -209,12 +219,14 @@ struct SealedRow {
     msgid: String,
     version: KeyVersion,
     landed_at: i64,
+    twin: i64,
+    sha256: Vec<u8>,
 }
 
 fn sealed_row(tx: &Transaction<'_>, company: CompanyId, id: RecordId) -> Result<Option<SealedRow>> {
     let row = tx
         .prepare_cached(
-            "SELECT seq, msgid, version, landed_at FROM record WHERE id = ? AND company = ? AND state = ?",
+            "SELECT seq, msgid, version, landed_at, twin, sha256 FROM record WHERE id = ? AND company = ? AND state = ?",
         )?
         .query_row([id.0, company.0, SEALED], |row| {
             Ok(SealedRow {
@@ -222,6 +234,8 @@ fn sealed_row(tx: &Transaction<'_>, company: CompanyId, id: RecordId) -> Result<
                 msgid: row.get(1)?,
                 version: KeyVersion(row.get(2)?),
                 landed_at: row.get(3)?,
+                twin: row.get(4)?,
+                sha256: row.get(5)?,
             })
         })
         .optional()?;

@@ -274,7 +274,7 @@ fn a_write_that_breaks_off_leaves_the_state_before_it() {
     // And a transaction that is simply dropped, with its connection.
     let tx = scratch.store.begin().expect("begun");
     tx.execute_batch(
-        "DELETE FROM sealed; DELETE FROM index_block; INSERT INTO index_doc VALUES (1, 1, 1, 1, 1, x'')",
+        "DELETE FROM sealed; DELETE FROM index_block; INSERT INTO index_doc VALUES (1, 1, 1, 1, 1, x'', 1)",
     )
     .expect("written");
     drop(tx);

@@ -2,6 +2,7 @@
 
 mod brute;
 mod consent;
+mod damage;
 mod gaps;
 mod golden;
 mod great;

@@ -5,12 +5,15 @@ use proptest::prelude::*;
 
 use super::{Scratch, sealed};
 use crate::{
-    ids::RecordId,
+    ids::{Millis, RecordId},
     message::{self, Message},
     record::Sealed,
     store::{
-        Store,
-        contract::{Filter, Group, Order, Outcome, Reindex, Verdict},
+        Store, StoreError,
+        contract::{
+            Damage, Filter, Group, Order, Outcome, Reindex, Verdict,
+            verify::{Fault, Finding, Repaired, Verified},
+        },
     },
     words::{fold, fold_by_version_2},
 };
@@ -207,7 +210,183 @@ fn a_body_that_cannot_be_read_any_more_keeps_its_place_and_is_told() {
         1,
         "and nothing else"
     );
-    assert_eq!(scratch.store.coverage().expect("counted").misshapen, 1);
+    let hit = scratch.store.message(RecordId(3)).expect("asked").expect("there");
+    assert!(
+        matches!(hit.damage, Some(Damage::BodyUnreadable(_))),
+        "{:?}",
+        hit.damage
+    );
+}
+
+/// What is wrong with records, with parts of the index, and with which records it has.
+fn verified(store: &Store) -> ([Vec<Finding>; 3], Verified) {
+    let records = store.verify_records(None, RecordId(0), 999).expect("read");
+    let (mut of_index, mut looked_at, mut after) = (Vec::new(), records.verified, 0);
+    loop {
+        let part = store.verify_segment(after, RecordId(999)).expect("read");
+        of_index.extend(part.findings);
+        looked_at += part.verified;
+        match part.next {
+            Some(next) => after = next,
+            None => break,
+        }
+    }
+    let coverage = store.verify_index_coverage().expect("read");
+    ([records.findings, of_index, coverage], looked_at)
+}
+
+#[test]
+fn damage_is_still_damage_afterwards_and_what_was_sound_has_its_guard() {
+    for has_sums in [true, false] {
+        let mut scratch = Scratch::new();
+        keep(&mut scratch, 1, &TEXTS);
+        scratch.store.write_by_version_2(100).expect("aged");
+        let spoil = |sql: &str| scratch.store.conn_for_tests().execute_batch(sql).expect("spoilt");
+        if !has_sums {
+            spoil(
+                "UPDATE index_segment SET sum = NULL, blocks = NULL, top = NULL; UPDATE index_block SET sum = NULL, before = NULL;
+                 UPDATE index_doc SET sum = NULL; UPDATE index_key SET sum = NULL;",
+            );
+        }
+        // What older rules read otherwise, with a guard and from before there were guards.
+        spoil("UPDATE message SET flags = flags | 1, flaws = 1 WHERE record IN (1, 2)");
+        spoil("UPDATE message SET guard = NULL WHERE record = 1");
+        scratch.store.guard_as_it_is(RecordId(2)).expect("written");
+        // Damage: of a body, of a column that a body tells, of one that none tells, of a whole row.
+        spoil("UPDATE plaintext SET dictionary = NULL, body = x'7b7d' WHERE record = 3");
+        spoil(
+            "UPDATE message SET sender = (SELECT id FROM person WHERE key = 'b') WHERE record = 4;
+             UPDATE record SET landed_at = landed_at + 1 WHERE id = 5;
+             DELETE FROM message WHERE record = 6;",
+        );
+        let (before, looked_at) = verified(&scratch.store);
+        assert_eq!(before[0].len(), 4, "{:?}", before[0]);
+        assert_eq!(before[1..], [vec![], vec![]]);
+        assert_eq!((looked_at.by_older_rules, looked_at.indexed), (8, 0));
+        assert_eq!((looked_at.derived_otherwise, looked_at.without_guard), (2, 1));
+        let rows = "SELECT group_concat(quote(sender) || quote(flags) || quote(guard)) FROM message WHERE record IN (3, 4, 5)";
+        let row = |store: &Store| -> String {
+            let conn = store.conn_for_tests();
+            conn.query_row(rows, [], |row| row.get(0)).expect("read")
+        };
+        let kept = row(&scratch.store);
+
+        let batch = scratch.store.reindex_next(5).expect("read").expect("a batch");
+        assert_eq!(scratch.store.reindex(batch).expect("written"), 5);
+        let (midway, looked_at) = verified(&scratch.store);
+        assert_eq!(midway, before);
+        assert_eq!(looked_at.by_older_rules, 3);
+        assert_eq!(looked_at.without_sums, u64::from(!has_sums));
+        assert_eq!(scratch.store.write_sums(0).expect("asked"), None);
+        while let Some(batch) = scratch.store.reindex_next(2).expect("read") {
+            scratch.store.reindex(batch).expect("written");
+        }
+
+        let (after, looked_at) = verified(&scratch.store);
+        assert_eq!(after, before);
+        assert_eq!((looked_at.by_older_rules, looked_at.indexed), (0, 8));
+        assert_eq!((looked_at.derived_otherwise, looked_at.without_guard), (0, 0));
+        assert_eq!(looked_at.without_sums, 0);
+        assert_eq!(row(&scratch.store), kept, "damaged rows are as they were");
+        let count = |filter: &Filter| scratch.store.count(filter).expect("counted");
+        assert_eq!(count(&Filter::All), 8);
+        assert_eq!(count(&Filter::From("a".into())), 8, "as bodies and columns say");
+        assert_eq!(count(&Filter::From("b".into())), 0);
+        assert_eq!(count(&Filter::Msgid("m3".into())), 1);
+        assert_eq!(found(&scratch.store, "方便"), [0; 0], "its text is not believed");
+        assert_eq!(found(&scratch.store, "退款"), [5]);
+        assert_eq!(found(&scratch.store, "café"), [6]);
+
+        let repaired = scratch
+            .store
+            .repair_record(RecordId(4), Millis(9))
+            .expect("repaired");
+        assert_eq!(repaired, Repaired::Derived);
+        let (after, _) = verified(&scratch.store);
+        assert_eq!(after[0].len(), 3);
+        assert_eq!(after[1..], [vec![], vec![]]);
+    }
+}
+
+#[test]
+fn what_another_process_wrote_after_a_batch_was_read_is_not_lost() {
+    let mut scratch = Scratch::new();
+    keep(&mut scratch, 1, &TEXTS);
+    scratch.store.write_by_version_2(100).expect("aged");
+    scratch
+        .store
+        .conn_for_tests()
+        .execute_batch(
+            "UPDATE message SET guard = NULL WHERE record = 1;
+             UPDATE plaintext SET salt = NULL, sha256 = NULL WHERE record = 1;
+             UPDATE plaintext SET dictionary = 77 WHERE record IN (3, 4);",
+        )
+        .expect("spoilt");
+    let early = scratch
+        .store
+        .repair_record(RecordId(4), Millis(9))
+        .expect("repaired");
+    assert_eq!(early, Repaired::Sealed);
+    let batch = scratch.store.reindex_next(99).expect("read").expect("a batch");
+    let (digests, _) = scratch.store.write_digests(RecordId(0), 99).expect("written");
+    assert_eq!(digests.written, 1);
+    let late = scratch
+        .store
+        .repair_record(RecordId(3), Millis(9))
+        .expect("repaired");
+    assert_eq!(late, Repaired::Sealed);
+    let open = |scratch: &mut Scratch, row: u64| {
+        let plaintext = body(row, TEXTS[row as usize - 1]);
+        let outcome = Outcome {
+            id: RecordId(row as i64),
+            verdict: Verdict::Opened {
+                message: Box::new(message::read(&plaintext)),
+                plaintext,
+                msgid_differs: false,
+            },
+        };
+        assert_eq!(scratch.settle(&[outcome]).opened, 1);
+    };
+    open(&mut scratch, 4);
+    assert_eq!(scratch.store.reindex(batch).expect("written"), 8);
+    let sound = |store: &Store, sealed: u64| {
+        let (findings, looked_at) = verified(store);
+        assert_eq!(findings, [vec![], vec![], vec![]]);
+        assert_eq!(looked_at.without_guard, 0);
+        assert_eq!(looked_at.indexed, 8 - sealed);
+    };
+    sound(&scratch.store, 1);
+    open(&mut scratch, 3);
+    sound(&scratch.store, 0);
+    assert_eq!(found(&scratch.store, "方便"), [3]);
+}
+
+#[test]
+fn a_part_of_the_index_whose_mark_has_changed_is_damaged() {
+    for sql in [
+        "UPDATE index_segment SET moved = moved + 1",
+        "UPDATE index_segment SET words = words + 1",
+    ] {
+        let mut scratch = Scratch::new();
+        keep(&mut scratch, 1, &TEXTS);
+        scratch.store.write_by_version_2(100).expect("aged");
+        let batch = scratch.store.reindex_next(3).expect("read").expect("a batch");
+        scratch.store.reindex(batch).expect("written");
+        assert_eq!(scratch.store.count(&Filter::All).expect("counted"), 8);
+        scratch.store.conn_for_tests().execute(sql, []).expect("spoilt");
+        let asked = scratch.store.count(&Filter::All);
+        assert!(matches!(asked, Err(StoreError::Damaged(_))), "{sql}: {asked:?}");
+        assert!(scratch.store.reindex_next(3).is_err(), "{sql}");
+        let faults = scratch
+            .store
+            .verify_segment(0, RecordId(999))
+            .expect("read")
+            .findings;
+        assert!(matches!(faults[0].fault, Fault::Index(_)), "{sql}: {faults:?}");
+        scratch.store.derive_again(&mut |_| ()).expect("derived");
+        assert_eq!(scratch.store.count(&Filter::All).expect("counted"), 8);
+        assert!(scratch.store.index_is_current().expect("asked"));
+    }
 }
 
 proptest! {

@@ -18,11 +18,12 @@ use crate::{
     ids::{CompanyId, Millis, RecordId},
     message::{self, fold_id, is_external},
     store::{
-        Result,
+        Result, StoreError,
         contract::{ChatKey, Gathered, Learnt},
         sqlite::{
             Store,
             codes::{OPENED, time_out},
+            guard,
             pack::Unpacker,
             row::chat_key,
         },
@@ -294,13 +295,18 @@ impl Step<'_> {
     }
 
     fn body(&self, record: i64) -> Result<Vec<u8>> {
-        let mut statement = self
-            .tx
-            .prepare_cached("SELECT dictionary, body FROM plaintext WHERE record = ?")?;
-        let mut rows = statement.query([record])?;
-        match rows.next()? {
-            Some(row) => self.unpacker.body(self.tx, row, 0, 1),
-            None => Ok(Vec::new()),
+        match guard::genuine_body(self.tx, self.unpacker, record) {
+            // One damaged body is one message's loss, which `verify` tells; a repaired one is looked at again.
+            Err(StoreError::Damaged(cause)) => {
+                tracing::warn!(
+                    event = "consent.unreadable",
+                    record,
+                    cause,
+                    "an answer to being archived cannot be read"
+                );
+                Ok(Vec::new())
+            }
+            body => body,
         }
     }
 

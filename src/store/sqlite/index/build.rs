@@ -3,10 +3,13 @@
 use rusqlite::Connection;
 
 use super::{
-    segment::{Cursor, Entry, Segment, Writer, postings},
+    segment::{Cursor, Entry, Segment, Writer, mix, postings},
     term::text,
 };
-use crate::{store::Result, words};
+use crate::{
+    store::{Result, StoreError},
+    words,
+};
 
 /// So many segments of one size become one.
 const FAN: usize = 8;
@@ -86,6 +89,15 @@ impl Texts {
 }
 
 impl Doc {
+    /// The sum of a digest of each posting: compared with what the index has, see [`Segment::digests`].
+    pub(in crate::store::sqlite) fn digest(&self) -> u64 {
+        let facts = self.facts.iter().map(|term| mix(*term, 0));
+        let mut sum = facts.fold(0, u64::wrapping_add);
+        self.texts
+            .each(|term, place| sum = sum.wrapping_add(mix(term, place)));
+        sum
+    }
+
     fn postings(&self) -> usize {
         self.facts.len() + self.texts.terms
     }
@@ -218,14 +230,42 @@ fn size(segment: &Segment) -> u32 {
 
 fn merge(conn: &Connection) -> Result<()> {
     loop {
-        let mut small: Vec<Segment> = Segment::all(conn)?;
+        let mut small: Vec<Segment> = Segment::sound(conn)?;
         // Segments of older rules only shrink.
         small.retain(|segment| segment.postings < GREAT && segment.words == words::VERSION);
         let least = (0..64).find(|wanted| small.iter().filter(|one| size(one) == *wanted).count() >= FAN);
         let Some(wanted) = least else { return Ok(()) };
         small.retain(|segment| size(segment) == wanted);
-        merge_these(conn, &small)?;
+        conn.execute_batch("SAVEPOINT merging")?;
+        match merge_these(conn, &small) {
+            Ok(()) => conn.execute_batch("RELEASE merging")?,
+            // A damaged segment stays as it is, for questions to meet it and `repair` to replace it; records go on landing.
+            Err(StoreError::Damaged(cause)) => {
+                conn.execute_batch("ROLLBACK TO merging; RELEASE merging")?;
+                tracing::error!(
+                    event = "index.damaged",
+                    cause,
+                    "a part of the search index is damaged"
+                );
+                leave_alone(conn, &small)?;
+            }
+            Err(error) => return Err(error),
+        }
     }
+}
+
+/// Marks those of the segments that are damaged; all of them when none shows it.
+fn leave_alone(conn: &Connection, segments: &[Segment]) -> Result<()> {
+    let damaged = |segment: &&Segment| segment.read_through(conn).is_err();
+    let mut marked: Vec<&Segment> = segments.iter().filter(damaged).collect();
+    if marked.is_empty() {
+        marked = segments.iter().collect();
+    }
+    for segment in marked {
+        conn.prepare_cached("UPDATE index_segment SET damaged = 1 WHERE id = ?")?
+            .execute([segment.id])?;
+    }
+    Ok(())
 }
 
 fn merge_these(conn: &Connection, segments: &[Segment]) -> Result<()> {

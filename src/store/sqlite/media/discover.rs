@@ -6,7 +6,7 @@ use sha2::{Digest, Sha256};
 use super::super::{
     Reader, Store,
     codes::{HAS_MEDIA, OPENED},
-    land,
+    guard, land,
 };
 use crate::{
     message,
@@ -107,15 +107,15 @@ impl Store {
 
     fn note_files(&self, tx: &Transaction<'_>, record: i64) -> Result<u64> {
         let mut statement = tx.prepare_cached(
-            "SELECT p.dictionary, p.body, m.company, m.time, r.landed_at
+            "SELECT m.company, m.time, r.landed_at
              FROM plaintext p JOIN message m ON m.record = p.record JOIN record r ON r.id = p.record
              WHERE p.record = ?",
         )?;
         let mut rows = statement.query([record])?;
         let Some(row) = rows.next()? else { return Ok(0) };
-        let body = match self.reader.unpacker.body(tx, row, 0, 1) {
+        let body = match guard::genuine_body(tx, &self.reader.unpacker, record) {
             Ok(body) => body,
-            // One damaged body is one message's loss, which `doctor` tells; the files of all others are found.
+            // One damaged body is one message's loss, which `verify` tells; the files of all others are found.
             Err(StoreError::Damaged(what)) => {
                 tracing::warn!(
                     event = "media.unreadable",
@@ -127,7 +127,7 @@ impl Store {
             }
             Err(error) => return Err(error),
         };
-        let (company, time, landed): (i64, i64, i64) = (row.get(2)?, row.get(3)?, row.get(4)?);
+        let (company, time, landed): (i64, i64, i64) = (row.get(0)?, row.get(1)?, row.get(2)?);
         // A message is not sent after it was landed, whatever it says, and WeCom gives out none that is older than five days.
         let since = if time == 0 {
             landed

@@ -77,6 +77,15 @@ impl Reader {
             Ok(mut stored) => match stored.pop() {
                 Some(Stored {
                     seq,
+                    damage: Some(damage),
+                    ..
+                }) if damage.withholds_text() => (
+                    seq,
+                    Vec::new(),
+                    Some(format!("its message cannot be read: {damage}")),
+                ),
+                Some(Stored {
+                    seq,
                     opened: Some(opened),
                     ..
                 }) => (seq, opened.plaintext, None),
