@@ -68,6 +68,8 @@ kinds! {
     CompanyUnusable = "company_unusable",
     /// The archive cannot be written.
     StoreUnwritable = "store_unwritable",
+    /// What is stored is not what was written.
+    ArchiveDamaged = "archive_damaged",
 }
 
 impl Kind {
@@ -184,6 +186,10 @@ pub enum Alert {
     StoreUnwritable {
         cause: String,
     },
+    ArchiveDamaged {
+        found: u64,
+        at: Millis,
+    },
 }
 
 /// The part of a company's configuration that cannot be used.
@@ -230,6 +236,7 @@ impl Alert {
             Self::LeaseStuck { .. } => Kind::LeaseStuck,
             Self::CompanyUnusable { .. } => Kind::CompanyUnusable,
             Self::StoreUnwritable { .. } => Kind::StoreUnwritable,
+            Self::ArchiveDamaged { .. } => Kind::ArchiveDamaged,
         }
     }
 

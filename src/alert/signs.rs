@@ -77,6 +77,8 @@ pub struct Signs {
     pub setup: Sign<Vec<(Part, String)>>,
     /// Why the archive cannot be written.
     pub store: Sign<String>,
+    /// How much of what is stored is not what was written, and when that was last looked at.
+    pub damage: Sign<(u64, Millis)>,
 }
 
 /// A time during which nothing was pulled until WeCom had begun to delete.
@@ -338,6 +340,9 @@ pub fn judge(signs: &Signs, rules: &Rules, now: Millis) -> Look {
     });
     look.add(Kind::StoreUnwritable, &signs.store, |cause| {
         Some(Alert::StoreUnwritable { cause: tame(cause) })
+    });
+    look.add(Kind::ArchiveDamaged, &signs.damage, |&(found, at)| {
+        (found > 0).then_some(Alert::ArchiveDamaged { found, at })
     });
     look
 }

@@ -161,6 +161,7 @@ fn each_sign_is_judged_by_its_rule() {
         lease: lease(29, false),
         setup: Sign::Seen(Vec::new()),
         store: Sign::Fine,
+        damage: Sign::Seen((0, Millis(1))),
         company: String::new(),
     };
     assert_eq!(judged(quiet.clone()), []);
@@ -222,6 +223,7 @@ fn each_sign_is_judged_by_its_rule() {
         lease: lease(30, false),
         setup: Sign::Seen(vec![(Part::Pull, "no folder".into())]),
         store: Sign::Seen("the disk is full".into()),
+        damage: Sign::Seen((1, Millis(1))),
         company: String::new(),
     };
     assert_eq!(

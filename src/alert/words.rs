@@ -211,6 +211,7 @@ impl Speech {
             Kind::LeaseStuck => self.say("拉取权被长期占用", "the lease of the puller is stuck"),
             Kind::CompanyUnusable => self.say("企业配置无法使用", "a company's configuration cannot be used"),
             Kind::StoreUnwritable => self.say("档案库无法写入", "the archive cannot be written"),
+            Kind::ArchiveDamaged => self.say("档案库有损坏", "the archive is damaged"),
         }
     }
 
@@ -391,6 +392,13 @@ impl Speech {
                 format!("{cause}；本告警来自内存"),
                 format!("{cause}; this is told from memory"),
             ),
+            Alert::ArchiveDamaged { found, at } => {
+                let at = self.time(*at);
+                self.say(
+                    format!("{found} 处与写入时不符（最近检查：{at}）；损坏的内容不会当作真实内容显示"),
+                    format!("{found} findings are not what was written (last looked at {at}); nothing damaged is shown as genuine"),
+                )
+            }
         }
     }
 
@@ -489,6 +497,10 @@ impl Speech {
             Alert::StoreUnwritable { .. } => self.say(
                 "检查磁盘空间与 archive.folder 的权限；恢复后会自动继续拉取",
                 "check disk space and the permissions of archive.folder; pulling goes on by itself",
+            ),
+            Alert::ArchiveDamaged { .. } => self.say(
+                "运行 shiguan verify 查看全部，shiguan repair 修复；并检查磁盘",
+                "shiguan verify lists all of it, shiguan repair mends what has a source; test the disk",
             ),
         }
     }

@@ -54,6 +54,9 @@ pub enum Error {
     /// Files cannot be fetched at the moment.
     #[error("{0}")]
     Media(String),
+    /// What was found could not be told.
+    #[error("what was found could not be told: {0}")]
+    Told(#[source] std::io::Error),
     /// Something of this program broke.
     #[error("{0}")]
     Worker(String),
@@ -63,7 +66,7 @@ impl Error {
     /// What to do next, in one line.
     pub fn hint(&self) -> Option<String> {
         match self {
-            Self::Store(_) => None,
+            Self::Store(_) | Self::Told(_) => None,
             Self::Vault(crate::media::VaultError::Busy { .. }) => {
                 Some("wait for it to end; `shiguan run` fetches files by itself".to_owned())
             }

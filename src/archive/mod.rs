@@ -47,6 +47,7 @@ mod pulling;
 mod reindex;
 mod run;
 mod strays;
+pub mod verify;
 pub mod watch;
 mod window;
 

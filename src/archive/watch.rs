@@ -56,6 +56,15 @@ pub async fn look(desk: &Desk, company: &str, files: Option<Files>, now: Millis)
     Ok(desk.ask(move |store| signs(store, name, files, now)).await??)
 }
 
+/// What verifying found lately, by daily shares or as a whole; nothing when nobody verified yet.
+pub async fn damage(desk: &Desk) -> Result<Sign<(u64, Millis)>, Error> {
+    let state = desk.ask(|store| store.verify_state()).await??;
+    Ok(match state.at {
+        0 => Sign::Unknown,
+        at => Sign::Seen((state.found_lately(), Millis(at))),
+    })
+}
+
 fn signs(reader: &Reader, company: String, files: Option<Files>, now: Millis) -> Result<Signs> {
     let mut signs = Signs {
         company,

@@ -24,7 +24,10 @@ use crate::{
     media,
     record::Reason,
     source,
-    store::{Reader, contract::Coverage},
+    store::{
+        Reader,
+        contract::{Coverage, verify::Round},
+    },
     unseal::{KeyRing, Stray, keyring::file_name},
 };
 
@@ -337,6 +340,7 @@ fn archive(context: &Context) -> Result<Vec<Finding>, Failure> {
         )
         .endangering(),
     });
+    findings.push(verified(context, &reader)?);
     let mode =
         std::os::unix::fs::MetadataExt::mode(&std::fs::metadata(&context.config.archive.folder)?) & 0o777;
     findings.push(if mode & 0o077 == 0 {
@@ -378,6 +382,42 @@ fn open_files(folder: &Path) -> Option<Finding> {
         "whoever reaches the folder can read the conversations in them",
         format!("chmod go= {}", open.join(" ")),
     ))
+}
+
+/// When the archive was last verified whole, and what was found.
+fn verified(context: &Context, reader: &Reader) -> Result<Finding, Failure> {
+    const DAY_MS: i64 = 24 * 60 * 60 * 1000;
+    let state = reader.verify_state()?;
+    let last = match &state.last {
+        None => "not yet; `shiguan verify` does it now, `shiguan run` by daily shares".to_owned(),
+        Some(round) => format!(
+            "whole at {} ({}), {} findings",
+            render::time(Some(Millis(round.ended)), &context.zone),
+            context.zone.iana_name().unwrap_or("configured zone"),
+            render::number(round.found)
+        ),
+    };
+    let found = state.found_lately();
+    if found > 0 {
+        return Ok(Finding::bad(
+            "verified",
+            format!("{last}; {} findings lately", render::number(found)),
+            "what is stored is not what was written: a failing disk or memory, or another writer",
+            "shiguan verify names all of it, shiguan repair mends what has a source; test the disk",
+        )
+        .endangering());
+    }
+    let days = i64::from(context.config.store.verify_days);
+    let is_late = |round: &Round| days > 0 && Millis::now().0 - round.ended > 2 * days * DAY_MS;
+    Ok(match &state.last {
+        Some(round) if is_late(round) => Finding::warning(
+            "verified",
+            last,
+            "`shiguan run` has not gone through the archive within twice `store.verify_days`",
+            "shiguan verify, and keep shiguan run going",
+        ),
+        _ => Finding::good("verified", last),
+    })
 }
 
 /// What is kept aside or was never received: nothing that `integrity` could see.

@@ -8,7 +8,7 @@ use super::{
     Cli, Verb, alert, api, backup, bench, chat, completeness, completions, config, consent, count, demo,
     digest, directory, doctor, heard, init, keys, media, mock, out,
     outcome::{Exit, Failure},
-    pull, reindex, restore, retry, run, runs, search, show, stats, waiting,
+    pull, reindex, repair, restore, retry, run, runs, search, show, stats, verify, waiting,
 };
 
 /// The program, behind `main`.
@@ -51,6 +51,8 @@ fn dispatch(cli: &Cli) -> Result<Exit, Failure> {
         Verb::Reindex(args) => reindex::run(global, args),
         Verb::Backup(args) => backup::run(global, args),
         Verb::Restore(args) => restore::run(global, args),
+        Verb::Verify(args) => verify::run(global, args),
+        Verb::Repair(args) => repair::run(global, args),
         Verb::Digest(args) => digest::run(global, args),
         Verb::Bench(args) => bench::run(global, args),
         Verb::Mock(args) => mock::run(args),

@@ -41,6 +41,7 @@ mod progress;
 mod pull;
 mod reindex;
 mod render;
+mod repair;
 mod restore;
 mod retry;
 mod run;
@@ -51,6 +52,7 @@ mod show;
 mod signals;
 mod stats;
 mod understood;
+mod verify;
 mod waiting;
 mod words;
 
@@ -175,6 +177,13 @@ enum Verb {
     Backup(backup::Args),
     /// Make an archive from a backup, in a new folder, as of any generation
     Restore(restore::Args),
+    /// Read the whole archive again: rows, bodies, originals, search index, files; name what is not what was written
+    ///
+    /// Reads only, beside a running pull. Ends with exit code 3 when something is damaged, 1 when not everything could be
+    /// looked at.
+    Verify(verify::Args),
+    /// Repair what is damaged and has a source left: a sealed original, the bodies, WeCom; nothing is deleted
+    Repair(repair::Args),
     /// Print the hash of the archive's content: equal archives, equal hashes
     Digest(digest::Args),
     /// Measure this machine

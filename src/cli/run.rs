@@ -19,7 +19,7 @@ use super::{
     media,
     outcome::{Exit, Failure},
     part::{PAUSES, keep_going},
-    signals,
+    signals, verify,
 };
 use crate::{
     alert::Part,
@@ -191,6 +191,16 @@ fn begin(
             async move { Ok(archive::reindex(&store, true, ending, |_| ()).await.map(drop)?) }
         },
     ));
+    if context.config.store.verify_days > 0 {
+        let (context, desk, ending) = (Arc::clone(context), desk.clone(), stop.clone());
+        tasks.spawn(keep_going(
+            "verify",
+            String::new(),
+            PAUSES,
+            stop.clone(),
+            move || verify::stay(Arc::clone(&context), desk.clone(), ending.clone()),
+        ));
+    }
     let mut askers = BTreeMap::new();
     let called = |name: &&String| {
         let company = context.config.company(name);

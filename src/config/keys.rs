@@ -339,6 +339,9 @@ pub const KEYS: &[Key] = &[
     key(Store, "disk_headroom_mib", from(0, 1_073_741_824),
         "What stays free for records where the archive and its files are: files wait while less would be left, and `shiguan \
          doctor` and an alert say so.").whole(1024, "MiB"),
+    key(Store, "verify_days", from(0, 3650),
+        "`shiguan run` reads the whole archive again once in so many days, a share every day: records, index, files. What is \
+         damaged is an alert. 0: not by itself; `shiguan verify` does it at once.").whole(30, "days"),
 
     key(Media, "enabled", Kind::Auto,
         "Whether `shiguan run` fetches files by itself; auto: for every company, like true. `shiguan media get` fetches \

@@ -128,6 +128,7 @@ impl Resolver<'_> {
                     _ => KeepSealed::Days(general.whole(Section::Store, "keep_sealed_days") as u32),
                 },
                 disk_headroom_mib: general.whole(Section::Store, "disk_headroom_mib"),
+                verify_days: general.whole(Section::Store, "verify_days") as u32,
             },
             pull: self.pull(&general, "", &timezone_name),
             sdk: self.sdk(&general),

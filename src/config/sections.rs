@@ -142,6 +142,8 @@ pub struct Store {
     pub keep_sealed: KeepSealed,
     /// Free MiB that files leave to the records, and below which `doctor` warns.
     pub disk_headroom_mib: u64,
+    /// The whole archive is read again once in so many days; 0: not by itself.
+    pub verify_days: u32,
 }
 
 /// Whether a thing is done by itself.

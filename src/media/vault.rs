@@ -23,6 +23,8 @@ use crate::secret::Secret;
 
 /// The folder of beginnings.
 const BEGUN: &str = ".begun";
+/// Where objects go that are not what their names say.
+const DAMAGED: &str = ".damaged";
 /// Bytes of one part of an upload; the least S3 takes is 5 MiB.
 const PART: usize = 8 << 20;
 
@@ -282,6 +284,17 @@ impl Vault {
         }
     }
 
+    /// Moves what lies under a content's name to `.damaged`, so that the content can be kept anew and nothing is deleted.
+    /// True when there was anything.
+    pub async fn set_aside(&self, sha256: &[u8; 32]) -> Result<bool, VaultError> {
+        let aside = self.prefix.clone().join(DAMAGED).join(hex(sha256).as_str());
+        match self.store.rename(&self.name(sha256), &aside).await {
+            Ok(()) => Ok(true),
+            Err(object_store::Error::NotFound { .. }) => Ok(false),
+            Err(error) => Err(store("set a damaged file aside")(error)),
+        }
+    }
+
     /// Writes a content out, and checks that it is what its name says.
     pub async fn copy(&self, sha256: &[u8; 32], out: &mut (dyn Write + Send)) -> Result<u64, VaultError> {
         let said = store("give a file out");
@@ -472,6 +485,11 @@ mod tests {
             vault.copy(&name, &mut Vec::new()).await,
             Err(VaultError::Damaged { .. })
         ));
+        assert!(vault.set_aside(&name).await.expect("set aside"));
+        assert!(!vault.set_aside(&name).await.expect("nothing is left"));
+        assert_eq!(vault.size(&name).await.expect("asked"), None);
+        let aside = vault.folder.join(DAMAGED).join(hex(&name));
+        assert_eq!(fs::read(aside).expect("kept"), b"something else");
     }
 
     #[test]

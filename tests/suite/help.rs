@@ -24,6 +24,8 @@ const VERBS: &[&[&str]] = &[
     &["consent", "show"],
     &["consent", "report"],
     &["completeness"],
+    &["verify"],
+    &["repair"],
     &["events"],
     &["events", "list"],
     &["events", "stale"],

@@ -35,6 +35,7 @@ mod private;
 mod reading;
 mod reindex;
 mod rooms;
+mod rot;
 mod search;
 mod senseless;
 mod trouble;

@@ -250,6 +250,7 @@ impl Duty {
         let rules = self.rules();
         let whole = Signs {
             store: Sign::Fine,
+            damage: archived::damage(desk).await?,
             ..self.whole()
         };
         let mut looks = vec![judge(&whole, &rules, now)];

@@ -7,8 +7,8 @@ use super::{
     Context, Exit, Failure, Global, Words, fetches_json, told,
 };
 use crate::{
-    archive::{self, Desk, Error, Fetches, Fetching},
-    ids::{RecordId, Seq},
+    archive::{self, Desk, Error, Fetches, Fetching, verify},
+    ids::{Millis, RecordId, Seq},
     line,
     sanitize::value,
     store::contract::{Again, Filter, Order, Stored},
@@ -17,7 +17,7 @@ use crate::{
 /// Arguments of `media get`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Only the files of this message, by seq or msgid: fetched again unless they are kept as announced
+    /// Only the files of this message, by seq or msgid: fetched again unless they are kept as announced and whole
     #[arg(value_name = "SEQ|MSGID", allow_hyphen_values = true)]
     message: Option<String>,
     /// Only this company of the configuration
@@ -102,6 +102,15 @@ pub(in crate::cli) async fn everything(
     for company in context.companies(company)? {
         let fetched = async {
             let fetching = context.fetching(company, context.pace())?;
+            let (name, since) = (company.name.clone(), context.fetchable_since(Millis::now()));
+            let kept = desk
+                .ask(move |store| match store.company_id(&name)? {
+                    Some(id) => store.contents_since(id, since),
+                    None => Ok(Vec::new()),
+                })
+                .await?
+                .map_err(Error::from)?;
+            verify::refetch_lost(desk, &fetching.vault, kept, since, false).await?;
             Ok(pass(desk, &fetching, stop.clone()).await?)
         };
         let fetched = failures.note(&company.name, fetched.await);
@@ -143,6 +152,24 @@ async fn these(
         };
         archive::discover(desk, &stop).await?;
         for record in records {
+            let files = desk.ask(move |store| store.media_files(record)).await??;
+            let kept = files.into_iter().filter_map(|file| file.fetched);
+            let kept = kept
+                .flat_map(|kept| [Some(kept.content), kept.playable])
+                .flatten();
+            // Whoever asks for these files wants them, however old they are.
+            let back =
+                verify::refetch_lost(desk, &fetching.vault, kept.collect(), Millis(i64::MIN), true).await?;
+            if back > 0 {
+                let words = Words(context.language);
+                errln!(
+                    "{}",
+                    words.say(
+                        "保存的文件已丢失或改变，重新下载",
+                        "kept files are lost or have changed, and are fetched again"
+                    )
+                );
+            }
             archive::fetch_again(desk, &fetching, Again::Record(record)).await?;
             let done = archive::fetch(desk, &fetching, Some(record), stop.clone()).await?;
             all.push((company.name.clone(), done));

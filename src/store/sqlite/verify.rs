@@ -238,7 +238,7 @@ impl Reader {
     }
 
     /// The next files of the vault behind a row, with what they must be. Files for browsers are among them.
-    pub fn contents(&self, after: i64, most: usize) -> Result<Vec<(i64, Content)>> {
+    pub fn file_contents(&self, after: i64, most: usize) -> Result<Vec<(i64, Content)>> {
         let mut statement = self.conn.prepare_cached(
             "SELECT id, sha256, md5, bytes, mime, ending FROM media_content WHERE id > ? ORDER BY id LIMIT ?",
         )?;

@@ -125,6 +125,7 @@ fn the_reference_file_arrives_in_the_sections() {
         config.store.archive_id.as_deref(),
         Some("0f1e2d3c4b5a69788796a5b4c3d2e1f0")
     );
+    assert_eq!(config.store.verify_days, 60);
     let media = &config.media;
     assert_eq!(
         (
