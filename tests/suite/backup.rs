@@ -376,8 +376,10 @@ fn an_altered_or_missing_part_is_found_and_nothing_is_restored_from_it() {
     bench.taken();
     let parts = files_under(&bench.backups.join("objects"));
     assert!(parts.len() > 3, "{parts:?}");
-    for (round, part) in parts.into_keys().enumerate() {
-        let original = fs::read(&part).expect("a part");
+    let mut round = 0;
+    for part in parts.into_keys() {
+        // A backup that had to write missing pages anew may have left the older parts without use.
+        let Ok(original) = fs::read(&part) else { continue };
         if round % 2 == 0 {
             flip(&part);
         } else {
@@ -402,7 +404,9 @@ fn an_altered_or_missing_part_is_found_and_nothing_is_restored_from_it() {
             bench.backup(&["--keep", "1"]).exits(0);
         }
         bench.verify().exits(0);
+        round += 1;
     }
+    assert!(round > 3, "{round} parts were tried");
 }
 
 #[test]
@@ -666,7 +670,8 @@ fn an_archive_that_is_required_and_missing_is_never_begun_anew() {
         &["stats"],
         &["doctor"],
     ] {
-        let said = with(verb).exits(1);
+        // The doctor has looked and says that records are in danger.
+        let said = with(verb).exits(if *verb == ["doctor"] { 3 } else { 1 });
         let told = said.stdout + &said.stderr;
         assert!(told.contains(&id) && told.contains("mount"), "{verb:?}: {told}");
         assert!(!data.join("archive.db").exists(), "{verb:?}");
