@@ -184,13 +184,19 @@ fn damaged_records_are_said_so_and_opened_again_from_what_was_landed() {
         assert_eq!(shown["damage"]["kind"], kind);
         assert_eq!(shown["plaintext"], Value::Null, "{shown}");
         assert_eq!(shown["texts"], serde_json::json!([]));
-        let shown = house.archive.run(["show", "--raw", msgid]).exits(3);
+        let shown = house.archive.run(["show", msgid]).exits(3);
         assert!(
             shown.stdout.contains(word) && shown.stdout.contains("shiguan repair --seq"),
             "{}",
             shown.stdout
         );
         assert!(!shown.stdout.contains("forged"), "{}", shown.stdout);
+        let raw = house.archive.run(["show", "--raw", msgid]).exits(3);
+        assert!(
+            raw.stdout.is_empty() && raw.stderr.contains(word),
+            "{}",
+            raw.stderr
+        );
     }
     let all = house
         .archive
