@@ -18,7 +18,7 @@ pub(super) const FORMAT: u32 = 1;
 /// One backup.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Manifest {
-    /// [`FORMAT`].
+    /// `FORMAT`.
     pub format: u32,
     /// Which archive it is of.
     pub archive_id: String,

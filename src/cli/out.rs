@@ -6,7 +6,7 @@
 //! go through a [`Page`] and end at the first error instead, see `Failure`.
 //!
 //! This is the only door: everything that is printed passes here as a [`Line`], as JSON, as an entry of the log, or, where bytes
-//! were asked for, through [`bytes`]. A literal with arguments becomes a line by `Line::sentence`, so each of these macros
+//! were asked for, through [`bytes()`]. A literal with arguments becomes a line by `Line::sentence`, so each of these macros
 //! prints exactly one line, whatever its arguments hold. A test over the source keeps other ways shut.
 
 use std::{

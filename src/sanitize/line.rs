@@ -6,14 +6,14 @@ use super::escape::{Escaper, Place};
 
 /// One line for people: without line breaks and control characters, text from outside in it recognisable as such.
 ///
-/// It is made from words of the program (`&'static str`), from [`value`](super::value), from [`quote`](super::quote), from
+/// It is made from words of the program (`&'static str`), from [`value`](super::value()), from [`quote`](super::quote()), from
 /// [`Line::sentence`], and of several of these by `line!`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Line(String);
 
 impl Line {
     /// A sentence that may hold text from outside, such as an error: everything in it that could act is printed as a sign. It
-    /// does not show where the text from outside begins; use [`value`](super::value) where that matters.
+    /// does not show where the text from outside begins; use [`value`](super::value()) where that matters.
     pub fn sentence(text: impl fmt::Display) -> Self {
         Self(Escaper::all(Place::Sentence, &text.to_string()))
     }

@@ -4,7 +4,7 @@
 //! [`Understood`], what was read and what may surprise; [`Results`] that say how much of the archive they covered (promise 7), or a [`QueryError`] with the column.
 //! A query that is not understood is an error and never an empty result.
 //!
-//! The words of the language are declared once, in [`language`]; `docs/search.md` is drawn from there. Words and phrases
+//! The words of the language are declared once, in `language`; `docs/search.md` is drawn from there. Words and phrases
 //! are looked for as they stand; `a b` is both, `a OR b` either, `-a` and `NOT a` not, parentheses group.
 //!
 //! Must not know: SQL, the web, terminals, clocks (now is a value).
