@@ -300,7 +300,7 @@ fn archive(context: &Context) -> Result<Vec<Finding>, Failure> {
                     "archive",
                     database.display().to_string(),
                     error.to_string(),
-                    "restore the file from a backup, or use the version of shiguan that wrote it",
+                    "restore a backup (`shiguan restore`), or use the version of shiguan that wrote it",
                 )
                 .endangering(),
             );
@@ -336,7 +336,7 @@ fn archive(context: &Context) -> Result<Vec<Finding>, Failure> {
             "integrity",
             format!("{} problems, the first: {first}", problems.len()),
             "the file was damaged below the program: disk, copy while running, or another writer",
-            "stop all runs, copy the archive folder aside, restore the last backup and pull again",
+            "stop all runs, keep the archive folder, restore the last backup into a new one (`shiguan restore`) and pull there",
         )
         .endangering(),
     });

@@ -1,18 +1,15 @@
 //! Counts of a question by something, through the index alone: memory is bounded by the groups, not by the hits.
 
-use std::{
-    collections::{BTreeMap, HashMap},
-    ops::Range,
-};
+use std::collections::{BTreeMap, HashMap};
 
-use jiff::{Timestamp, civil::Date, tz::TimeZone};
+use jiff::{civil::Date, tz::TimeZone};
 use rusqlite::Connection;
 
 use super::{
     Reader,
     index::{Asker, Expr, Kind, Trait, term, trait_term},
     search::expression,
-    stats::{self, begin_of, by_chat, end_of, named},
+    stats::{self, Calendar, by_chat, named},
 };
 use crate::store::{
     Result,
@@ -52,38 +49,18 @@ fn lines(view: &Connection, expr: &Expr, by: CountBy, zone: &TimeZone) -> Result
     }
 }
 
-/// The calendar is asked when the day changes and not once per message, because neighbours mostly fall on one day. A day
-/// on which the clock was changed is asked about for each message.
 fn by_time(
     asker: &Asker<'_>,
     expr: &Expr,
     zone: &TimeZone,
     key: impl Fn(Date, i64) -> String,
 ) -> Result<Vec<Tally>> {
-    const HOUR: i64 = 3_600_000;
     let mut counts: BTreeMap<(Date, i64), u64> = BTreeMap::new();
     let mut undated = 0;
-    let mut current: Option<(Date, Range<i64>)> = None;
-    asker.each(expr, |_, _, entry| {
-        let stamp = Timestamp::from_millisecond(entry.time)
-            .ok()
-            .filter(|_| entry.time != 0);
-        let Some(stamp) = stamp else {
-            undated += 1;
-            return;
-        };
-        if current.as_ref().is_none_or(|(_, day)| !day.contains(&entry.time)) {
-            let date = stamp.to_zoned(zone.clone()).date();
-            current = Some((date, begin_of(date, zone)..end_of(date, zone)));
-        }
-        if let Some((date, day)) = &current {
-            let hour = if day.end - day.start == 24 * HOUR {
-                (entry.time - day.start) / HOUR
-            } else {
-                i64::from(stamp.to_zoned(zone.clone()).hour())
-            };
-            *counts.entry((*date, hour)).or_default() += 1;
-        }
+    let mut calendar = Calendar::new(zone);
+    asker.each(expr, |_, _, entry| match calendar.hour_of(entry.time) {
+        Some(hour) => *counts.entry(hour).or_default() += 1,
+        None => undated += 1,
     })?;
     let mut lines: BTreeMap<String, u64> = BTreeMap::new();
     for ((date, hour), count) in counts {

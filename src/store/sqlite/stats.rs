@@ -106,26 +106,48 @@ fn tallies(
     Ok(tallies)
 }
 
-/// Neighbours mostly fall on one day, so the calendar is asked when it changes and not once per message.
+/// The days of a zone. Neighbours mostly fall on one day, so the time zone's rules are asked when the day changes and not
+/// once per message.
+pub(super) struct Calendar<'z> {
+    zone: &'z TimeZone,
+    current: Option<(Date, Range<i64>)>,
+}
+
+impl<'z> Calendar<'z> {
+    pub(super) fn new(zone: &'z TimeZone) -> Self {
+        Self { zone, current: None }
+    }
+
+    /// The day of a time with its milliseconds; `None` for 0, which is no time, and for what no calendar has.
+    pub(super) fn day_of(&mut self, time: i64) -> Option<&(Date, Range<i64>)> {
+        let stamp = Timestamp::from_millisecond(time).ok().filter(|_| time != 0)?;
+        if self.current.as_ref().is_none_or(|(_, day)| !day.contains(&time)) {
+            let date = stamp.to_zoned(self.zone.clone()).date();
+            self.current = Some((date, begin_of(date, self.zone)..end_of(date, self.zone)));
+        }
+        self.current.as_ref()
+    }
+
+    /// The hour of the day, 0 to 23. On a day on which the clock was changed the zone's rules are asked each time.
+    pub(super) fn hour_of(&mut self, time: i64) -> Option<(Date, i64)> {
+        const HOUR: i64 = 3_600_000;
+        let (date, day) = self.day_of(time)?;
+        let (date, begin) = (*date, day.start);
+        if day.end.saturating_sub(begin) == 24 * HOUR {
+            return Some((date, (time - begin) / HOUR));
+        }
+        let stamp = Timestamp::from_millisecond(time).ok()?;
+        Some((date, i64::from(stamp.to_zoned(self.zone.clone()).hour())))
+    }
+}
+
 fn by_day(asker: &Asker<'_>, zone: &TimeZone) -> Result<Vec<Tally>> {
     let mut undated = 0;
     let mut days: BTreeMap<Date, u64> = BTreeMap::new();
-    let mut current: Option<(Date, Range<i64>)> = None;
-    asker.entries(|entry| {
-        let stamp = Timestamp::from_millisecond(entry.time)
-            .ok()
-            .filter(|_| entry.time != 0);
-        let Some(stamp) = stamp else {
-            undated += 1;
-            return;
-        };
-        if current.as_ref().is_none_or(|(_, day)| !day.contains(&entry.time)) {
-            let date = stamp.to_zoned(zone.clone()).date();
-            current = Some((date, begin_of(date, zone)..end_of(date, zone)));
-        }
-        if let Some((date, _)) = &current {
-            *days.entry(*date).or_default() += 1;
-        }
+    let mut calendar = Calendar::new(zone);
+    asker.entries(|entry| match calendar.day_of(entry.time) {
+        Some((date, _)) => *days.entry(*date).or_default() += 1,
+        None => undated += 1,
     })?;
     let tally = |(date, count): (Date, u64)| Tally {
         key: date.to_string(),
@@ -141,13 +163,13 @@ fn by_day(asker: &Asker<'_>, zone: &TimeZone) -> Result<Vec<Tally>> {
 }
 
 /// The first millisecond of a day of the zone.
-pub(super) fn begin_of(date: Date, zone: &TimeZone) -> i64 {
+fn begin_of(date: Date, zone: &TimeZone) -> i64 {
     date.to_zoned(zone.clone())
         .map_or(i64::MIN, |begin| begin.timestamp().as_millisecond())
 }
 
 /// The first millisecond after a day of the zone.
-pub(super) fn end_of(date: Date, zone: &TimeZone) -> i64 {
+fn end_of(date: Date, zone: &TimeZone) -> i64 {
     let next = date.tomorrow().and_then(|next| next.to_zoned(zone.clone()));
     next.map_or(i64::MAX, |next| next.timestamp().as_millisecond())
 }
