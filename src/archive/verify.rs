@@ -3,7 +3,10 @@
 //! Records and the index are read by a reading half of their own, so nothing that lands waits; files come from the vault. The
 //! share of a day goes on where the last one ended, see [`Slice`].
 
-use std::io::{self, Write};
+use std::{
+    io::{self, Write},
+    time::{Duration, Instant},
+};
 
 use md5::{Digest, Md5};
 use rand::Rng;
@@ -55,15 +58,33 @@ pub struct Verdict {
     pub unreachable: u64,
     /// It ended early, so it says nothing about the rest.
     pub stopped: bool,
+    /// How long each part took, when all of it was verified.
+    pub took: Took,
+}
+
+/// How long the parts of verifying took.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Took {
+    /// The database's structure, rows against their copies, and rules between tables.
+    pub structure: Duration,
+    /// Records with their bodies and sealed originals.
+    pub records: Duration,
+    /// The search index beside the terms of the bodies.
+    pub index: Duration,
+    /// Files.
+    pub files: Duration,
 }
 
 impl Verify<'_> {
     /// Everything.
     pub async fn whole(&mut self) -> Result<Verdict, Error> {
         let mut verdict = Verdict::default();
+        let mut clock = Instant::now();
+        let mut lap = || std::mem::replace(&mut clock, Instant::now()).elapsed();
         for finding in self.reader.verify_structure()? {
             self.found(&mut verdict, &finding)?;
         }
+        verdict.took.structure = lap();
         let last = self.reader.last_record()?;
         let mut after = Some(RecordId(0));
         while let Some(from) = after {
@@ -74,6 +95,7 @@ impl Verify<'_> {
                 return Ok(verdict);
             }
         }
+        verdict.took.records = lap();
         let mut after = Some(0);
         while let Some(from) = after {
             let part = self.reader.verify_segment(from, last)?;
@@ -86,6 +108,7 @@ impl Verify<'_> {
         for finding in self.reader.verify_index_coverage()? {
             self.found(&mut verdict, &finding)?;
         }
+        verdict.took.index = lap();
         let mut after = 0;
         loop {
             let contents = self.reader.file_contents(after, FILES)?;
@@ -98,6 +121,7 @@ impl Verify<'_> {
                 }
             }
         }
+        verdict.took.files = lap();
         Ok(verdict)
     }
 

@@ -269,6 +269,18 @@ fn repair(words: Words, finding: &Finding) -> String {
     }
 }
 
+const MIB: f64 = 1024.0 * 1024.0;
+
+fn seconds(took: Duration) -> f64 {
+    (took.as_secs_f64() * 1000.0).round() / 1000.0
+}
+
+/// So much a second; `None` when it was not measured or took no time.
+fn rate(count: f64, took: Duration) -> Option<f64> {
+    let rate = (count / took.as_secs_f64()).round();
+    rate.is_finite().then_some(rate)
+}
+
 fn looked_at(words: Words, verified: &Verified) -> String {
     let (records, files) = (render::number(verified.records), render::number(verified.files));
     let (indexed, bytes) = (
@@ -310,7 +322,15 @@ fn conclude(
                 "files_unreachable": verdict.unreachable,
             },
             "derived_otherwise": verified.derived_otherwise,
-            "seconds": (took.as_secs_f64() * 1000.0).round() / 1000.0,
+            "seconds": seconds(took),
+            "took": {
+                "structure_seconds": seconds(verdict.took.structure),
+                "records_seconds": seconds(verdict.took.records),
+                "index_seconds": seconds(verdict.took.index),
+                "files_seconds": seconds(verdict.took.files),
+            },
+            "records_per_second": rate(verified.records as f64, verdict.took.records + verdict.took.index),
+            "file_mib_per_second": rate(verified.file_bytes as f64 / MIB, verdict.took.files),
         }}));
     } else {
         errln!("{}", looked_at(words, verified));

@@ -302,28 +302,8 @@ fn trouble_is_told_before_a_pull_whatever_becomes_of_it() {
     assert_eq!(bench.hook.notices(), [pair("raised", "disk_below_headroom")]);
 }
 
-/// The command, unable to make any file greater than so many blocks of 512 bytes. Unlike a folder without permissions
-/// this holds for root as well.
-fn confined(command: &Command, blocks: u32) -> Command {
-    let mut shell = Command::new("sh");
-    // Without the trap a write beyond the limit would kill the process instead of failing.
-    shell
-        .args(["-c", "trap '' XFSZ; ulimit -S -f \"$0\"; exec \"$@\""])
-        .arg(blocks.to_string())
-        .arg(command.get_program())
-        .args(command.get_args())
-        .stdin(Stdio::null());
-    for (name, value) in command.get_envs() {
-        match value {
-            Some(value) => shell.env(name, value),
-            None => shell.env_remove(name),
-        };
-    }
-    shell
-}
-
 /// Room for the index of the write-ahead log and for a few pages in it, and then for none.
-const FEW: u32 = 64;
+const FEW: u64 = 32 << 10;
 
 fn set(command: &mut Command, values: &[&str]) {
     for value in values {
@@ -346,7 +326,7 @@ fn an_archive_that_takes_no_writes_is_told_from_memory_once_and_handed_over() {
     let size = fs::metadata(bench.archive.dir.join("data/archive.db"))
         .expect("a file")
         .len();
-    assert!(size > u64::from(FEW) * 512, "no page of it can be written");
+    assert!(size > FEW, "no page of it can be written");
     let mut command = bench.archive.command(["run"]);
     set(&mut command, &QUIET);
     let mut run = Running::confined(&command);
@@ -434,7 +414,7 @@ struct Running(std::process::Child);
 impl Running {
     /// Starts a command that may write few bytes of a file.
     fn confined(command: &Command) -> Self {
-        let quiet = confined(command, FEW)
+        let quiet = kit::on_full_disk(command, FEW)
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn();
@@ -453,11 +433,11 @@ impl Drop for Running {
 fn a_pull_into_an_archive_that_takes_no_writes_tells_it() {
     let bench = Bench::new();
     assert_eq!(bench.pull(&[]).code, Some(0));
-    for room in [FEW, 1] {
+    for room in [FEW, 512] {
         let before = bench.hook.messages().len();
         let mut command = bench.archive.command(["pull"]);
         set(&mut command, &QUIET);
-        let finished: Finished = confined(&command, room)
+        let finished: Finished = kit::on_full_disk(&command, room)
             .output()
             .expect("the program starts")
             .into();
@@ -482,7 +462,7 @@ fn a_program_that_cannot_open_its_archive_tells_it_and_goes_on_when_it_can() {
     let mut command = bench.archive.command(["run"]);
     set(&mut command, &QUIET);
     let mut run = Running(
-        confined(&command, 1)
+        kit::on_full_disk(&command, 512)
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()

@@ -7,11 +7,11 @@ use super::{
     Store,
     codes::{MSGID_DIFFERS, OPENED},
     derive::{self, Derived},
-    guard::{self, Checked},
+    guard::{self, Checked, Handling},
     index,
     intern::{Interner, Names},
     pack::Unpacker,
-    reindex,
+    reindex, reopened,
     settle::salted,
 };
 use crate::{
@@ -40,7 +40,7 @@ impl Store {
 /// Inside a transaction. Names that nobody has any more keep their rows, and nothing points to them.
 pub(super) fn all(tx: &Transaction<'_>, unpacker: &Unpacker, progress: &mut dyn FnMut(u64)) -> Result<u64> {
     index::clear(tx)?;
-    tx.execute_batch("UPDATE reopened SET is_indexed = 0")?;
+    reopened::none_is_indexed(tx)?;
     // Recalls of records that are not open any more would stay.
     tx.execute_batch("DELETE FROM recall WHERE record NOT IN (SELECT record FROM plaintext)")?;
     let (mut done, mut after) = (0, 0);
@@ -55,6 +55,7 @@ pub(super) fn all(tx: &Transaction<'_>, unpacker: &Unpacker, progress: &mut dyn 
                 // Its columns are all that is left to find it by.
                 if let Some(doc) = derive::without_text(tx, row.record)? {
                     index.add(doc)?;
+                    reopened::is_without_text(tx, row.record)?;
                 }
                 continue;
             };
@@ -80,7 +81,7 @@ pub(super) struct Kept {
     pub record: i64,
     pub company: i64,
     seq: i64,
-    msgid: String,
+    pub msgid: String,
     /// `None` when its columns are missing.
     msgid_differs: Option<bool>,
     landed_at: i64,
@@ -89,6 +90,11 @@ pub(super) struct Kept {
     landed_sha256: Vec<u8>,
     pub body_sha256: Option<Vec<u8>>,
     pub guard: Option<i64>,
+    attempts: i64,
+    tried_key: Option<String>,
+    sdk_build: Option<i64>,
+    settled_at: Option<i64>,
+    detail: String,
     /// Of the body.
     pub bytes: usize,
     /// `None` when the body is damaged, or another record's.
@@ -97,7 +103,7 @@ pub(super) struct Kept {
 
 /// The columns that [`Kept::of_row`] reads.
 const KEPT: &str = "SELECT r.id, r.company, r.seq, r.msgid, m.flags & ?1, p.body, p.dictionary, r.landed_at, r.twin, r.version,
-    r.sha256, p.salt, p.sha256, m.guard, m.msgid
+    r.sha256, p.salt, p.sha256, m.guard, m.msgid, r.attempts, r.tried_key, r.sdk_build, r.settled_at, r.detail
   FROM plaintext p JOIN record r ON r.id = p.record LEFT JOIN message m ON m.record = p.record
   WHERE r.state = ?2";
 
@@ -138,6 +144,11 @@ impl Kept {
             landed_sha256: row.get(10)?,
             body_sha256,
             guard: row.get(13)?,
+            attempts: row.get(15)?,
+            tried_key: row.get(16)?,
+            sdk_build: row.get(17)?,
+            settled_at: row.get(18)?,
+            detail: row.get(19)?,
             bytes: body.map_or(0, |body| body.len()),
         })
     }
@@ -169,6 +180,13 @@ impl Kept {
             version: self.version,
             landed_sha256: &self.landed_sha256,
             body_sha256: self.body_sha256.as_deref(),
+            handling: Handling {
+                attempts: self.attempts,
+                tried_key: self.tried_key.as_deref(),
+                sdk_build: self.sdk_build,
+                settled_at: self.settled_at,
+                detail: &self.detail,
+            },
             doubted_guard,
         }
     }

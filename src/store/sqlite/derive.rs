@@ -11,7 +11,7 @@ use super::{
         FLAGS, MSGID_DIFFERS, SENDER_RECEIVES, TIME_IMPLAUSIBLE, carries, direction_in, flaws_in,
         patterns_in, scope_in,
     },
-    guard::Guarded,
+    guard::{Guarded, Handling},
     index::{Doc, Entry, Kind, Texts, Trait, hash, term, trait_term},
     intern::{Interner, audience_hash, chat_columns},
 };
@@ -39,6 +39,8 @@ pub(super) struct Told<'a> {
     pub landed_sha256: &'a [u8],
     /// Of the salted body; `None`: an older program opened it, and the row gets no guard.
     pub body_sha256: Option<&'a [u8]>,
+    /// As in its columns once it is opened.
+    pub handling: Handling<'a>,
     /// A guard that did not fit the row, to be kept: it fits again if all that had changed is what follows from the body.
     pub doubted_guard: Option<i64>,
 }
@@ -209,6 +211,7 @@ impl<'d> Columns<'d> {
             flaws: self.flaws,
             inner_msgid: self.msgid,
             recalls: derived.recalls.as_deref(),
+            handling: told.handling,
         };
         Some(guarded.guard())
     }

@@ -2,9 +2,8 @@
 //!
 //! The body proves itself by its salted SHA-256. A guard, 64 bits of XXH3, binds it to the row: it covers the columns of the
 //! message with the names they stand for, the columns of the record that no body tells, and that SHA-256, so two exchanged
-//! bodies are noticed as well. Rows of older programs have no guard; their columns are compared with what the body says.
-//!
-//! Not covered, because it is no part of what was said: detail, attempts, tried_key, sdk_build and settled_at of a record.
+//! bodies are noticed as well. Rows of older programs have no guard; their columns are compared with what the body says. Guards
+//! that were written before the columns of [`Handling`] were covered still fit; a row gets a new one when it is derived again.
 
 use rusqlite::{Connection, OptionalExtension, Row};
 use twox_hash::XxHash3_64;
@@ -41,9 +40,26 @@ impl Sum {
         }
     }
 
+    fn optional_number(&mut self, number: Option<i64>) -> &mut Self {
+        match number {
+            Some(number) => self.number(1).number(number),
+            None => self.number(0),
+        }
+    }
+
     pub(super) fn value(&self) -> i64 {
         XxHash3_64::oneshot(&self.0) as i64
     }
+}
+
+/// How a record was opened.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Handling<'a> {
+    pub attempts: i64,
+    pub tried_key: Option<&'a str>,
+    pub sdk_build: Option<i64>,
+    pub settled_at: Option<i64>,
+    pub detail: &'a str,
 }
 
 /// Everything a guard covers, by the names of the columns.
@@ -70,10 +86,27 @@ pub(super) struct Guarded<'a> {
     pub flaws: i64,
     pub inner_msgid: Option<&'a str>,
     pub recalls: Option<&'a str>,
+    pub handling: Handling<'a>,
 }
 
 impl Guarded<'_> {
     pub(super) fn guard(&self) -> i64 {
+        let mut sum = self.sum();
+        let handling = &self.handling;
+        sum.number(handling.attempts)
+            .optional_number(handling.sdk_build)
+            .optional_number(handling.settled_at)
+            .optional(handling.tried_key)
+            .bytes(handling.detail.as_bytes());
+        sum.value()
+    }
+
+    /// True when this guard was written for what the columns say.
+    fn fits(&self, guard: i64) -> bool {
+        guard == self.guard() || guard == self.sum().value()
+    }
+
+    fn sum(&self) -> Sum {
         let mut sum = Sum::new();
         for number in [
             self.record,
@@ -109,7 +142,7 @@ impl Guarded<'_> {
             .bytes(self.body_sha256)
             .optional(self.inner_msgid)
             .optional(self.recalls);
-        sum.value()
+        sum
     }
 }
 
@@ -117,7 +150,7 @@ impl Guarded<'_> {
 pub(super) const CHECKED: &str = "SELECT r.id, r.company, r.seq, r.twin, r.msgid, r.version, r.landed_at, r.sha256, m.company, m.seq,
     m.time, m.sender, m.chat, m.audience, m.type, m.action, m.scope, m.direction, m.flags, m.flaws, m.msgid, m.guard,
     s.key, c.kind, c.key, t.text, a.text, (SELECT pre_msgid FROM recall WHERE recall.record = r.id),
-    p.dictionary, p.body, p.salt, p.sha256
+    p.dictionary, p.body, p.salt, p.sha256, r.attempts, r.tried_key, r.sdk_build, r.settled_at, r.detail
   FROM record r JOIN message m ON m.record = r.id JOIN plaintext p ON p.record = r.id
     JOIN person s ON s.id = m.sender JOIN chat c ON c.id = m.chat
     JOIN word t ON t.id = m.type JOIN word a ON a.id = m.action
@@ -218,7 +251,7 @@ impl Checked {
         }
         let same_row = own == (guarded.company, guarded.seq);
         let fits = match guard {
-            Some(guard) => same_row && guard == guarded.guard(),
+            Some(guard) => same_row && guarded.fits(guard),
             // Nothing but the body says what the columns should be.
             None => false,
         };
@@ -268,6 +301,13 @@ fn guarded<'r>(row: &'r Row<'_>, landed_sha256: &'r [u8], body_sha256: &'r [u8])
         flaws: row.get(19)?,
         inner_msgid: optional(20)?,
         recalls: optional(27)?,
+        handling: Handling {
+            attempts: row.get(32)?,
+            tried_key: optional(33)?,
+            sdk_build: row.get(34)?,
+            settled_at: row.get(35)?,
+            detail: text(36)?,
+        },
     })
 }
 

@@ -1,13 +1,15 @@
 //! Migrations: numbered files, compiled in, applied once each in order, recorded with their hash, never edited.
 //! A database of any released version opens for ever.
 
-use std::path::Path;
+use std::{collections::BTreeMap, path::Path};
 
-use rusqlite::{Connection, Transaction, TransactionBehavior, params};
+use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
+use serde_json::json;
 use sha2::{Digest, Sha256};
 
 use super::{
     Packer, again, doubt,
+    guard::Sum,
     open::APPLICATION_ID,
     pack::{self, Unpacker, keep},
     reindex,
@@ -52,6 +54,7 @@ pub(in crate::store) const ALL: &[Migration] = &[
     step!(13, "setbacks", "0013_setbacks.sql"),
     step!(14, "checked", "0014_checked.sql"),
     step!(15, "reindex", "0015_reindex.sql"),
+    step!(16, "copies", "0016_copies.sql"),
 ];
 
 /// Bytes of rows held in memory at once while an old archive is converted.
@@ -61,6 +64,12 @@ const PACKED: u32 = 2;
 
 /// The migration with which an answer that is no message stopped counting as opened.
 const DOUBTED: u32 = 9;
+
+/// The migration from which on all rows are proved by sums, digests or copies.
+const COPIES: u32 = 16;
+
+/// The fact that proves the definitions of the tables.
+const SCHEMA: &str = "schema";
 
 /// The migration from which on parts of the index know the rules they were written by.
 const REINDEXED: u32 = 15;
@@ -132,8 +141,51 @@ pub(in crate::store) fn bring_up(conn: &Connection, path: &Path, list: &[Migrati
         super::people::fold_again(&tx)?;
         reindex::set_names_current(&tx)?;
     }
+    if last(list) >= COPIES {
+        tx.execute(
+            "INSERT INTO fact (name, value) VALUES (?1, ?2) ON CONFLICT DO UPDATE SET value = ?2",
+            params![SCHEMA, json!(definitions(&tx)?).to_string()],
+        )?;
+    }
     tx.commit()?;
     Ok(())
+}
+
+/// The tables and indexes whose definition is not the one that the last migration left. What somebody added is none of them.
+pub(in crate::store) fn altered_definitions(conn: &Connection) -> Result<Vec<String>> {
+    let written: Option<String> = conn
+        .prepare_cached("SELECT value FROM fact WHERE name = ?")?
+        .query_row([SCHEMA], |row| row.get(0))
+        .optional()?;
+    let written: Option<BTreeMap<String, String>> =
+        written.and_then(|written| serde_json::from_str(&written).ok());
+    let Some(written) = written else {
+        return Ok(vec![format!("fact {SCHEMA}")]);
+    };
+    let now = definitions(conn)?;
+    let is_altered = |(name, digest): &(String, String)| now.get(name) != Some(digest);
+    Ok(written
+        .into_iter()
+        .filter(is_altered)
+        .map(|(name, _)| name)
+        .collect())
+}
+
+/// Each table and index with a digest of its definition; the engine's own statistics are left out.
+fn definitions(conn: &Connection) -> Result<BTreeMap<String, String>> {
+    let mut statement = conn.prepare(
+        "SELECT name, type, tbl_name, ifnull(sql, '') FROM sqlite_master WHERE name NOT GLOB 'sqlite_stat*'",
+    )?;
+    let mut rows = statement.query([])?;
+    let mut all = BTreeMap::new();
+    while let Some(row) = rows.next()? {
+        let mut sum = Sum::new();
+        for column in 1..4 {
+            sum.bytes(row.get_ref(column)?.as_bytes().map_err(rusqlite::Error::from)?);
+        }
+        all.insert(row.get(0)?, format!("{:016x}", sum.value()));
+    }
+    Ok(all)
 }
 
 /// Packs what an old program kept as it was, and builds the index.

@@ -2,7 +2,7 @@
 //!
 //! One file per concern, named as in every engine of the store: `open`, `migrate`, `lease`, `land`, `settle`,
 //! `again`, `reindex`, `media`, `books`, `clock`, `waiting`, `read`, `search`, `count`, `stats`, `hash`, `forget`, `disk`,
-//! `heard`, `incidents`, `signs`, `gaps`, `identity`, `snapshot`, `verify`; `codes`, `intern`, `derive`, `pack`, `guard`,
+//! `heard`, `incidents`, `signs`, `gaps`, `identity`, `reopened`, `snapshot`, `verify`; `codes`, `intern`, `derive`, `pack`, `guard`,
 //! `index` and `row` are what they share.
 
 mod again;
@@ -32,6 +32,7 @@ mod pack;
 mod people;
 mod read;
 mod reindex;
+mod reopened;
 mod row;
 mod search;
 mod settle;

@@ -35,7 +35,7 @@ use super::{
     index::{self, Doc, Entry, Segment, Texts},
     intern::Interner,
     pack::Unpacker,
-    verify,
+    reopened,
 };
 #[cfg(test)]
 use crate::ids::RecordId;
@@ -120,11 +120,14 @@ impl Fresh {
                 )?
                 .execute([record, kept.company])?;
             }
+            reopened::has_text(tx, record)?;
             return Ok(Some(doc));
         }
-        if verify::take_indexed(tx, record)? {
+        if reopened::take_indexed(tx, record)? {
+            reopened::has_text(tx, record)?;
             return Ok(None);
         }
+        reopened::is_without_text(tx, record)?;
         let doc = or_damaged(derive::without_text(tx, record))?.flatten();
         // Without columns it is found among all messages, and whoever reads it is told what is wrong.
         Ok(Some(doc.unwrap_or(Doc {

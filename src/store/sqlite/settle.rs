@@ -10,11 +10,12 @@ use super::{
     Packer, Store,
     codes::{OPENED, SEALED, reason_in},
     derive::{self, Derived},
+    guard::Handling,
     index,
     intern::Interner,
     land,
     pack::{self, Packed},
-    verify,
+    reopened,
 };
 use crate::{
     ids::{CompanyId, KeyVersion, Millis, RecordId},
@@ -118,7 +119,11 @@ impl Store {
         let mut settled = Settled::default();
         let mut waiting: BTreeMap<Reason, u64> = BTreeMap::new();
         let mut index = index::Builder::new(&tx);
-        let some_are_indexed = verify::are_indexed(&tx)?;
+        let opening = prepared
+            .iter()
+            .filter(|one| matches!(one.verdict, Ready::Opened { .. }))
+            .map(|one| one.id.0);
+        let some_are_indexed = reopened::make_room(&tx, opening)?;
         for Prepared { id, verdict } in prepared {
             let Some(row) = sealed_row(&tx, company, id)? else {
                 settled.stale += 1;
@@ -140,6 +145,12 @@ impl Store {
                         version: row.version.0.into(),
                         landed_sha256: &row.sha256,
                         body_sha256: Some(&digest.sha256),
+                        handling: Handling {
+                            attempts: row.attempts + 1,
+                            sdk_build: Some(build),
+                            settled_at: Some(now.0),
+                            ..Handling::default()
+                        },
                         doubted_guard: None,
                     };
                     tx.prepare_cached(
@@ -147,7 +158,7 @@ impl Store {
                     )?
                     .execute(params![id.0, body.dictionary, body.data, digest.salt, digest.sha256])?;
                     let doc = derive::write(&tx, &mut interner, &told, &mut derived)?;
-                    if !(some_are_indexed && verify::take_indexed(&tx, id.0)?) {
+                    if !(some_are_indexed && reopened::take_indexed(&tx, id.0)?) {
                         index.add(doc)?;
                     }
                     tx.prepare_cached(
@@ -221,12 +232,13 @@ struct SealedRow {
     landed_at: i64,
     twin: i64,
     sha256: Vec<u8>,
+    attempts: i64,
 }
 
 fn sealed_row(tx: &Transaction<'_>, company: CompanyId, id: RecordId) -> Result<Option<SealedRow>> {
     let row = tx
         .prepare_cached(
-            "SELECT seq, msgid, version, landed_at, twin, sha256 FROM record WHERE id = ? AND company = ? AND state = ?",
+            "SELECT seq, msgid, version, landed_at, twin, sha256, attempts FROM record WHERE id = ? AND company = ? AND state = ?",
         )?
         .query_row([id.0, company.0, SEALED], |row| {
             Ok(SealedRow {
@@ -236,6 +248,7 @@ fn sealed_row(tx: &Transaction<'_>, company: CompanyId, id: RecordId) -> Result<
                 landed_at: row.get(3)?,
                 twin: row.get(4)?,
                 sha256: row.get(5)?,
+                attempts: row.get(6)?,
             })
         })
         .optional()?;

@@ -9,14 +9,16 @@ use sha2::{Digest, Sha256};
 
 use super::{
     Reader, Store,
-    codes::{OPENED, SEALED, UNREADABLE, seq_in, seq_out},
+    again::Kept,
+    codes::{OPENED, UNREADABLE, seq_in, seq_out},
     derive::{self, Derived},
     guard::{self, Checked},
     hash::RULES,
     index::{self, Asker},
     intern::{Interner, Names, audience_hash},
-    land,
+    land, migrate,
     pack::{Unpacker, kept},
+    reopened,
     settle::SaltedDigest,
 };
 use crate::{
@@ -92,13 +94,6 @@ impl Reader {
     /// What the engine itself finds, and what must hold between tables. Reads all of the file in one go.
     pub fn verify_structure(&self) -> Result<Vec<Finding>> {
         let mut findings = Vec::new();
-        let mut engine = |what: String| {
-            findings.push(Finding {
-                about: About::Table("database".to_owned()),
-                fault: Fault::Engine(what),
-                repair: Repair::Backup,
-            });
-        };
         for pragma in ["PRAGMA integrity_check", "PRAGMA foreign_key_check"] {
             let lines = || -> Result<Vec<String>> {
                 let mut statement = self.conn.prepare(pragma)?;
@@ -109,19 +104,31 @@ impl Reader {
                 Ok(lines)
             };
             match lines() {
-                Ok(lines) if pragma.ends_with("foreign_key_check") => lines
-                    .into_iter()
-                    .map(|table| format!("a row of {table} points to a row that is not there"))
-                    .collect::<BTreeSet<_>>()
-                    .into_iter()
-                    .for_each(&mut engine),
-                Ok(lines) => lines
-                    .into_iter()
-                    .filter(|line| line != "ok")
-                    .for_each(&mut engine),
-                Err(StoreError::Damaged(what)) => engine(what),
+                Ok(lines) if pragma.ends_with("foreign_key_check") => findings.extend(
+                    lines
+                        .into_iter()
+                        .map(|table| format!("a row of {table} points to a row that is not there"))
+                        .collect::<BTreeSet<_>>()
+                        .into_iter()
+                        .map(engine_fault),
+                ),
+                Ok(lines) => {
+                    for line in lines.into_iter().filter(|line| line != "ok") {
+                        findings.push(engine_finding(&self.conn, line)?);
+                    }
+                }
+                Err(StoreError::Damaged(what)) => findings.push(engine_fault(what)),
                 Err(error) => return Err(error),
             }
+        }
+        let altered = match migrate::altered_definitions(&self.conn) {
+            Err(StoreError::Damaged(_)) => vec!["sqlite_master".to_owned()],
+            altered => altered?,
+        };
+        for name in altered {
+            findings.push(engine_fault(format!(
+                "the definition of `{name}` is not what was written"
+            )));
         }
         for (rule, sql) in RULES {
             match self.conn.query_row(sql, [], |row| row.get::<_, i64>(0)) {
@@ -132,11 +139,7 @@ impl Reader {
                     repair: Repair::Backup,
                 }),
                 Err(error) => match StoreError::from(error) {
-                    StoreError::Damaged(what) => findings.push(Finding {
-                        about: About::Table("database".to_owned()),
-                        fault: Fault::Engine(what),
-                        repair: Repair::Backup,
-                    }),
+                    StoreError::Damaged(what) => findings.push(engine_fault(what)),
                     error => return Err(error),
                 },
             }
@@ -286,6 +289,43 @@ fn content(row: &rusqlite::Row<'_>) -> rusqlite::Result<(i64, Content)> {
             ending: row.get(5)?,
         },
     ))
+}
+
+fn engine_fault(what: String) -> Finding {
+    Finding {
+        about: About::Table("database".to_owned()),
+        fault: Fault::Engine(what),
+        repair: Repair::Backup,
+    }
+}
+
+/// A line of `integrity_check`, with the row it names where it does: one that is not what an index has of it.
+fn engine_finding(conn: &Connection, line: String) -> Result<Finding> {
+    let named = line
+        .strip_prefix("row ")
+        .and_then(|rest| rest.split_once(" missing from index "));
+    let Some((row, index)) = named else {
+        return Ok(engine_fault(line));
+    };
+    let table: Option<String> = conn
+        .prepare_cached("SELECT tbl_name FROM sqlite_master WHERE type = 'index' AND name = ?")?
+        .query_row([index], |row| row.get(0))
+        .optional()?;
+    let Some(table) = table else {
+        return Ok(engine_fault(line));
+    };
+    let mut finding = engine_fault(format!(
+        "row {row} is not what was written: the index `{index}` has it otherwise"
+    ));
+    finding.about = About::Table(table.clone());
+    // Without a rowid, the engine counts the rows.
+    if table == "record"
+        && let Ok(id) = row.parse()
+        && let Some((company, seq, _)) = damaged_none(place(conn, id))?
+    {
+        finding.about = About::Record(CompanyId(company), seq_out(seq));
+    }
+    Ok(finding)
 }
 
 fn index_fault(what: String) -> Finding {
@@ -647,7 +687,7 @@ impl Store {
             return Ok(Repaired::Sound);
         };
         if let Some(body) = &checked.body
-            && rederive(&tx, id.0, body)?
+            && rederive(&tx, unpacker, id.0, body)?
             && Checked::of(&tx, unpacker, id.0)?.damage.is_none()
         {
             tx.commit()?;
@@ -659,7 +699,7 @@ impl Store {
         if !damage.withholds_text() || damaged_or(original(&tx, id.0))? != Original::Whole {
             return Ok(Repaired::NoSource(damage));
         }
-        seal_again(&tx, id.0, now)?;
+        reopened::seal_again(&tx, id.0, now)?;
         tx.commit()?;
         Ok(Repaired::Sealed)
     }
@@ -759,78 +799,18 @@ impl Store {
 }
 
 /// Writes the columns of one message again. False when they are still not what they were.
-fn rederive(tx: &Transaction<'_>, id: i64, body: &[u8]) -> Result<bool> {
-    let mut statement = tx.prepare(
-        "SELECT r.company, r.seq, r.msgid, r.landed_at, r.twin, r.version, r.sha256, p.sha256, m.guard
-         FROM record r JOIN plaintext p ON p.record = r.id JOIN message m ON m.record = r.id WHERE r.id = ?",
-    )?;
-    let mut rows = statement.query([id])?;
-    let Some(row) = rows.next()? else { return Ok(false) };
-    let (msgid, landed_sha256): (String, Vec<u8>) = (row.get(2)?, row.get(6)?);
-    let body_sha256: Option<Vec<u8>> = row.get(7)?;
-    let told = derive::Told {
-        record: RecordId(id),
-        company: CompanyId(row.get(0)?),
-        seq: row.get(1)?,
-        outer_msgid: &msgid,
-        landed_at: row.get(3)?,
-        twin: row.get(4)?,
-        version: row.get(5)?,
-        landed_sha256: &landed_sha256,
-        body_sha256: body_sha256.as_deref(),
-        doubted_guard: row.get(8)?,
+fn rederive(tx: &Transaction<'_>, unpacker: &Unpacker, id: i64, body: &[u8]) -> Result<bool> {
+    let Some(kept) = Kept::of(tx, unpacker, id)? else {
+        return Ok(false);
     };
+    // Its flags say whether the msgids differ, and may be what has changed.
     let message = message::read(body);
-    let mut derived = Derived::new(&message, message.msgid != msgid);
+    let mut derived = Derived::new(&message, message.msgid != kept.msgid);
     for table in ["message", "recall"] {
         tx.execute(&format!("DELETE FROM {table} WHERE record = ?"), [id])?;
     }
     let mut interner = Interner::new(tx, Names::default());
     // The index has its terms already.
-    derive::write(tx, &mut interner, &told, &mut derived)?;
+    derive::write(tx, &mut interner, &kept.told(kept.guard), &mut derived)?;
     Ok(true)
-}
-
-fn seal_again(tx: &Transaction<'_>, id: i64, now: Millis) -> Result<()> {
-    let company: i64 = tx.query_row("SELECT company FROM record WHERE id = ?1", [id], |row| row.get(0))?;
-    tx.execute(
-        "INSERT OR REPLACE INTO reopened (record, dictionary, body, salt, sha256, at, is_indexed)
-         VALUES (?1, (SELECT dictionary FROM plaintext WHERE record = ?1),
-           ifnull((SELECT body FROM plaintext WHERE record = ?1), x''), (SELECT salt FROM plaintext WHERE record = ?1),
-           (SELECT sha256 FROM plaintext WHERE record = ?1), ?2, 1)",
-        params![id, now.0],
-    )?;
-    for table in ["plaintext", "message", "recall"] {
-        tx.execute(&format!("DELETE FROM {table} WHERE record = ?"), [id])?;
-    }
-    tx.execute(
-        "UPDATE record SET state = ?, detail = '' WHERE id = ?",
-        params![SEALED, id],
-    )?;
-    land::tally(tx, CompanyId(company), OPENED, -1)?;
-    land::tally(tx, CompanyId(company), SEALED, 1)?;
-    // Once it is open again it is looked at for files and for consent like any other late record.
-    tx.execute("DELETE FROM fact WHERE name = ?", [super::media::OPEN_THEN])?;
-    tx.execute("INSERT OR IGNORE INTO media_unread (record) VALUES (?)", [id])?;
-    tx.execute(
-        "INSERT OR IGNORE INTO consent_late (company, record) SELECT company, ?1 FROM consent_mark
-         WHERE company = ?2 AND record >= ?1",
-        [id, company],
-    )?;
-    Ok(())
-}
-
-/// True when records that went back to be opened are in the index already.
-pub(super) fn are_indexed(tx: &Transaction<'_>) -> Result<bool> {
-    Ok(tx
-        .prepare_cached("SELECT EXISTS (SELECT 1 FROM reopened WHERE is_indexed)")?
-        .query_row([], |row| row.get(0))?)
-}
-
-/// True when the index has this record, which is open again; from now on it counts as any other.
-pub(super) fn take_indexed(tx: &Transaction<'_>, id: i64) -> Result<bool> {
-    let changed = tx
-        .prepare_cached("UPDATE reopened SET is_indexed = 0 WHERE record = ? AND is_indexed")?
-        .execute([id])?;
-    Ok(changed > 0)
 }

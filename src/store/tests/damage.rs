@@ -4,12 +4,12 @@ use rusqlite::params;
 
 use super::{Scratch, sealed};
 use crate::{
-    ids::RecordId,
+    ids::{Millis, RecordId},
     message,
     record::Sealed,
     store::{
         StoreError,
-        contract::{Damage, Filter, Order, Outcome, Stored, Verdict},
+        contract::{Damage, Filter, Order, Outcome, Stored, Verdict, verify::Repaired},
     },
 };
 
@@ -158,6 +158,17 @@ fn every_changed_column_is_named() {
         ),
         ("UPDATE record SET sha256 = x'00' WHERE id = 2", "record"),
         ("UPDATE message SET guard = guard + 1 WHERE record = 2", "record"),
+        ("UPDATE record SET attempts = 3 WHERE id = 2", "record"),
+        ("UPDATE record SET tried_key = 'k' WHERE id = 2", "record"),
+        (
+            "UPDATE record SET sdk_build = (SELECT max(id) FROM word) WHERE id = 2",
+            "record",
+        ),
+        (
+            "UPDATE record SET settled_at = settled_at + 1 WHERE id = 2",
+            "record",
+        ),
+        ("UPDATE record SET detail = 'd' WHERE id = 2", "record"),
     ] {
         let (scratch, _) = three();
         spoil(&scratch, sql);
@@ -257,6 +268,65 @@ fn deriving_again_mends_columns_and_hides_no_damage() {
             .expect("counted"),
         3
     );
+}
+
+#[test]
+fn a_record_opened_anew_is_found_by_its_text_at_once() {
+    let texts = ["退款一百元", "好的", "再见", "好的，好的"];
+    for in_background in [false, true] {
+        let mut scratch = Scratch::new();
+        let rows = open_texts(&mut scratch, &texts);
+        let whole = scratch.hash();
+        let found = |scratch: &Scratch, needle: &str| {
+            let filter = Filter::Text {
+                needle: needle.into(),
+                places: Vec::new(),
+            };
+            scratch.store.count(&filter).expect("counted")
+        };
+        if in_background {
+            scratch.store.write_by_version_2(100).expect("aged");
+        }
+        spoil(
+            &scratch,
+            "UPDATE plaintext SET sha256 = zeroblob(32) WHERE record IN (2, 4)",
+        );
+        // The index is written while two bodies are damaged.
+        match in_background {
+            false => {
+                scratch.store.derive_again(&mut |_| ()).expect("derived");
+            }
+            true => {
+                while let Some(batch) = scratch.store.reindex_next(3).expect("prepared") {
+                    scratch.store.reindex(batch).expect("written");
+                }
+            }
+        }
+        assert_eq!((found(&scratch, "好的"), found(&scratch, "退款")), (0, 1));
+        for (at, left) in [(1, 1), (3, 2)] {
+            let repaired = scratch
+                .store
+                .repair_record(rows[at], Millis(1))
+                .expect("repaired");
+            assert!(matches!(repaired, Repaired::Sealed), "{repaired:?}");
+            let plaintext = body(at as u64 + 1, texts[at]);
+            let outcome = Outcome {
+                id: rows[at],
+                verdict: Verdict::Opened {
+                    message: Box::new(message::read(&plaintext)),
+                    plaintext,
+                    msgid_differs: false,
+                },
+            };
+            assert_eq!(scratch.settle(&[outcome]).opened, 1);
+            assert_eq!(found(&scratch, "好的"), left);
+            assert_eq!(scratch.store.count(&Filter::All).expect("counted"), 4);
+        }
+        assert_eq!(scratch.store.verify_index_coverage().expect("verified"), []);
+        let terms = scratch.store.verify_segment(0, RecordId(9)).expect("verified");
+        assert_eq!(terms.findings, []);
+        assert_eq!(scratch.hash(), whole);
+    }
 }
 
 /// Many texts in several segments.

@@ -9,7 +9,7 @@ mod program;
 mod terminal;
 
 pub use corpus::{Corpus, Truth};
-pub use program::{Archive, Finished, PULL, Program, ask_to_end, terminate};
+pub use program::{Archive, Finished, PULL, Program, ask_to_end, on_full_disk, terminate};
 pub use terminal::{Seen, on_terminal};
 pub use wecom_mock as wecom;
 pub use wecom_mock::WeCom;

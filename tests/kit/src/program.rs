@@ -185,6 +185,26 @@ impl Archive {
     }
 }
 
+/// The same command on a full disk: no file it writes grows beyond so many bytes (a multiple of 512). The engine needs 32 KiB for
+/// the index of its write-ahead log.
+pub fn on_full_disk(command: &Command, bytes: u64) -> Command {
+    let mut shell = Command::new("sh");
+    // Without the trap a write beyond the limit would kill the process instead of failing.
+    shell
+        .args(["-c", "trap '' XFSZ; ulimit -S -f \"$0\"; exec \"$@\""])
+        .arg((bytes / 512).to_string())
+        .arg(command.get_program())
+        .args(command.get_args())
+        .stdin(Stdio::null());
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => shell.env(name, value),
+            None => shell.env_remove(name),
+        };
+    }
+    shell
+}
+
 /// Asks a program to end as a service manager does, with SIGTERM.
 pub fn ask_to_end(child: &Child) {
     let asked = Command::new("kill")

@@ -1,8 +1,11 @@
 //! Writing: docs become segments; segments of one size become a greater one.
 
+use std::collections::HashSet;
+
 use rusqlite::Connection;
 
 use super::{
+    codec::damaged,
     segment::{Cursor, Entry, Segment, Writer, mix, postings},
     term::text,
 };
@@ -237,7 +240,7 @@ fn merge(conn: &Connection) -> Result<()> {
         let Some(wanted) = least else { return Ok(()) };
         small.retain(|segment| size(segment) == wanted);
         conn.execute_batch("SAVEPOINT merging")?;
-        match merge_these(conn, &small) {
+        match rewrite(conn, &small, |_| true) {
             Ok(()) => conn.execute_batch("RELEASE merging")?,
             // A damaged segment stays as it is, for questions to meet it and `repair` to replace it; records go on landing.
             Err(StoreError::Damaged(cause)) => {
@@ -268,32 +271,70 @@ fn leave_alone(conn: &Connection, segments: &[Segment]) -> Result<()> {
     Ok(())
 }
 
-fn merge_these(conn: &Connection, segments: &[Segment]) -> Result<()> {
+/// Writes the content of segments as one, without the docs of records that `keeps` refuses, and removes them.
+fn rewrite(conn: &Connection, segments: &[Segment], keeps: impl Fn(i64) -> bool) -> Result<()> {
     let mut entries = Vec::new();
-    let mut bases = Vec::with_capacity(segments.len());
+    // The number of each doc in the new segment, by segment; `None` for those left out.
+    let mut numbers: Vec<Vec<Option<u32>>> = Vec::with_capacity(segments.len());
     let mut cursors = Vec::with_capacity(segments.len());
     for segment in segments {
-        bases.push(entries.len() as u32);
-        entries.extend(segment.all_entries(conn)?);
-        cursors.push(Cursor::new(conn, segment)?);
-    }
-    let mut writer = Writer::new(conn)?;
-    let mut trouble = Ok(());
-    while let Some(term) = cursors.iter().filter(|one| !one.done).map(|one| one.term).min() {
-        for (cursor, base) in cursors.iter_mut().zip(&bases) {
-            while !cursor.done && cursor.term == term {
-                postings(term, cursor.list(), |doc, place| {
-                    if trouble.is_ok() {
-                        trouble = writer.push(term, base + doc, place);
-                    }
-                })?;
-                cursor.advance(conn)?;
+        let mut own = Vec::with_capacity(segment.docs as usize);
+        for entry in segment.all_entries(conn)? {
+            let kept = keeps(entry.record);
+            own.push(kept.then_some(entries.len() as u32));
+            if kept {
+                entries.push(entry);
             }
         }
+        numbers.push(own);
+        cursors.push(Cursor::new(conn, segment)?);
     }
-    trouble?;
-    writer.finish(conn, &entries)?;
+    if !entries.is_empty() {
+        let mut writer = Writer::new(conn)?;
+        let mut trouble = Ok(());
+        while let Some(term) = cursors.iter().filter(|one| !one.done).map(|one| one.term).min() {
+            for (cursor, numbers) in cursors.iter_mut().zip(&numbers) {
+                while !cursor.done && cursor.term == term {
+                    postings(term, cursor.list(), |doc, place| {
+                        if trouble.is_err() {
+                            return;
+                        }
+                        trouble = match numbers.get(doc as usize) {
+                            Some(Some(doc)) => writer.push(term, *doc, place),
+                            Some(None) => Ok(()),
+                            None => Err(damaged()),
+                        };
+                    })?;
+                    cursor.advance(conn)?;
+                }
+            }
+        }
+        trouble?;
+        writer.finish(conn, &entries)?;
+    }
     segments.iter().try_for_each(|segment| segment.remove(conn))
+}
+
+/// Takes records out of the index, each of the segments that have one written anew; returns those that were there. Segments of
+/// older rules keep theirs: deriving again reads the body anew. A damaged segment is an error, and nothing is changed.
+pub(in crate::store::sqlite) fn take_out(conn: &Connection, records: &HashSet<i64>) -> Result<HashSet<i64>> {
+    let mut taken = HashSet::new();
+    for segment in Segment::all(conn)? {
+        if segment.words != words::VERSION {
+            continue;
+        }
+        let here: HashSet<i64> = segment
+            .all_entries(conn)?
+            .into_iter()
+            .map(|entry| entry.record)
+            .filter(|record| records.contains(record))
+            .collect();
+        if !here.is_empty() {
+            rewrite(conn, &[segment], |record| !here.contains(&record))?;
+            taken.extend(here);
+        }
+    }
+    Ok(taken)
 }
 
 #[cfg(test)]

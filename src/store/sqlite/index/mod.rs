@@ -24,7 +24,7 @@ mod term;
 mod who;
 
 pub(super) use ask::Asker;
-pub(super) use build::{Builder, Doc, Texts, clear};
+pub(super) use build::{Builder, Doc, Texts, clear, take_out};
 pub(super) use expr::Expr;
 pub(super) use segment::{Entry, Segment};
 pub(super) use term::{Kind, Trait, hash, is_logical, term, trait_term};
