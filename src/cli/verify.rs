@@ -183,7 +183,8 @@ async fn share(
     Ok(())
 }
 
-fn tell(reader: &Reader, words: Words, finding: &Finding, as_json: bool) -> io::Result<()> {
+/// Prints a finding.
+pub(super) fn tell(reader: &Reader, words: Words, finding: &Finding, as_json: bool) -> io::Result<()> {
     if as_json {
         out::json(&finding_json(reader, finding));
     } else {

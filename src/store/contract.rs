@@ -2,6 +2,7 @@
 
 pub mod ask;
 mod consent;
+pub mod digest;
 
 pub use consent::{
     Asked, AskingState, ClosedOn, Due, Gathered, HeldEver, HeldRoom, HeldSingle, InScope, Known, Learnt,

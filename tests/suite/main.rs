@@ -13,6 +13,7 @@ mod commands;
 mod config;
 mod consent;
 mod daemon;
+mod digest;
 mod disturbed;
 mod doubt;
 mod events;

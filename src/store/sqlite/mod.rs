@@ -2,8 +2,8 @@
 //!
 //! One file per concern, named as in every engine of the store: `open`, `migrate`, `lease`, `land`, `settle`,
 //! `again`, `reindex`, `media`, `books`, `clock`, `waiting`, `read`, `search`, `count`, `stats`, `hash`, `forget`, `disk`,
-//! `heard`, `incidents`, `signs`, `gaps`, `identity`, `reopened`, `snapshot`, `verify`; `codes`, `intern`, `derive`, `pack`, `guard`,
-//! `index` and `row` are what they share.
+//! `heard`, `incidents`, `signs`, `gaps`, `identity`, `reopened`, `snapshot`, `upto`, `verify`; `codes`, `intern`, `derive`,
+//! `pack`, `guard`, `index` and `row` are what they share.
 
 mod again;
 mod books;
@@ -40,6 +40,7 @@ mod signs;
 mod snapshot;
 mod standing;
 mod stats;
+mod upto;
 mod verify;
 mod waiting;
 

@@ -19,6 +19,7 @@ mod reindex;
 mod search;
 mod settle;
 mod standing;
+mod upto;
 
 use tempfile::TempDir;
 

@@ -6,7 +6,7 @@ use rusqlite::{Connection, params};
 
 use super::Scratch;
 use crate::{
-    ids::{KeyVersion, Millis, RecordId, RunId, Seq},
+    ids::{CompanyId, KeyVersion, Millis, RecordId, RunId, Seq},
     message,
     record::{Reason, Sealed, Waiting},
     store::{
@@ -110,6 +110,13 @@ fn an_archive_of_version_1_is_converted_and_says_the_same() {
     assert!(store.index_is_current().expect("asked"));
     let fresh = new_archive(&old);
     assert_eq!(store.content_hash().expect("hashed"), fresh.hash());
+    let upto = |store: &Store| {
+        store
+            .digest_upto(CompanyId(1), Seq(u64::MAX), &mut |finding| panic!("{finding:?}"))
+            .expect("digests")
+    };
+    let (converted, made) = (upto(&store), upto(&fresh.store));
+    assert_eq!((converted.landed, converted.open), (made.landed, made.open));
     assert_eq!(
         store.coverage().expect("counted"),
         fresh.store.coverage().expect("counted")
