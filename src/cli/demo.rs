@@ -13,6 +13,7 @@ use sdk_mock::{
 };
 
 mod people;
+mod story;
 
 use super::{
     Global,
@@ -55,16 +56,20 @@ const FILES_TIME: Duration = Duration::from_secs(10);
 /// Only a folder with this file in it is ever emptied.
 const MARK: &str = ".made-by-shiguan-demo";
 
-/// Questions an auditor might ask; the first three that find something are shown.
-const QUESTIONS: [&str; 7] = [
+/// Questions an auditor might ask, behind those about a person; the first few that find something are shown.
+const QUESTIONS: [&str; 9] = [
+    "退款 is:outbound is:recalled",
+    "said-by:external consent:refused",
+    "has:phone is:outbound",
     "退款",
     "is:recalled",
     "type:file 合同",
     "in:forwarded 报价",
     "报价 -退款",
     "has:media is:external",
-    "发票",
 ];
+/// How many are shown.
+const SHOWN: u64 = 5;
 
 pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
     let began = Instant::now();
@@ -130,11 +135,15 @@ fn prepare(dir: &Path) -> Result<(), Failure> {
 }
 
 fn plan(args: &Args) -> Plan {
-    Plan {
+    let plan = Plan {
         messages: args.messages,
         seed: args.seed,
         length: Length::Short,
         ..Plan::default()
+    };
+    Plan {
+        last: story::of(&plan),
+        ..plan
     }
 }
 
@@ -275,17 +284,18 @@ fn wrap(words: &[String], width: usize) -> Vec<String> {
     lines
 }
 
-/// Three questions with their number of answers, as commands to paste.
+/// Some questions with their number of answers, as commands to paste.
 fn questions(reader: &Reader, context: &Context, global: &Global) -> Result<(), Failure> {
     let program = std::env::args().next().unwrap_or_else(|| "shiguan".to_owned());
     outln!();
-    outln!("4. three questions to paste");
+    outln!("4. questions to paste");
     let mut shown = 0;
-    let by_name = people::question(reader, context)?;
-    for question in by_name.as_deref().into_iter().chain(QUESTIONS) {
+    let about_somebody = people::questions(reader, context)?;
+    let questions = about_somebody.iter().map(String::as_str).chain(QUESTIONS);
+    for question in questions {
         let filter = search::parse(question, &context.zone, Millis::now())?;
         let found = search::run(reader, &filter, Order::NewestFirst, None, 1)?.total;
-        if found > 0 && shown < 3 {
+        if found > 0 && shown < SHOWN {
             shown += 1;
             outln!(
                 "   {program} --config {} search '{question}'    # {found} found",

@@ -4,6 +4,7 @@ mod acknowledged;
 mod alerts;
 mod api;
 mod asking;
+mod auditor;
 mod backup;
 mod bench;
 mod callback;

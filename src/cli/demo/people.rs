@@ -111,8 +111,9 @@ pub(super) fn summary(
     Ok(())
 }
 
-/// `from:` with the name of whoever wrote most, and the id, because others may have that name.
-pub(super) fn question(reader: &Reader, context: &Context) -> Result<Option<String>, Failure> {
+/// About whoever wrote most: everything, and the files that went outside. With the name and the id, because others may have
+/// that name.
+pub(super) fn questions(reader: &Reader, context: &Context) -> Result<Vec<String>, Failure> {
     let mut people = reader.stats(Group::Person, &context.zone)?;
     people.sort_by(|a, b| b.count.cmp(&a.count).then_with(|| a.key.cmp(&b.key)));
     for person in people.iter().take(5) {
@@ -122,8 +123,11 @@ pub(super) fn question(reader: &Reader, context: &Context) -> Result<Option<Stri
             Some(format!("{}({})", name.value, dossier.subject.spelt))
         });
         if let Some(label) = label {
-            return Ok(Some(format!("from:{label}")));
+            return Ok(vec![
+                format!("from:{label}"),
+                format!("from:{label} is:outbound type:file"),
+            ]);
         }
     }
-    Ok(None)
+    Ok(Vec::new())
 }

@@ -73,6 +73,19 @@ pub struct Plan {
     pub start_time_ms: i64,
     /// A faults file to copy into the corpus.
     pub faults: Option<PathBuf>,
+    /// The last messages, word for word; counted in `messages`.
+    pub last: Vec<Scripted>,
+}
+
+/// A message that is not made up.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Scripted {
+    /// The message's id.
+    pub msgid: String,
+    /// As in the plaintext.
+    pub msgtype: &'static str,
+    /// The bytes `DecryptData` gives.
+    pub plaintext: Vec<u8>,
 }
 
 /// How long texts are.
@@ -128,6 +141,7 @@ impl Default for Plan {
             truth: true,
             start_time_ms: START,
             faults: None,
+            last: Vec::new(),
         }
     }
 }
@@ -174,6 +188,14 @@ pub fn generate(plan: &Plan, out: &Path, progress: &dyn Fn(u64)) -> Result<Summa
         progress(summary.records);
         Ok(())
     })?;
+    let sealer = sealers.last().filter(|_| !plan.last.is_empty());
+    for (seq, scripted) in (summary.last_seq.max(plan.first_seq - 1) + 1..).zip(&plan.last) {
+        let Some(sealer) = sealer else { break };
+        let item = seal(sealer, plan.seed, seq, &scripted.msgid, &scripted.plaintext)?;
+        writer.push(&Prepared::new(&item, plan.truth.then_some(&scripted.plaintext))?)?;
+        summary.count(seq, scripted.msgtype);
+    }
+    progress(summary.records);
     crate::seal::finish(writer, out, "generate", plan.seed, &pairs, faults)?;
     Ok(summary)
 }
@@ -216,7 +238,7 @@ pub fn cast(plan: &Plan) -> (Vec<Player>, Vec<Talk>) {
     (players.collect(), talks.collect())
 }
 
-/// The plaintexts of a plan in order, unsealed and without a folder: for benches and comparisons.
+/// The made-up plaintexts of a plan in order, unsealed and without a folder: for benches and comparisons.
 pub fn plaintexts(plan: &Plan, mut each: impl FnMut(Draft)) -> Result<(), Error> {
     each_batch(plan, |stage, cues| {
         let plaintexts: Vec<_> = cues.par_iter().map(|cue| render(stage, cue)).collect();
@@ -252,7 +274,9 @@ fn each_batch(
         cast: &cast,
         files: &files,
     };
-    let mut script = Script::new(plan, &cast);
+    // The scripted ones take the place of the last.
+    let made_up = plan.messages.saturating_sub(plan.last.len() as u64);
+    let mut script = Script::new(plan, &cast).take(made_up as usize);
     loop {
         let cues: Vec<Cue> = script.by_ref().take(batch(plan.length)).collect();
         if cues.is_empty() {

@@ -12,7 +12,7 @@ use sdk_mock::{
     Error,
     corpus::{Corpus, Manifest},
     engine::Engine,
-    generate::{Length, Plan, Summary, generate, plaintexts},
+    generate::{Length, Plan, Scripted, Summary, generate, plaintexts},
     seal::{SealOptions, seal_folder},
 };
 use serde_json::Value;
@@ -370,6 +370,37 @@ fn an_empty_plan_is_an_empty_corpus() {
     });
     assert_eq!(summary.records, 0);
     assert_eq!(scene::page(&Engine::open(folder.path()).unwrap(), 0, 10), []);
+}
+
+#[test]
+fn scripted_messages_are_the_last_ones_word_for_word_and_change_no_other() {
+    let plan = Plan {
+        messages: 60,
+        ..Plan::default()
+    };
+    let scripted: Vec<Scripted> = (0..3)
+        .map(|nth| Scripted {
+            msgid: format!("scripted{nth}"),
+            msgtype: "text",
+            plaintext: format!(r#"{{"msgid":"scripted{nth}"}}"#).into_bytes(),
+        })
+        .collect();
+    let (without, _) = made(&plan);
+    let (with, summary) = made(&Plan {
+        last: scripted.clone(),
+        ..plan
+    });
+    assert_eq!(summary.records, 60);
+    let (before, after) = (truth(without.path()), truth(with.path()));
+    assert_eq!(before[..57], after[..57]);
+    for (record, scripted) in after[57..].iter().zip(&scripted) {
+        assert_eq!(record.msgid, scripted.msgid);
+        assert_eq!(record.bytes(), scripted.plaintext);
+    }
+    assert_eq!(after[59].seq, summary.last_seq);
+    // They open like any other.
+    let engine = Engine::open(with.path()).unwrap();
+    assert_eq!(drain(&engine, 100).len(), 60);
 }
 
 #[test]
