@@ -188,7 +188,11 @@ impl From<QueryError> for Failure {
 
 impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
-        Self::run(error)
+        match error {
+            // As with a query that cannot be parsed.
+            StoreError::Question(_) => Self::usage(error),
+            error => Self::run(error),
+        }
     }
 }
 

@@ -8,7 +8,7 @@ use super::{
     cron::Cron,
     keys::{Key, Kind},
     layers::Value,
-    suggest,
+    shape, suggest,
 };
 
 /// The word of [`Kind::Auto`].
@@ -62,7 +62,13 @@ fn text(key: &Key, kind: Kind, text: &str) -> Result<(), String> {
             _ => Err(format!("is empty, expected {}", expected(key))),
         };
     }
-    if text.chars().any(char::is_control) {
+    // What stands around a corpid is taken off, line ends as well.
+    let judged = if key.name == "corpid" {
+        shape::trimmed(text)
+    } else {
+        text
+    };
+    if judged.chars().any(char::is_control) {
         return Err(format!("holds a control character, expected {}", expected(key)));
     }
     match kind {

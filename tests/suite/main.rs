@@ -37,6 +37,7 @@ mod printed;
 mod private;
 mod reading;
 mod reindex;
+mod reports;
 mod rooms;
 mod rot;
 mod search;

@@ -1087,7 +1087,15 @@ fn seal(scratch: &Path, letters: &[Letter<'_>]) -> Corpus {
 #[test]
 fn voices_in_silk_are_heard_through_a_program_of_the_operators() {
     let scratch = tempfile::tempdir().expect("a scratch folder");
-    let voice = |nth: u8| [&b"\x02#!SILK_V3"[..], &[nth; 100]].concat();
+    // WeChat's form has a byte in front of the mark, others have not.
+    let voice = |nth: u8| {
+        let mark = if nth == 2 {
+            &b"#!SILK_V3"[..]
+        } else {
+            b"\x02#!SILK_V3"
+        };
+        [mark, &[nth; 100]].concat()
+    };
     let voices: Vec<Vec<u8>> = (0..4).map(voice).collect();
     let corpus = letters(
         scratch.path(),
@@ -1152,7 +1160,8 @@ fn voices_in_silk_are_heard_through_a_program_of_the_operators() {
             "{heard}"
         );
     }
-    assert_eq!(vault(&archive).len(), 5, "no copy is left");
+    // The stand-in says the same of all voices of one length.
+    assert_eq!(vault(&archive).len(), 6, "no copy is left");
     assert!(!archive.run(["media", "list"]).stdout.contains("SILK"));
 }
 
