@@ -1,6 +1,6 @@
 //! Parses, runs the verb, tells the failure once, returns the exit code.
 
-use std::process::ExitCode;
+use std::{ffi::OsString, panic, process::ExitCode};
 
 use clap::Parser;
 
@@ -10,17 +10,40 @@ use super::{
     outcome::{Exit, Failure},
     pull, reindex, repair, restore, retry, run, runs, search, show, stats, verify, waiting,
 };
+use crate::sanitize::Line;
 
 /// The program, behind `main`.
 pub fn main() -> ExitCode {
     keep_cores_private();
-    let cli = Cli::parse();
+    panic::set_hook(Box::new(|panic| out::panicked(panic)));
+    let typed: Vec<OsString> = std::env::args_os().collect();
+    let cli = match Cli::try_parse_from(&typed) {
+        Ok(cli) => cli,
+        Err(error) => return not_parsed(&typed, &error),
+    };
     let ended = dispatch(&cli);
     let printed = out::finish();
     match ended.and_then(|exit| printed.map(|()| exit).map_err(Failure::unprinted)) {
         Ok(exit) => exit.into(),
         Err(failure) => failure.tell(),
     }
+}
+
+/// Help, the version, or what is wrong with the arguments. clap repeats them inside text of its own, so its answer is made
+/// from arguments in which nothing can act; every style in it is then clap's.
+fn not_parsed(typed: &[OsString], error: &clap::Error) -> ExitCode {
+    let shown = typed
+        .iter()
+        .map(|argument| Line::sentence(argument.to_string_lossy()).to_string());
+    match Cli::try_parse_from(shown) {
+        Err(again) if again.kind() == error.kind() => out::parser(&again),
+        // The signs have made another fault of it, or none.
+        _ => error
+            .to_string()
+            .lines()
+            .for_each(|line| out::tell(&Line::sentence(line))),
+    }
+    u8::try_from(error.exit_code()).map_or(ExitCode::FAILURE, ExitCode::from)
 }
 
 fn dispatch(cli: &Cli) -> Result<Exit, Failure> {

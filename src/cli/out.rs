@@ -6,12 +6,14 @@
 //! go through a [`Page`] and end at the first error instead, see `Failure`.
 //!
 //! This is the only door: everything that is printed passes here as a [`Line`], as JSON, as an entry of the log, or, where bytes
-//! were asked for, through [`bytes()`]. A literal with arguments becomes a line by `Line::sentence`, so each of these macros
+//! were asked for, through [`bytes()`]. Two more kinds of text are not ours: clap's, through [`parser()`], and that of a panic. A literal with arguments becomes a line by `Line::sentence`, so each of these macros
 //! prints exactly one line, whatever its arguments hold. A test over the source keeps other ways shut.
 
 use std::{
+    backtrace::{Backtrace, BacktraceStatus},
     fmt,
     io::{self, ErrorKind, IsTerminal, StdoutLock, Write},
+    panic::PanicHookInfo,
     sync::{
         Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
@@ -126,6 +128,46 @@ pub(super) fn bytes(bytes: &[u8]) -> io::Result<()> {
     io::stdout().write_all(bytes)
 }
 
+/// Prints what clap says, with its styles: help to stdout, faults to stderr. It must have been made from arguments in which
+/// nothing can act.
+pub(super) fn parser(answer: &clap::Error) {
+    let _nobody_reads = answer.print();
+}
+
+/// Tells a panic in place of the standard library, which would print its message as it is.
+pub(super) fn panicked(panic: &PanicHookInfo<'_>) {
+    let payload = panic.payload();
+    let message = payload
+        .downcast_ref::<&str>()
+        .copied()
+        .or_else(|| payload.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("it says nothing");
+    let place = panic.location().map(ToString::to_string).unwrap_or_default();
+    let thread = std::thread::current();
+    let [what, hint] = panic_lines(thread.name().unwrap_or("unnamed"), &place, message);
+    tell(&what);
+    tell(&hint);
+    // As asked for with RUST_BACKTRACE.
+    let trace = Backtrace::capture();
+    if trace.status() == BacktraceStatus::Captured {
+        trace
+            .to_string()
+            .lines()
+            .for_each(|line| tell(&Line::sentence(line)));
+    }
+}
+
+fn panic_lines(thread: &str, place: &str, message: &str) -> [Line; 2] {
+    [
+        Line::sentence(format_args!(
+            "error: thread '{thread}' panicked at {place}: {message}"
+        )),
+        Line::from(
+            " hint: this is a fault of the program; what was committed before is whole; please report it",
+        ),
+    ]
+}
+
 /// True when a person looks at stdout directly.
 pub(super) fn to_terminal() -> bool {
     io::stdout().is_terminal()
@@ -234,5 +276,27 @@ pub(super) fn finish() -> io::Result<()> {
     match CAUSE.lock().unwrap_or_else(PoisonError::into_inner).take() {
         Some(cause) => Err(cause),
         None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_is_two_lines_in_which_nothing_acts() {
+        let [what, hint] = panic_lines(
+            "a\nb",
+            "src/x.rs:1:2",
+            "left\u{1b}[2J\r\nerror: forged\u{202e}\u{9b}31m",
+        );
+        assert!(
+            what.as_str()
+                .starts_with("error: thread 'a<U+000A>b' panicked at src/x.rs:1:2: left<U+001B>")
+        );
+        for line in [&what, &hint] {
+            assert!(!line.as_str().contains(char::is_control), "{line}");
+            assert!(!line.as_str().contains('\u{202e}'), "{line}");
+        }
     }
 }

@@ -483,6 +483,65 @@ fn every_page_names_the_zone_of_its_times() {
     assert_eq!(nothing.stdout, "", "no hit, no page");
 }
 
+/// What is typed may have been pasted: faults of it are told without its effects, with the styles that are ours.
+#[test]
+fn wrong_arguments_are_told_by_the_same_rules() {
+    let program = Program::new(env!("CARGO_BIN_EXE_shiguan"));
+    let bad = hostile("x").replace('\0', "");
+    let option = format!("--{bad}");
+    let with_value = format!("--limit={bad}");
+    for args in [
+        &[&*bad][..],
+        &["search", "--limit", &bad, "退款"],
+        &["search", &with_value, "退款"],
+        &["search", "--sort", &bad, "退款"],
+        &["search", "--after", &bad, "退款"],
+        &["count", "退款", "--by", &bad],
+        &["stats", &option],
+        &["pull", &bad],
+        &["help", &bad],
+        &["--language", &bad, "stats"],
+        &["digest", "--upto", &bad],
+        &["restore", "--from", &bad, &bad],
+    ] {
+        let what = format!("{:?}", args.join(" "));
+        let printed = program.run(args).exits(2);
+        assert_eq!(printed.stdout, "", "{what}");
+        assert!(
+            printed.stderr.starts_with("error: "),
+            "{what}: {}",
+            printed.stderr
+        );
+        nothing_acts(&what, &printed.stderr);
+        nothing_is_forged(&what, &printed.stderr);
+        let seen = on_terminal(program.command(args), 200);
+        assert_eq!(seen.code, Some(2), "{what}: {}", seen.screen);
+        assert!(
+            seen.screen.contains("\u{1b}["),
+            "ours are in colour: {:?}",
+            seen.screen
+        );
+        let seen = without_styles(&seen.screen);
+        nothing_acts(&what, &seen);
+        nothing_is_forged(&what, &seen);
+    }
+    // What cannot act is repeated as it is, and help is help.
+    let plain = program.run(["search", "--limit", "三", "退款"]).exits(2);
+    assert!(
+        plain.stderr.contains("'三'") && plain.stderr.contains("--limit"),
+        "{}",
+        plain.stderr
+    );
+    for args in [&["--help"][..], &["search", "--help"], &["--version"]] {
+        let help = program.run(args).exits(0);
+        assert!(
+            help.stdout.contains("shiguan") && help.stderr.is_empty(),
+            "{}",
+            help.stderr
+        );
+    }
+}
+
 fn sources(folder: &Path) -> Vec<PathBuf> {
     let mut files = Vec::new();
     for entry in fs::read_dir(folder).expect("a folder") {
