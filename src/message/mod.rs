@@ -298,7 +298,8 @@ impl Message {
         people::people(&self.from, &self.to)
     }
 
-    /// One line for screens, safe to print: what was said, or what kind of thing it was.
+    /// One line: what was said, or what kind of thing it was. It has the invisible characters of its sender, so what prints it must
+    /// escape them (`sanitize`).
     pub fn summary(&self, language: Language) -> String {
         let line = match &self.payload {
             _ if self.flaws.not_json => language.tag("无法解析的内容", "unreadable content", ""),

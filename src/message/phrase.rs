@@ -97,14 +97,13 @@ pub(super) fn joined(separator: &str, texts: &[&str]) -> String {
         .join(separator)
 }
 
-/// What a sender wrote, as one line that cannot steer a terminal: control characters and line breaks become
-/// one blank, and marks that turn the reading direction are taken out.
+/// What a sender wrote, as one line: line breaks and tabs become one blank. Every other character stays, so that whoever prints
+/// it can show the invisible ones.
 pub(super) fn one_line(text: &str) -> String {
     let mut line = String::with_capacity(text.len());
     for ch in text.trim().chars() {
         match ch {
-            '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => {}
-            ch if ch.is_control() || matches!(ch, '\u{2028}' | '\u{2029}') => {
+            '\t'..='\r' | '\u{85}' | '\u{2028}' | '\u{2029}' => {
                 if !line.ends_with(' ') {
                     line.push(' ');
                 }
@@ -164,8 +163,11 @@ mod tests {
     }
 
     #[test]
-    fn a_line_has_no_breaks_and_no_escape_sequences() {
-        assert_eq!(one_line("\u{1b}[31m红\r\n色\u{202e}\n"), "[31m红 色");
+    fn a_line_has_no_breaks_and_all_other_characters() {
+        assert_eq!(
+            one_line("\u{1b}[31m红\r\n\t色\u{2028}\u{202e}\n"),
+            "\u{1b}[31m红 色 \u{202e}"
+        );
     }
 
     #[test]

@@ -433,7 +433,12 @@ fn tables(path: &Path) -> Option<BTreeMap<String, Vec<Vec<Column>>>> {
         .collect();
     let mut all = BTreeMap::new();
     for name in names {
-        let mut statement = conn.prepare(&format!("SELECT * FROM \"{name}\"")).ok()?;
+        // Some bits of a packed body say nothing; what it unpacks to is compared record by record.
+        let what = match name.as_str() {
+            "plaintext" => "record, dictionary, salt, sha256",
+            _ => "*",
+        };
+        let mut statement = conn.prepare(&format!("SELECT {what} FROM \"{name}\"")).ok()?;
         let columns = statement.column_count();
         let rows = statement
             .query_map([], |row| (0..columns).map(|column| row.get(column)).collect())
@@ -536,11 +541,13 @@ fn no_single_bit_changes_what_is_said_in_silence() {
         } else {
             harmless += 1;
             if !same {
+                println!("bit {bit}: another content hash");
                 *escaped.entry("content hash".to_owned()).or_default() += 1;
             }
             let now = tables(&path).unwrap_or_default();
             for (table, known) in &rows {
                 if now.get(table) != Some(known) {
+                    println!("bit {bit}: {table}");
                     *escaped.entry(table.clone()).or_default() += 1;
                 }
             }
