@@ -6,7 +6,9 @@ use clap::Parser;
 
 use super::{
     Cli, Verb, alert, api, backup, bench, chat, completeness, completions, config, consent, count, demo,
-    digest, directory, doctor, heard, init, keys, media, mock, out,
+    digest, directory, doctor,
+    gathered::gathered,
+    heard, init, keys, media, mock, out,
     outcome::{Exit, Failure},
     pull, reindex, repair, restore, retry, run, runs, search, show, stats, verify, waiting,
 };
@@ -16,7 +18,7 @@ use crate::sanitize::Line;
 pub fn main() -> ExitCode {
     keep_cores_private();
     panic::set_hook(Box::new(|panic| out::panicked(panic)));
-    let typed: Vec<OsString> = std::env::args_os().collect();
+    let typed = gathered(std::env::args_os());
     let cli = match Cli::try_parse_from(&typed) {
         Ok(cli) => cli,
         Err(error) => return not_parsed(&typed, &error),

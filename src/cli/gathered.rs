@@ -42,7 +42,16 @@ mod tests {
 
     #[test]
     fn none_is_lost_wherever_it_stands() {
-        let all = ["shiguan", "--set", "a=1", "search", "--set=b=2", "退款", "--set", "c=3"];
+        let all = [
+            "shiguan",
+            "--set",
+            "a=1",
+            "search",
+            "--set=b=2",
+            "退款",
+            "--set",
+            "c=3",
+        ];
         assert_eq!(parsed(&all), ["a=1", "b=2", "c=3"]);
         assert_eq!(parsed(&["shiguan", "--set", "a=1", "pull"]), ["a=1"]);
         let quoted = ["shiguan", "--set", "a=1", "search", "--", "--set", "b=2"];

@@ -26,6 +26,7 @@ mod directory;
 mod doctor;
 mod door;
 mod each;
+mod gathered;
 mod guard;
 mod heard;
 mod init;
