@@ -17,7 +17,7 @@ use crate::sanitize::Line;
 /// The program, behind `main`.
 pub fn main() -> ExitCode {
     keep_cores_private();
-    panic::set_hook(Box::new(|panic| out::panicked(panic)));
+    panic::set_hook(Box::new(out::panicked));
     let typed = gathered(std::env::args_os());
     let cli = match Cli::try_parse_from(&typed) {
         Ok(cli) => cli,

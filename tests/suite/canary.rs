@@ -103,6 +103,7 @@ fn no_canary_is_printed_at_the_most_talkative_level() {
         vec!["-vv", "stats"],
         vec!["-vv", "reindex"],
         vec!["-vv", "digest"],
+        vec!["-vv", "digest", "--upto", "1000"],
         vec!["-vv", "search", "--count", "text"],
         vec!["-vv", "media", "get", "--json", "--set", "pull.timeout_seconds=1"],
         vec!["-vv", "media", "get", "--set", "media.retry_backoff_ms=1"],

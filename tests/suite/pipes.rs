@@ -67,7 +67,7 @@ fn a_reader_who_goes_away_changes_no_exit_code() {
         .as_str()
         .expect("an id")
         .to_owned();
-    let verbs: [(&[&str], i32); 27] = [
+    let verbs: [(&[&str], i32); 28] = [
         (&["waiting"], 0),
         (&["waiting", "--json"], 0),
         (&["stats"], 0),
@@ -92,6 +92,7 @@ fn a_reader_who_goes_away_changes_no_exit_code() {
         (&["api", "--list"], 0),
         (&["reindex"], 0),
         (&["digest"], 0),
+        (&["digest", "--upto", "1000"], 0),
         (&["retry", "--json"], 3),
         (&["doctor"], 3),
         (&["completions", "bash"], 0),
