@@ -70,13 +70,18 @@ kinds! {
     StoreUnwritable = "store_unwritable",
     /// What is stored is not what was written.
     ArchiveDamaged = "archive_damaged",
+    /// Another library file answers than before.
+    LibraryChanged = "library_changed",
 }
 
 impl Kind {
     /// True when only a person ends an incident of this kind: what happened cannot be undone, so no later look may
     /// call it over.
     pub fn needs_acknowledgement(self) -> bool {
-        matches!(self, Self::WindowMissed | Self::RecordsLost)
+        matches!(
+            self,
+            Self::WindowMissed | Self::RecordsLost | Self::LibraryChanged
+        )
     }
 }
 
@@ -190,6 +195,12 @@ pub enum Alert {
         found: u64,
         at: Millis,
     },
+    LibraryChanged {
+        call: i64,
+        at: Millis,
+        was: String,
+        now: String,
+    },
 }
 
 /// The part of a company's configuration that cannot be used.
@@ -237,6 +248,7 @@ impl Alert {
             Self::CompanyUnusable { .. } => Kind::CompanyUnusable,
             Self::StoreUnwritable { .. } => Kind::StoreUnwritable,
             Self::ArchiveDamaged { .. } => Kind::ArchiveDamaged,
+            Self::LibraryChanged { .. } => Kind::LibraryChanged,
         }
     }
 
@@ -247,6 +259,7 @@ impl Alert {
             // Each missed window is an incident of its own: acknowledging one acknowledges no other.
             Self::WindowMissed { from, .. } => from.0.to_string(),
             Self::RecordsLost { gap, .. } => gap.to_string(),
+            Self::LibraryChanged { call, .. } => call.to_string(),
             Self::CompanyUnusable { part, .. } => part.as_str().to_owned(),
             _ => String::new(),
         }

@@ -32,8 +32,8 @@ pub use self::{
     kind::{Alert, Held, Kind, Part},
     memory::Memory,
     signs::{
-        ClockDoubt, Disk, Expiring, Failing, HeldCursor, Holes, LostRange, MissedWindow, Refused, Rules,
-        Sign, Signs, StuckLease, WindowSign, judge,
+        ClockDoubt, Disk, Expiring, Failing, HeldCursor, Holes, LibraryChange, LostRange, MissedWindow,
+        Refused, Rules, Sign, Signs, StuckLease, WindowSign, judge,
     },
     target::{Notice, Pace, TargetState, Telling, What, due},
     words::{Composed, Speech, compose, test_message},

@@ -79,6 +79,21 @@ pub struct Signs {
     pub store: Sign<String>,
     /// How much of what is stored is not what was written, and when that was last looked at.
     pub damage: Sign<(u64, Millis)>,
+    /// Pulls that another library file answered than the pull before. Those that were acknowledged may be among them.
+    pub library: Sign<Vec<LibraryChange>>,
+}
+
+/// The library file was replaced between two pulls.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LibraryChange {
+    /// The first call of the new one, on the ledger.
+    pub call: i64,
+    /// When that was.
+    pub at: Millis,
+    /// SHA-256 before.
+    pub was: String,
+    /// SHA-256 since.
+    pub now: String,
 }
 
 /// A time during which nothing was pulled until WeCom had begun to delete.
@@ -293,6 +308,17 @@ pub fn judge(signs: &Signs, rules: &Rules, now: Millis) -> Look {
             first: holes.first_range.0,
             last: holes.first_range.1,
         })
+    });
+    look.add(Kind::LibraryChanged, &signs.library, |changes| {
+        changes
+            .iter()
+            .map(|change| Alert::LibraryChanged {
+                call: change.call,
+                at: change.at,
+                was: tame(&change.was),
+                now: tame(&change.now),
+            })
+            .collect::<Vec<_>>()
     });
     look.add(Kind::RecordsLost, &signs.lost, |lost| {
         let alert = |lost: &LostRange| Alert::RecordsLost {

@@ -212,6 +212,7 @@ impl Speech {
             Kind::CompanyUnusable => self.say("企业配置无法使用", "a company's configuration cannot be used"),
             Kind::StoreUnwritable => self.say("档案库无法写入", "the archive cannot be written"),
             Kind::ArchiveDamaged => self.say("档案库有损坏", "the archive is damaged"),
+            Kind::LibraryChanged => self.say("SDK 库文件已被更换", "the SDK's library was replaced"),
         }
     }
 
@@ -311,6 +312,13 @@ impl Speech {
                     format!(
                         "WeCom may have deleted records of {from} to {to} ({hours_beyond} h) before they were pulled"
                     ),
+                )
+            }
+            Alert::LibraryChanged { at, was, now, .. } => {
+                let at = self.time(*at);
+                self.say(
+                    format!("自 {at} 起由另一个库文件应答；原 SHA-256 {was}，现 {now}"),
+                    format!("since {at} another file answers: SHA-256 {was} before, {now} now"),
                 )
             }
             Alert::RecordUnreadable { records } => self.say(
@@ -455,6 +463,10 @@ impl Speech {
             Alert::WindowMissed { .. } => self.say(
                 "用 shiguan completeness 核对缺失，然后确认：shiguan alert ack 编号 --by 姓名",
                 "see what is missing with shiguan completeness, then shiguan alert ack ID --by NAME",
+            ),
+            Alert::LibraryChanged { .. } => self.say(
+                "如非本人更换，请立即查明；确认无误后写入 sdk.sha256，并运行：shiguan alert ack 编号 --by 姓名",
+                "if you did not replace it, find out who did; then pin it with sdk.sha256, and shiguan alert ack ID --by NAME",
             ),
             Alert::RecordUnreadable { .. } => self.say(
                 "运行 shiguan waiting --reason unreadable；更换 SDK 版本后会自动重试",

@@ -5,8 +5,9 @@
 use super::{Desk, Error, Window, clock, lease};
 use crate::{
     alert::{
-        ClockDoubt, Expiring, Failing, Held, HeldCursor, Holes, Incident, Look, LostRange, Memory,
-        MissedWindow, Notice, Pace, Refused, Sign, Signs, StuckLease, TargetState, WindowSign, due, tend,
+        ClockDoubt, Expiring, Failing, Held, HeldCursor, Holes, Incident, LibraryChange, Look, LostRange,
+        Memory, MissedWindow, Notice, Pace, Refused, Sign, Signs, StuckLease, TargetState, WindowSign, due,
+        tend,
     },
     clock::Verdict,
     events,
@@ -138,6 +139,12 @@ fn signs(reader: &Reader, company: String, files: Option<Files>, now: Millis) ->
         }),
         None => None,
     });
+    let changes = reader.library_changes(id)?.into_iter();
+    signs.library = Sign::Seen(
+        changes
+            .map(|(call, at, was, now)| LibraryChange { call, at, was, now })
+            .collect(),
+    );
     signs.unreadable = Sign::Seen(count(Some(Reason::Unreadable)));
     let aside = reader.aside(Some(id))?;
     signs.strays = Sign::Seen(aside.strays);

@@ -339,6 +339,7 @@ impl Context {
             .transpose()?;
         Ok(source::Options {
             mock_corpus: company.mock_corpus.clone(),
+            pinned: company.sdk.sha256.clone(),
             inherit_proxy_env: company.sdk.inherit_proxy_environment,
             route: source::Route {
                 proxy: company.proxy.clone().unwrap_or_default(),

@@ -140,7 +140,7 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
     let mut findings = Vec::new();
     let mut unacknowledged = false;
     match &args.sdk {
-        Some(path) if !there(&global.config) => findings.extend(library::look(&runtime, path)?),
+        Some(path) if !there(&global.config) => findings.extend(library::look(&runtime, path, None)?),
         asked => {
             let context = Context::begin(global, Quiet::Warnings)?;
             findings.push(Finding::good(
@@ -158,7 +158,8 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
                 };
                 match library {
                     Ok(path) => {
-                        let found = library::look(&runtime, &path)?;
+                        let pinned = company.sdk.sha256.as_deref().filter(|_| asked.is_none());
+                        let found = library::look(&runtime, &path, pinned)?;
                         // Without the configured one nothing is pulled.
                         findings.extend(found.into_iter().map(|finding| match asked {
                             None if finding.status == Status::Bad => finding.endangering(),

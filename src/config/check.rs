@@ -49,6 +49,7 @@ pub(super) fn expected(key: &Key) -> String {
         Kind::Cron => "five cron fields such as \"*/5 * * * *\"".to_owned(),
         Kind::Proxy => "a proxy such as \"http://host:3128\" or \"socks5://host:1080\"".to_owned(),
         Kind::Address => "an address such as \"https://gateway.example\"".to_owned(),
+        Kind::Digest => "a SHA-256 of 64 hexadecimal digits".to_owned(),
         Kind::Variable => "the name of an environment variable".to_owned(),
         Kind::Socket => "an IP address and a port such as \"127.0.0.1:8090\"".to_owned(),
     }
@@ -90,6 +91,9 @@ fn text(key: &Key, kind: Kind, text: &str) -> Result<(), String> {
         Kind::Cron => Cron::parse(text, "UTC").map(drop),
         Kind::Path if text.starts_with("~/") || text == "~" => {
             Err("`~` is for shells and is not expanded here; write the whole path".to_owned())
+        }
+        Kind::Digest if text.len() != 64 || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) => {
+            Err(format!("is none, expected {}", expected(key)))
         }
         Kind::Proxy => proxy(text),
         Kind::Socket if text.parse::<std::net::SocketAddr>().is_err() => {

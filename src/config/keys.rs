@@ -30,6 +30,8 @@ pub enum Kind {
     Proxy,
     /// The address of a host, `http` or `https`, without credentials.
     Address,
+    /// SHA-256 of a file, in hexadecimal digits.
+    Digest,
     /// The name of an environment variable.
     Variable,
     /// An IP address and a port to listen on.
@@ -302,6 +304,10 @@ pub const KEYS: &[Key] = &[
 
     key(Sdk, "library", Kind::Path,
         "The vendor's library, libWeWorkFinanceSdk_C.so.").like("lib/libWeWorkFinanceSdk_C.so").per_company(),
+    key(Sdk, "sha256", Kind::Digest,
+        "SHA-256 of the one library that may be loaded (`shiguan doctor` prints it). Another file is refused before it \
+         is loaded. Without it any is taken.")
+        .like("9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08").per_company(),
     key(Sdk, "decrypt_children", from(0, 64),
         "Child processes that decrypt message bodies. 0 means one per core.").whole(0, "processes"),
     key(Sdk, "deadline_grace_seconds", from(1, 300),

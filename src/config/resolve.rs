@@ -197,6 +197,14 @@ impl Resolver<'_> {
                 None
             }
         };
+        // A general pin is of the general library.
+        if mock_corpus.is_some()
+            && values
+                .get(Section::Sdk, "sha256")
+                .is_some_and(|chosen| !chosen.own)
+        {
+            values.remove(Section::Sdk, "sha256");
+        }
         // A general library is the official one; it cannot read a made-up corpus.
         if mock_corpus.is_some()
             && let Some(chosen) = values.get(Section::Sdk, "library").filter(|chosen| !chosen.own)
@@ -400,6 +408,9 @@ impl Resolver<'_> {
             library: values
                 .optional(Section::Sdk, "library")
                 .map(|path| self.base.join(path)),
+            sha256: values
+                .optional(Section::Sdk, "sha256")
+                .map(|digest| digest.to_ascii_lowercase()),
             decrypt_children: number("decrypt_children") as usize,
             deadline_grace_seconds: number("deadline_grace_seconds") as u32,
             decrypt_deadline_seconds: number("decrypt_deadline_seconds") as u32,

@@ -101,6 +101,8 @@ pub enum Schedule {
 pub struct Sdk {
     /// The library file; for a company with a `mock_corpus`, none means the mock library.
     pub library: Option<PathBuf>,
+    /// SHA-256 of the only library that may be loaded, lower-case hex; none takes any.
+    pub sha256: Option<String>,
     /// Decrypting processes; 0 means one per core.
     pub decrypt_children: usize,
     /// Seconds after its timeout at which a call is taken for hung.

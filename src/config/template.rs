@@ -111,8 +111,11 @@ fn company(file: &mut String, given: Option<&CompanyTemplate>) {
             .iter()
             .filter(|key| key.per_company && key.section.as_str() == section)
         {
-            let value = value.map(quoted).unwrap_or_else(|| sample(key, name));
-            line(file, &format!("{mark}{} = {value}", key.name));
+            // What is given is the library; the other keys of its table stay examples.
+            match value.filter(|_| key.name == "library") {
+                Some(given) => line(file, &format!("{} = {}", key.name, quoted(given))),
+                None => line(file, &format!("# {} = {}", key.name, sample(key, name))),
+            }
         }
     }
 }

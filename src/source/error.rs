@@ -64,6 +64,19 @@ pub enum Error {
         /// Every symbol that is missing.
         missing: Vec<String>,
     },
+    /// The file is not the one that the configuration pins.
+    #[error(
+        "{} is not the library that sdk.sha256 pins, and was not loaded (SHA-256 {pinned} pinned, {found} found)",
+        path.display()
+    )]
+    LibraryNotPinned {
+        /// The library.
+        path: PathBuf,
+        /// Digest that the configuration names.
+        pinned: String,
+        /// Digest of the file.
+        found: String,
+    },
     /// Another library file lies at the path since this run began; the books name one build per run.
     #[error("{} was replaced during the run (SHA-256 {was} before, {now} now)", path.display())]
     LibraryChanged {
@@ -164,6 +177,9 @@ impl Error {
             Self::Library(_) | Self::MissingSymbols { .. } => {
                 "get libWeWorkFinanceSdk_C.so (version 3, this machine's architecture, glibc) from WeCom and see \
                  `shiguan doctor --sdk LIBRARY`"
+            }
+            Self::LibraryNotPinned { .. } => {
+                "find out who replaced the file; if it is the build that you mean to use, write its SHA-256 into sdk.sha256"
             }
             Self::LibraryChanged { .. } => {
                 "start again; records waiting for another SDK build are then retried"

@@ -27,6 +27,7 @@ mod leftover;
 mod media;
 mod nursery;
 pub mod page;
+pub mod pin;
 mod post;
 mod puller;
 mod scan;
@@ -52,6 +53,8 @@ pub struct Options {
     pub program: PathBuf,
     /// The SDK's shared object.
     pub library: PathBuf,
+    /// SHA-256 of the only file that may be loaded as it, lower-case hex; `None` takes any.
+    pub pinned: Option<String>,
     /// The company.
     pub corpid: String,
     /// The archive's own secret; travels through a pipe, never through arguments or the environment.
@@ -82,6 +85,7 @@ impl Options {
         Self {
             program,
             library,
+            pinned: None,
             corpid: corpid.into(),
             secret,
             mock_corpus: None,

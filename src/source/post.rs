@@ -12,7 +12,7 @@ use sdk_ffi::wire::{Fields, Frame, Kind, WireError};
 use super::child::{Child, Fall, Launch, Patience, absolute};
 use super::death::Tally;
 use super::diagnostics::Mask;
-use super::{Build, Call, Error, Options};
+use super::{Build, Call, Error, Options, pin};
 
 /// Kills from outside are nobody's fault; this many in a row end the patience all the same.
 pub(super) const OUTSIDE: u32 = 10;
@@ -219,11 +219,18 @@ impl Post {
     }
 
     async fn birth(&self) -> Result<Result<Child, (Call, Fall)>, Error> {
+        let path = self.office.launch.library.clone();
+        if let Some(pinned) = &self.office.options.pinned {
+            pin::check(&path, pinned).await?;
+        }
         let (mut child, welcome) = match Child::start(&self.office.launch).await? {
             Ok(started) => started,
             Err(fall) => return Ok(Err((Call::Load, fall))),
         };
-        let path = self.office.launch.library.clone();
+        // The file may have been replaced in between; its child has nothing of the company yet.
+        if let Some(pinned) = &self.office.options.pinned {
+            pin::same(&path, pinned, &welcome.sha256)?;
+        }
         if !welcome.missing.is_empty() {
             return Err(Error::MissingSymbols {
                 path,

@@ -32,6 +32,7 @@ mod modes;
 mod official;
 mod online;
 mod people;
+mod pinned;
 mod pipes;
 mod printed;
 mod private;

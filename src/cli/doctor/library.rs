@@ -95,7 +95,11 @@ fn head(path: &Path) -> std::io::Result<Vec<u8>> {
 }
 
 /// Architecture, libc, symbols, hash; then loads it where a crash costs nothing.
-pub(super) fn look(runtime: &tokio::runtime::Runtime, path: &Path) -> Result<Vec<Finding>, Failure> {
+pub(super) fn look(
+    runtime: &tokio::runtime::Runtime,
+    path: &Path,
+    pinned: Option<&str>,
+) -> Result<Vec<Finding>, Failure> {
     let shown = path.display().to_string();
     let machine = match head(path).map(|head| form(&head)) {
         Ok(Form::Machine(machine)) => machine,
@@ -133,6 +137,24 @@ pub(super) fn look(runtime: &tokio::runtime::Runtime, path: &Path) -> Result<Vec
     }
     findings.push(Finding::good("library architecture", machine));
     findings.push(libc());
+    if let Some(pinned) = pinned {
+        match runtime.block_on(source::pin::check(path, pinned)) {
+            Ok(()) => findings.push(Finding::good(
+                "library pin",
+                "it is the file that sdk.sha256 names",
+            )),
+            Err(error) => {
+                let hint = error.hint().to_owned();
+                findings.push(Finding::bad(
+                    "library pin",
+                    "another file",
+                    error.to_string(),
+                    hint,
+                ));
+                return Ok(findings);
+            }
+        }
+    }
     let program = std::env::current_exe()?;
     let inspected =
         runtime.block_on(async { tokio::time::timeout(PATIENCE, source::inspect(&program, path)).await });

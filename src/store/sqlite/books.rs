@@ -15,6 +15,9 @@ use crate::{
     },
 };
 
+/// Calls that are looked through for a library that was replaced.
+const BUILDS: usize = 1000;
+
 impl Store {
     /// Finds the company by its name in the configuration, or makes it.
     pub fn company(&mut self, name: &str, corpid: &str) -> Result<CompanyId> {
@@ -167,6 +170,26 @@ impl Reader {
         let mut windows = rows.collect::<Result<Vec<_>, _>>()?;
         windows.reverse();
         Ok(windows)
+    }
+
+    /// Where, among the latest calls, another library file answered than at the call before: the call's id, when it was, and
+    /// the SHA-256 before and then; oldest first.
+    pub fn library_changes(&self, company: CompanyId) -> Result<Vec<(i64, Millis, String, String)>> {
+        let mut statement = self.conn.prepare_cached(
+            "SELECT id, at, sdk_build FROM pull_call WHERE company = ? AND sdk_build <> '' ORDER BY id DESC LIMIT ?",
+        )?;
+        let mut rows = statement.query(params![company.0, BUILDS as i64])?;
+        let mut changes = Vec::new();
+        let mut later: Option<(i64, Millis, String)> = None;
+        while let Some(row) = rows.next()? {
+            let call = (row.get(0)?, Millis(row.get(1)?), row.get::<_, String>(2)?);
+            if let Some((id, at, now)) = later.filter(|(_, _, now)| *now != call.2) {
+                changes.push((id, at, call.2.clone(), now));
+            }
+            later = Some(call);
+        }
+        changes.reverse();
+        Ok(changes)
     }
 
     /// The latest calls of `GetChatData`, latest first.

@@ -400,3 +400,24 @@ fn a_backlog_is_read_by_weight_and_never_less_than_one_record() {
     }
     assert_eq!(read, [1, 3, 1]);
 }
+
+#[test]
+fn calls_tell_when_another_library_file_began_to_answer() {
+    let mut scratch = Scratch::new();
+    let (company, call) = (scratch.company, scratch.call());
+    // A call whose child did not start has no build.
+    for (at, build) in [(1, "a"), (2, "a"), (3, ""), (4, "b"), (5, "b"), (6, "a")] {
+        let call = crate::store::contract::PullCall {
+            at: Millis(at),
+            sdk_build: build.into(),
+            ..call.clone()
+        };
+        scratch.store.note_call(company, &call).expect("noted");
+    }
+    let changes = scratch.store.library_changes(company).expect("read");
+    let changes: Vec<_> = changes
+        .iter()
+        .map(|(_, at, was, now)| (at.0, was.as_str(), now.as_str()))
+        .collect();
+    assert_eq!(changes, [(4, "a", "b"), (6, "b", "a")]);
+}

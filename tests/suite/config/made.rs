@@ -114,6 +114,11 @@ fn the_reference_file_arrives_in_the_sections() {
         ),
         (2, 3, 7, 256, 5000)
     );
+    assert!(
+        sdk.sha256
+            .as_deref()
+            .is_some_and(|digest| digest.starts_with("9f86d081"))
+    );
     assert!(sdk.inherit_proxy_environment && acme.sdk.inherit_proxy_environment);
     assert!(acme.sdk.library.as_deref().unwrap().ends_with("lib/other.so"));
     assert_eq!(
