@@ -130,6 +130,68 @@ pub enum Error {
         /// The folder.
         path: PathBuf,
     },
+    /// What was named as a recipient is none. It is not repeated: it may be a private key.
+    #[error("recipient {which} {why}")]
+    Recipient {
+        /// Which of them.
+        which: String,
+        /// What is wrong with it.
+        why: &'static str,
+    },
+    /// A file with identities cannot be used.
+    #[error("{} {why}", path.display())]
+    IdentityFile {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// Backups that are not encrypted were asked of a folder whose backups are.
+    #[error(
+        "the backups in {} are encrypted, and no recipients are given; set backup.recipients (or --recipient), or name another \
+         folder",
+        path.display()
+    )]
+    Encrypted {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// Encrypted backups were asked of a folder whose backups are not.
+    #[error(
+        "the backups in {} are not encrypted, and a folder does not mix both; name a new folder for encrypted ones, and remove \
+         this one when they are enough",
+        path.display()
+    )]
+    InTheClear {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// Other recipients than those of the folder are given.
+    #[error("{}", other_recipients(path, added, removed))]
+    OtherRecipients {
+        /// The folder.
+        path: PathBuf,
+        /// Recipients that cannot read what is there.
+        added: Vec<String>,
+        /// Recipients that can, and were to be left out.
+        removed: Vec<String>,
+    },
+    /// An encrypted backup was to be read without an identity.
+    #[error("backup {number} is encrypted for {}; name the file with the identity of one of them: --identity FILE", recipients.join(", "))]
+    NoIdentity {
+        /// The generation.
+        number: u64,
+        /// Who can read it.
+        recipients: Vec<String>,
+    },
+    /// An encrypted backup was to be read with the identity of somebody else.
+    #[error("backup {number} cannot be decrypted with this identity: it is encrypted for {}", recipients.join(", "))]
+    OtherIdentity {
+        /// The generation.
+        number: u64,
+        /// Who can read it.
+        recipients: Vec<String>,
+    },
     /// The file of a message could not be copied out of the vault.
     #[error("cannot copy a file of a message: {0}")]
     Vault(String),
@@ -167,6 +229,20 @@ pub(super) fn io(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> 
             Error::Io { doing, path, cause }
         }
     }
+}
+
+fn other_recipients(path: &Path, added: &[String], removed: &[String]) -> String {
+    let mut text = format!(
+        "the backups in {} are encrypted for other recipients",
+        path.display()
+    );
+    if !added.is_empty() {
+        text += &format!("; {} cannot read what is there", added.join(", "));
+    }
+    if !removed.is_empty() {
+        text += &format!("; {} can, and would go on reading it", removed.join(", "));
+    }
+    text + "; name a new folder for other recipients, and remove this one when the new backups are enough"
 }
 
 fn damaged(all: &[Damage]) -> String {

@@ -16,6 +16,82 @@ pub fn unmounted(folder: &Path) -> Option<PathBuf> {
     missing(&table, &mounted, &real(folder))
 }
 
+/// The kind of file system, when the folder lies on another machine's disk: whoever runs that machine can read what is
+/// written there. None when it lies on this one, or when that cannot be told.
+pub fn remote(folder: &Path) -> Option<String> {
+    let mounted = fs::read_to_string("/proc/self/mountinfo").ok()?;
+    over_a_network(&mounted, &real(folder))
+}
+
+/// Kinds of file systems that are served by another machine; `fuse.` stands before some.
+const REMOTE: [&str; 33] = [
+    "9p",
+    "acfs",
+    "afs",
+    "beegfs",
+    "ceph",
+    "cifs",
+    "coda",
+    "davfs",
+    "davfs2",
+    "gcsfuse",
+    "glusterfs",
+    "gpfs",
+    "juicefs",
+    "lustre",
+    "moosefs",
+    "mfs",
+    "ncpfs",
+    "nfs",
+    "nfs4",
+    "ocfs2",
+    "orangefs",
+    "prl_fs",
+    "pvfs2",
+    "quobyte",
+    "rclone",
+    "s3fs",
+    "seaweedfs",
+    "smb3",
+    "smbfs",
+    "sshfs",
+    "vboxsf",
+    "virtiofs",
+    "vmhgfs-fuse",
+];
+
+fn over_a_network(mounted: &str, folder: &Path) -> Option<String> {
+    let mut nearest: Option<(PathBuf, &str)> = None;
+    for line in mounted.lines() {
+        let Some((head, tail)) = line.split_once(" - ") else {
+            continue;
+        };
+        let point = head.split_whitespace().nth(4).map(rooted);
+        let (Some(point), Some(kind)) = (point, tail.split_whitespace().next()) else {
+            continue;
+        };
+        // Of two at one place the later one lies on top.
+        let is_nearer = nearest
+            .as_ref()
+            .is_none_or(|(other, _)| point.components().count() >= other.components().count());
+        if folder.starts_with(&point) && is_nearer {
+            nearest = Some((point, kind));
+        }
+    }
+    let (_, kind) = nearest?;
+    let bare = kind.strip_prefix("fuse.").unwrap_or(kind);
+    REMOTE.contains(&bare).then(|| kind.to_owned())
+}
+
+/// A mount point; that of the root is not empty.
+fn rooted(field: &str) -> PathBuf {
+    let point = unescape(field);
+    match point.as_os_str().is_empty() {
+        true => PathBuf::from("/"),
+        false => point,
+    }
+}
+
 /// The folder without symbolic links, as far as it exists.
 fn real(folder: &Path) -> PathBuf {
     let absolute = std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned());
@@ -71,6 +147,34 @@ fn unescape(field: &str) -> PathBuf {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_folder_on_another_machine_is_known_by_the_nearest_mount() {
+        let table = "22 1 8:1 / / rw - ext4 /dev/sda1 rw\n\
+                     23 22 0:40 / /mnt/nas rw,relatime shared:5 - nfs4 nas:/vol rw\n\
+                     24 23 8:2 / /mnt/nas/disk rw - xfs /dev/sdb1 rw\n\
+                     25 22 0:41 / /mnt/auto rw - autofs systemd-1 rw\n\
+                     26 25 0:42 / /mnt/auto rw - cifs //box/share rw\n\
+                     27 22 0:43 / /mnt/two\\040words rw - fuse.sshfs me@box:/ rw\n\
+                     28 22 0:44 / /mnt/usb rw - fuseblk /dev/sdc1 rw\n";
+        let at = |folder: &str| over_a_network(table, Path::new(folder));
+        assert_eq!(at("/srv/backup"), None);
+        assert_eq!(at("/mnt/nas/shiguan").as_deref(), Some("nfs4"));
+        assert_eq!(at("/mnt/nas/disk/shiguan"), None);
+        assert_eq!(at("/mnt/nasty"), None);
+        assert_eq!(at("/mnt/auto/x").as_deref(), Some("cifs"));
+        assert_eq!(at("/mnt/two words").as_deref(), Some("fuse.sshfs"));
+        assert_eq!(at("/mnt/usb/x"), None);
+        // Everything on a share, as in a machine without disks.
+        assert_eq!(
+            over_a_network("1 0 0:1 / / rw - nfs box:/root rw\n", Path::new("/srv")).as_deref(),
+            Some("nfs")
+        );
+        assert_eq!(over_a_network("", Path::new("/srv")), None);
+        for odd in ["no dash", " - ", "1 2 3 - nfs", "1 2 3 4 / - "] {
+            assert_eq!(over_a_network(odd, Path::new("/srv")), None, "{odd}");
+        }
+    }
 
     #[test]
     fn only_a_mount_point_that_is_listed_and_not_mounted_is_missing() {

@@ -35,7 +35,7 @@ pub fn prune(folder: &Folder, keep: usize) -> Result<Pruned> {
             break;
         }
     }
-    let (mut objects, mut files) = (BTreeSet::new(), BTreeSet::new());
+    let mut needed = BTreeSet::new();
     for generation in &generations {
         if generation.number < oldest_kept {
             folder.forget(generation.number)?;
@@ -44,7 +44,7 @@ pub fn prune(folder: &Folder, keep: usize) -> Result<Pruned> {
         }
         pruned.kept.push(generation.number);
         if let Ok(manifest) = &generation.manifest {
-            verify::needed(folder, manifest, &mut objects, &mut files)?;
+            verify::needed(folder, manifest, &mut needed)?;
         }
     }
     // A generation that this program cannot read needs things that it cannot know.
@@ -54,10 +54,10 @@ pub fn prune(folder: &Folder, keep: usize) -> Result<Pruned> {
     if !all_known {
         return Ok(pruned);
     }
-    for (kind, needed) in [(Kind::Object, &objects), (Kind::File, &files)] {
+    for kind in Kind::ALL {
         let mut superfluous = Vec::new();
         folder.each(kind, |sha256, bytes| {
-            if !needed.contains(&sha256) {
+            if !needed.contains(&(kind, sha256)) {
                 superfluous.push((sha256, bytes));
             }
             Ok(())

@@ -1,6 +1,7 @@
 //! Puts a generation into a new folder: an archive of its own, which goes on where the backup ends.
 
 use std::{
+    collections::HashMap,
     fs::{self, OpenOptions},
     os::unix::fs::{OpenOptionsExt, PermissionsExt},
     path::{Path, PathBuf},
@@ -9,13 +10,15 @@ use std::{
 use super::{
     Damage, Error, Folder, Manifest, Result,
     error::io,
-    folder::{entries, private, sync_folder, unhex},
+    folder::{Kind, entries, private, sync_folder, unhex},
+    memory::Memory,
+    seal::Opened,
     verify::{self, Checked},
 };
 use crate::{
     ids::Millis,
     media::vault::hex,
-    store::{Contents, Store},
+    store::{Contents, Snapshot, Store},
 };
 
 /// Name of the database in the folder of an archive.
@@ -52,9 +55,16 @@ pub fn restore(
     folder: &Folder,
     number: u64,
     manifest: &Manifest,
+    opened: Option<&Opened>,
     dir: &Path,
     now: Millis,
 ) -> Result<Restored> {
+    if let (Some(encryption), None) = (&manifest.encryption, opened) {
+        return Err(Error::NoIdentity {
+            number,
+            recipients: encryption.recipients.clone(),
+        });
+    }
     let made = !dir.exists();
     private(dir)?;
     if entries(dir)?.iter().any(|name| name == MARK) {
@@ -72,7 +82,7 @@ pub fn restore(
             .mode(0o600)
             .open(&mark)
             .map_err(io("write", &mark))?;
-        fill(folder, number, manifest, dir, now)
+        fill(folder, number, manifest, opened, dir, now)
     })();
     let ended = begun.and_then(|restored| {
         fs::remove_file(&mark).map_err(io("remove", &mark))?;
@@ -85,18 +95,33 @@ pub fn restore(
             let _stays = fs::remove_dir(dir);
         }
     }
+    // So that the new archive goes on with these backups and does not write everything again.
+    if let (Ok(_), Some(opened), Some(id)) = (&ended, opened, folder.id()) {
+        let _is_written_again_otherwise = Memory::of(dir).keep_key(id, &opened.key);
+    }
     ended
 }
 
-fn fill(folder: &Folder, number: u64, manifest: &Manifest, dir: &Path, now: Millis) -> Result<Restored> {
+fn fill(
+    folder: &Folder,
+    number: u64,
+    manifest: &Manifest,
+    opened: Option<&Opened>,
+    dir: &Path,
+    now: Millis,
+) -> Result<Restored> {
     let part = dir.join(PART);
     let mut checked = Checked::default();
-    verify::database(folder, manifest, &part, &mut checked)?;
+    verify::database(folder, manifest, opened, &part, &mut checked)?;
     if !checked.damage.is_empty() {
         return Err(Error::of(&checked));
     }
-    let files = files(folder, manifest, dir)?;
     let mut store = Store::open(&part)?;
+    let known = match opened {
+        Some(opened) => Some(names(&part, opened)?),
+        None => None,
+    };
+    let files = files(folder, manifest, opened, known.as_ref(), dir)?;
     let waiting_again = store.files_missing(&files.missing)?;
     let archive_id = store.begin_epoch(Some(number), Some(manifest.taken_at), now)?;
     let contents = store.contents()?;
@@ -131,7 +156,26 @@ struct Came {
     damage: Vec<Damage>,
 }
 
-fn files(folder: &Folder, manifest: &Manifest, dir: &Path) -> Result<Came> {
+/// Names of encrypted files, and the SHA-256 that each stands for.
+type Names = HashMap<[u8; 32], [u8; 32]>;
+
+/// The names of the files that the archive knows.
+fn names(database: &Path, opened: &Opened) -> Result<Names> {
+    let mut names = Names::new();
+    Snapshot::begin(database)?.each_content(|sha256, _| {
+        names.insert(opened.key.file(&sha256), sha256);
+        Ok::<_, Error>(())
+    })?;
+    Ok(names)
+}
+
+fn files(
+    folder: &Folder,
+    manifest: &Manifest,
+    opened: Option<&Opened>,
+    known: Option<&Names>,
+    dir: &Path,
+) -> Result<Came> {
     let media = dir.join(MEDIA);
     private(&media)?;
     let mut checked = Checked::default();
@@ -140,6 +184,7 @@ fn files(folder: &Folder, manifest: &Manifest, dir: &Path) -> Result<Came> {
     if !checked.damage.is_empty() {
         return Err(Error::of(&checked));
     }
+    let kind = Kind::of_files(manifest);
     let mut came = Came {
         missing: manifest
             .files
@@ -150,7 +195,21 @@ fn files(folder: &Folder, manifest: &Manifest, dir: &Path) -> Result<Came> {
         ..Came::default()
     };
     for file in listed {
-        let name = hex(&file.sha256);
+        let sha256 = match known {
+            None => file.sha256,
+            Some(known) => match known.get(&file.sha256) {
+                Some(sha256) => *sha256,
+                None => {
+                    let name = Folder::name(kind, &file.sha256);
+                    came.damage.push(Damage::new(
+                        name,
+                        "no message of the archive has a file of this name",
+                    ));
+                    continue;
+                }
+            },
+        };
+        let name = hex(&sha256);
         let shard = media.join(&name[..2]);
         private(&shard)?;
         let target = shard.join(name);
@@ -161,7 +220,7 @@ fn files(folder: &Folder, manifest: &Manifest, dir: &Path) -> Result<Came> {
             .open(&target)
             .map_err(io("write", &target))?;
         match folder
-            .read_file(&file.sha256, &mut out)
+            .read_file(kind, &file.sha256, opened, &mut out)
             .map_err(io("write", &target))?
         {
             Ok(bytes) => {
@@ -171,7 +230,7 @@ fn files(folder: &Folder, manifest: &Manifest, dir: &Path) -> Result<Came> {
             }
             Err(damage) => {
                 fs::remove_file(&target).map_err(io("remove", &target))?;
-                came.missing.push(file.sha256);
+                came.missing.push(sha256);
                 came.damage.push(damage);
             }
         }

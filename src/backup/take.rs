@@ -13,7 +13,6 @@ use sha2::{Digest as _, Sha256};
 use super::{
     Error, Folder, Result,
     error::io,
-    folder::Kind,
     manifest::{Company, Database, FORMAT, Files, Manifest},
     map::{LIST_ENTRIES, Listed, MAP_PAGES, MARK, Map, OBJECT_PAGES, Object, Page, encode_list},
 };
@@ -70,14 +69,20 @@ pub struct Taken {
 pub fn take(database: &Path, folder: &Folder, options: &Options, copy: &mut CopyFile<'_>) -> Result<Taken> {
     let mut generations = folder.generations()?;
     let number = generations.last().map_or(0, |last| last.number) + 1;
-    let base = std::iter::from_fn(|| generations.pop())
+    // The names and marks of another key recognise nothing.
+    let key = folder.seal().map(|seal| seal.key.id());
+    let of_this_key =
+        |manifest: &Manifest| manifest.encryption.as_ref().map(|encryption| &encryption.key) == key.as_ref();
+    let latest = std::iter::from_fn(|| generations.pop())
         .find_map(|generation| Some((generation.number, generation.manifest.ok()?)));
+    let base = latest.as_ref().filter(|(_, manifest)| of_this_key(manifest));
     let mut tries = 1;
     let held = loop {
         match hold(
             database,
             folder,
-            base.as_ref().map(|(_, manifest)| manifest),
+            latest.as_ref().map(|(_, manifest)| &manifest.archive_id),
+            base.map(|(_, manifest)| manifest),
             options,
         ) {
             Err(Error::LogGrew { .. }) if tries < TRIES => tries += 1,
@@ -95,7 +100,7 @@ pub fn take(database: &Path, folder: &Folder, options: &Options, copy: &mut Copy
     let (files, new_files) = files(folder, &held, copy)?;
     let contents = held.contents;
     let time = jiff::Timestamp::from_millisecond(options.now.0).unwrap_or_default();
-    let manifest = Manifest {
+    let mut manifest = Manifest {
         format: FORMAT,
         archive_id: contents.archive_id,
         epoch: contents.epoch,
@@ -118,12 +123,16 @@ pub fn take(database: &Path, folder: &Folder, options: &Options, copy: &mut Copy
             .collect(),
         database: held.database,
         files,
+        encryption: None,
     };
+    if let Some(seal) = folder.seal() {
+        manifest.encrypt(seal).map_err(io("encrypt", folder.path()))?;
+    }
     folder.conclude(number, &manifest)?;
     Ok(Taken {
         number,
         manifest,
-        base: base.map(|(number, _)| number),
+        base: base.map(|(number, _)| *number),
         held: held.took,
         log_grew: held.log_grew,
         new_files,
@@ -139,17 +148,23 @@ struct Held {
     log_grew: u64,
 }
 
-fn hold(database: &Path, folder: &Folder, base: Option<&Manifest>, options: &Options) -> Result<Held> {
+fn hold(
+    database: &Path,
+    folder: &Folder,
+    owner: Option<&String>,
+    base: Option<&Manifest>,
+    options: &Options,
+) -> Result<Held> {
     let began = Instant::now();
     let snapshot = Snapshot::begin(database)?;
     let contents = snapshot.contents()?;
-    if let Some(base) = base {
+    if let Some(owner) = owner {
         // A restored archive goes on with the backups of the one it came from.
-        let ours = base.archive_id == contents.archive_id || contents.ancestors.contains(&base.archive_id);
+        let ours = *owner == contents.archive_id || contents.ancestors.contains(owner);
         if !ours {
             return Err(Error::OtherArchive {
                 path: folder.path().into(),
-                found: base.archive_id.clone(),
+                found: owner.clone(),
                 ours: contents.archive_id,
             });
         }
@@ -221,7 +236,7 @@ impl Pages<'_> {
             return Ok(());
         }
         let pages: Vec<&[u8]> = self.buffer.chunks_exact(self.page_size).collect();
-        let marks: Vec<[u8; MARK]> = pages.par_iter().map(|page| mark(page)).collect();
+        let marks: Vec<[u8; MARK]> = pages.par_iter().map(|page| self.folder.mark(page)).collect();
         let mut map = self.reuse(&marks);
         let fresh: Vec<usize> = (0..pages.len())
             .filter(|&page| map.pages[page].object == NOWHERE)
@@ -233,26 +248,26 @@ impl Pages<'_> {
                     .iter()
                     .flat_map(|&page| pages[page].iter().copied())
                     .collect();
-                self.folder.put(&raw).map(|put| (places, put))
+                self.folder.put_pages(&raw).map(|put| (places, put))
             })
             .collect::<Result<_>>()?;
-        for (places, (sha256, stored, written)) in put {
+        for (places, put) in put {
             let object = map.objects.len() as u16;
             map.objects.push(Object {
-                sha256,
-                stored: u32::try_from(stored).unwrap_or(u32::MAX),
+                sha256: put.id,
+                stored: u32::try_from(put.stored).unwrap_or(u32::MAX),
                 pages: places.len() as u16,
             });
             for (place, &page) in places.iter().enumerate() {
                 map.pages[page].object = object;
                 map.pages[page].place = place as u16;
             }
-            self.database.written += written;
+            self.database.written += put.written;
         }
-        let (sha256, _, written) = self.folder.put(&map.encode())?;
-        self.database.written += written;
+        let put = self.folder.put(&map.encode())?;
+        self.database.written += put.written;
         self.database.objects += map.objects.len() as u64;
-        self.database.maps.push(hex(&sha256));
+        self.database.maps.push(hex(&put.id));
         self.buffer.clear();
         Ok(())
     }
@@ -290,7 +305,10 @@ impl Pages<'_> {
             .map(|(object, &live)| {
                 let kept = live > 0
                     && live * LIVE >= usize::from(object.pages)
-                    && self.folder.size(Kind::Object, &object.sha256) == Some(u64::from(object.stored));
+                    && self
+                        .folder
+                        .whole(self.folder.pages(), &object.sha256, u64::from(object.stored))
+                        .is_some();
                 kept.then(|| {
                     map.objects.push(*object);
                     map.objects.len() as u16 - 1
@@ -325,10 +343,16 @@ fn files(folder: &Folder, held: &Held, copy: &mut CopyFile<'_>) -> Result<(Files
     };
     let (mut present, mut new) = (Vec::with_capacity(held.listed.len()), 0);
     for file in &held.listed {
-        if folder.size(Kind::File, &file.sha256) != Some(file.bytes) {
+        let id = folder.file_id(&file.sha256);
+        // An encrypted one says itself how large it is.
+        let expected = if folder.seal().is_some() { 0 } else { file.bytes };
+        let there = folder.whole(folder.files(), &id, expected);
+        let mut stored = there.unwrap_or(0);
+        if there.is_none() {
             let kept = folder.keep_file(&file.sha256, &mut |out| copy(&file.sha256, out));
             match kept {
                 Ok(bytes) => {
+                    stored = bytes;
                     files.written += bytes;
                     new += 1;
                 }
@@ -341,12 +365,15 @@ fn files(folder: &Folder, held: &Held, copy: &mut CopyFile<'_>) -> Result<(Files
         }
         files.contents += 1;
         files.bytes += file.bytes;
-        present.push(*file);
+        present.push(Listed {
+            sha256: id,
+            bytes: stored,
+        });
     }
     for list in present.chunks(LIST_ENTRIES) {
-        let (sha256, _, written) = folder.put(&encode_list(list))?;
-        files.written += written;
-        files.lists.push(hex(&sha256));
+        let put = folder.put(&encode_list(list))?;
+        files.written += put.written;
+        files.lists.push(hex(&put.id));
     }
     Ok((files, new))
 }

@@ -12,6 +12,7 @@ use super::{
     error::io,
     folder::Kind,
     map::{LIST_ENTRIES, Listed, Map, decode_list},
+    seal::Opened,
     take::{MAP_BYTES, mark},
 };
 use crate::store::{Reader, Store, StoreError};
@@ -27,6 +28,31 @@ pub struct Checked {
     pub damage: Vec<Damage>,
     /// What the restored database's own check found.
     pub findings: Vec<String>,
+    /// How far it could look.
+    pub depth: Depth,
+}
+
+/// How far a check could look.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Depth {
+    /// Every byte, and the archive's own check of the database.
+    #[default]
+    Database,
+    /// Every byte, decrypted.
+    Content,
+    /// Every byte as it is stored, encrypted.
+    Stored,
+}
+
+impl Depth {
+    /// The word for programs.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Database => "database",
+            Self::Content => "content",
+            Self::Stored => "stored",
+        }
+    }
 }
 
 impl Checked {
@@ -39,31 +65,49 @@ impl Checked {
 /// Looks whether everything a generation needs is there and as large as it was written; reads its maps and lists only.
 pub fn check(folder: &Folder, manifest: &Manifest) -> Result<Checked> {
     let mut checked = Checked::default();
+    let (pages, files) = (Kind::of_pages(manifest), Kind::of_files(manifest));
     each_map(folder, manifest, &mut checked, |checked, map| {
         for object in &map.objects {
-            checked.look(folder, Kind::Object, &object.sha256, u64::from(object.stored));
+            checked.look(folder, pages, &object.sha256, u64::from(object.stored));
         }
         Ok(())
     })?;
     for file in listed(folder, manifest, &mut checked) {
-        checked.look(folder, Kind::File, &file.sha256, file.bytes);
+        checked.look(folder, files, &file.sha256, file.bytes);
     }
     checked.settle();
     Ok(checked)
 }
 
-/// Reads every byte a generation needs, puts the database together beside the backups, and runs the archive's own check
-/// on it. What is altered is put out of the way, so that the next backup writes it anew.
-pub fn verify(folder: &Folder, manifest: &Manifest) -> Result<Checked> {
+/// Reads every byte a generation needs. What is altered is put out of the way, so that the next backup writes it anew.
+///
+/// What is not encrypted is put together beside the backups, and the archive's own check runs on it. What is encrypted is
+/// never written down: with an identity every page and file is compared with what was backed up, in memory; without one
+/// the stored bytes are compared with their digests.
+pub fn verify(folder: &Folder, manifest: &Manifest, opened: Option<&Opened>) -> Result<Checked> {
     let mut checked = Checked::default();
-    let scratch = folder.scratch()?;
-    let path = scratch.path().join("archive.db");
-    database(folder, manifest, &path, &mut checked)?;
+    let mut together = None;
+    if manifest.is_encrypted() {
+        checked.depth = match opened {
+            Some(_) => Depth::Content,
+            None => Depth::Stored,
+        };
+        if let Err(damage) = folder.check_marker() {
+            checked.damage.push(damage);
+        }
+        sealed_pages(folder, manifest, opened, &mut checked)?;
+    } else {
+        let scratch = folder.scratch()?;
+        let path = scratch.path().join("archive.db");
+        database(folder, manifest, None, &path, &mut checked)?;
+        together = Some((scratch, path));
+    }
+    let kind = Kind::of_files(manifest);
     for file in listed(folder, manifest, &mut checked) {
         checked.parts += 1;
         checked.bytes += file.bytes;
         let read = folder
-            .read_file(&file.sha256, &mut io::sink())
+            .read_file(kind, &file.sha256, opened, &mut io::sink())
             .map_err(io("read", folder.path()))?;
         if let Err(damage) = read {
             checked.damage.push(damage);
@@ -71,10 +115,34 @@ pub fn verify(folder: &Folder, manifest: &Manifest) -> Result<Checked> {
     }
     checked.settle();
     checked.damage.iter().for_each(|damage| folder.set_aside(damage));
-    if checked.damage.is_empty() {
-        checked.findings = integrity(&path, manifest)?;
+    if let (true, Some((_scratch, path))) = (checked.damage.is_empty(), &together) {
+        checked.findings = integrity(path, manifest)?;
     }
     Ok(checked)
+}
+
+/// Reads the encrypted pages of a generation.
+fn sealed_pages(
+    folder: &Folder,
+    manifest: &Manifest,
+    opened: Option<&Opened>,
+    checked: &mut Checked,
+) -> Result<()> {
+    let page_size = manifest.database.page_size as usize;
+    each_map(folder, manifest, checked, |checked, map| {
+        if opened.is_some() {
+            let _not_kept = pages_of(folder, manifest, opened, map, page_size, checked);
+            return Ok(());
+        }
+        for object in &map.objects {
+            checked.parts += 1;
+            checked.bytes += u64::from(object.stored);
+            if let Err(damage) = folder.check_sealed(Kind::SealedObject, &object.sha256) {
+                checked.damage.push(damage);
+            }
+        }
+        Ok(())
+    })
 }
 
 /// The archive's own check of a restored database, and its numbers beside those of the backup.
@@ -102,10 +170,9 @@ impl Checked {
     fn look(&mut self, folder: &Folder, kind: Kind, sha256: &[u8; 32], bytes: u64) {
         self.parts += 1;
         self.bytes += bytes;
-        let found = folder.size(kind, sha256);
-        if found != Some(bytes) {
+        if folder.whole(kind, sha256, bytes).is_none() {
             let path = Folder::name(kind, sha256);
-            self.damage.push(match found {
+            self.damage.push(match folder.size(kind, sha256) {
                 None => Damage::new(path, "it is missing"),
                 Some(found) => {
                     Damage::altered(path, format!("it has {found} bytes and was written with {bytes}"))
@@ -166,25 +233,22 @@ pub(super) fn listed(folder: &Folder, manifest: &Manifest, checked: &mut Checked
     files
 }
 
-/// Every object that generations need, as far as their maps and lists can be read.
+/// Everything that generations need, as far as their maps and lists can be read.
 pub(super) fn needed(
     folder: &Folder,
     manifest: &Manifest,
-    objects: &mut BTreeSet<[u8; 32]>,
-    files: &mut BTreeSet<[u8; 32]>,
+    needed: &mut BTreeSet<(Kind, [u8; 32])>,
 ) -> Result<()> {
-    objects.extend(manifest.maps());
-    objects.extend(manifest.lists());
+    let own = manifest.maps().into_iter().chain(manifest.lists());
+    needed.extend(own.map(|id| (Kind::Object, id)));
     let mut checked = Checked::default();
+    let (pages, files) = (Kind::of_pages(manifest), Kind::of_files(manifest));
     each_map(folder, manifest, &mut checked, |_, map| {
-        objects.extend(map.objects.iter().map(|object| object.sha256));
+        needed.extend(map.objects.iter().map(|object| (pages, object.sha256)));
         Ok(())
     })?;
-    files.extend(
-        listed(folder, manifest, &mut checked)
-            .iter()
-            .map(|file| file.sha256),
-    );
+    let listed = listed(folder, manifest, &mut checked);
+    needed.extend(listed.iter().map(|file| (files, file.sha256)));
     Ok(())
 }
 
@@ -193,6 +257,7 @@ pub(super) fn needed(
 pub(super) fn database(
     folder: &Folder,
     manifest: &Manifest,
+    opened: Option<&Opened>,
     path: &Path,
     checked: &mut Checked,
 ) -> Result<()> {
@@ -212,7 +277,7 @@ pub(super) fn database(
         checked.bytes += folder.size(Kind::Object, &sha256).unwrap_or(0);
         match read_map(folder, manifest, index, &sha256) {
             Ok(map) => {
-                if let Some(bytes) = pages_of(folder, &map, page_size, checked) {
+                if let Some(bytes) = pages_of(folder, manifest, opened, &map, page_size, checked) {
                     file.write_all_at(&bytes, at).map_err(failed)?;
                 }
             }
@@ -224,8 +289,16 @@ pub(super) fn database(
 }
 
 /// The pages of a map, when all of them can be had.
-fn pages_of(folder: &Folder, map: &Map, page_size: usize, checked: &mut Checked) -> Option<Vec<u8>> {
+fn pages_of(
+    folder: &Folder,
+    manifest: &Manifest,
+    opened: Option<&Opened>,
+    map: &Map,
+    page_size: usize,
+    checked: &mut Checked,
+) -> Option<Vec<u8>> {
     let mut whole = true;
+    let kind = Kind::of_pages(manifest);
     let objects: Vec<Option<Vec<u8>>> = map
         .objects
         .iter()
@@ -233,11 +306,11 @@ fn pages_of(folder: &Folder, map: &Map, page_size: usize, checked: &mut Checked)
             checked.parts += 1;
             checked.bytes += u64::from(object.stored);
             let length = usize::from(object.pages) * page_size;
-            match folder.get(&object.sha256, length) {
+            match folder.get_pages(kind, &object.sha256, length, opened) {
                 Ok(raw) if raw.len() == length => Some(raw),
                 Ok(_) => {
                     checked.damage.push(Damage::new(
-                        Folder::name(Kind::Object, &object.sha256),
+                        Folder::name(kind, &object.sha256),
                         "it holds another number of pages than its map says",
                     ));
                     None
@@ -257,9 +330,10 @@ fn pages_of(folder: &Folder, map: &Map, page_size: usize, checked: &mut Checked)
         };
         let begin = usize::from(page.place) * page_size;
         let bytes = &raw[begin..begin + page_size];
-        if mark(bytes) != page.mark {
+        let mark = opened.map_or_else(|| mark(bytes), |opened| opened.key.mark(bytes));
+        if mark != page.mark {
             checked.damage.push(Damage::new(
-                Folder::name(Kind::Object, &map.objects[usize::from(page.object)].sha256),
+                Folder::name(kind, &map.objects[usize::from(page.object)].sha256),
                 "a page of it is not the one that its map says",
             ));
             whole = false;

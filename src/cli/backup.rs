@@ -14,7 +14,10 @@ use super::{
     words::Words,
 };
 use crate::{
-    backup::{self, Checked, CopyFile, Damage, Error, Folder, Generation, Manifest, Options, Pruned, Taken},
+    backup::{
+        self, Checked, CopyFile, Damage, Depth, Encrypting, Error, Folder, Generation, Identities, Manifest,
+        Memory, Options, Place, Pruned, Recipients, Taken,
+    },
     config,
     ids::Millis,
     line,
@@ -43,6 +46,16 @@ pub struct Args {
     /// How far the database's write-ahead log may grow while the backup reads the database, in MiB
     #[arg(long, value_name = "MIB", default_value_t = 1024)]
     max_log_mib: u64,
+    /// Encrypt for this public key (age1…) instead of those in the configuration; may be given several times
+    #[arg(long, value_name = "RECIPIENT")]
+    recipient: Vec<String>,
+    /// Encrypt for the public keys in this file, one a line
+    #[arg(long, value_name = "FILE")]
+    recipients_file: Option<PathBuf>,
+    /// With --verify: file with an identity (private key) that can read encrypted backups; without it their stored bytes
+    /// are checked
+    #[arg(long, value_name = "FILE", requires = "verify")]
+    identity: Vec<PathBuf>,
     /// Print one JSON object
     #[arg(long)]
     json: bool,
@@ -80,6 +93,9 @@ struct VerifyArgs {
     /// Number of the backup, as `backup list` shows it (default: the newest)
     #[arg(long, value_name = "N")]
     generation: Option<u64>,
+    /// File with an identity (private key) that can read encrypted backups; without it their stored bytes are checked
+    #[arg(long, value_name = "FILE")]
+    identity: Vec<PathBuf>,
     /// Print one JSON object
     #[arg(long)]
     json: bool,
@@ -137,8 +153,23 @@ fn take(global: &Global, args: &Args, dir: &Path) -> Result<Exit, Failure> {
                 error => Error::Vault(error.to_string()),
             })
     });
+    let recipients = recipients(&context, args)?;
+    let memory = Memory::of(&context.config.archive.folder);
     let ended = (|| {
-        let folder = Folder::to_write(dir)?;
+        let identities = identities(&args.identity)?;
+        let encrypting = recipients.as_ref().map(|recipients| Encrypting {
+            recipients,
+            memory: &memory,
+        });
+        let folder = Folder::to_write(dir, encrypting.as_ref())?;
+        if folder.begins_anew() {
+            errln!(
+                "note: {} is not known to this archive by its key, which lies in {}: everything is written again; earlier \
+                 backups stay as they are",
+                dir.display(),
+                context.config.archive.folder.join("backup-state").display()
+            );
+        }
         let options = Options {
             program: env!("CARGO_PKG_VERSION").to_owned(),
             zone: context.config.archive.timezone_name.clone(),
@@ -146,9 +177,16 @@ fn take(global: &Global, args: &Args, dir: &Path) -> Result<Exit, Failure> {
             now: Millis::now(),
             most_log: args.max_log_mib << 20,
         };
-        let taken = backup::take(&context.database(), &folder, &options, &mut copy)?;
+        let mut taken = backup::take(&context.database(), &folder, &options, &mut copy)?;
+        remember(&memory, dir, &taken);
         let checked = match args.verify {
-            true => Some(backup::verify(&folder, &taken.manifest)?),
+            true => {
+                let opened = match identities {
+                    Some(identities) => taken.manifest.open(taken.number, Some(identities))?,
+                    None => None,
+                };
+                Some(backup::verify(&folder, &taken.manifest, opened.as_ref())?)
+            }
             false => None,
         };
         // A backup that is not sound is no reason to remove others.
@@ -174,6 +212,7 @@ fn take(global: &Global, args: &Args, dir: &Path) -> Result<Exit, Failure> {
         let mut told = taken_json(&taken, &context.zone);
         told["dir"] = json!(dir);
         told["verified"] = json!(checked.as_ref().map(Checked::is_sound));
+        told["depth"] = json!(checked.as_ref().map(|checked| checked.depth.as_str()));
         told["damage"] = json!(checked.as_ref().map_or_else(Vec::new, damage));
         told["pruned"] = json!(pruned.as_ref().map(pruned_json));
         out::json(&told);
@@ -191,6 +230,60 @@ fn take(global: &Global, args: &Args, dir: &Path) -> Result<Exit, Failure> {
         true => Exit::Well,
         false => Exit::Waiting,
     })
+}
+
+/// For whom backups are encrypted: as typed, or as configured.
+fn recipients(context: &Context, args: &Args) -> Result<Option<Recipients>, Failure> {
+    let typed = Recipients::parse(&args.recipient.join(" ")).map_err(failure)?;
+    let listed = match &args.recipients_file {
+        None => None,
+        Some(path) => match Recipients::from_file(path).map_err(failure)? {
+            None => return Err(Failure::usage(format!("{} names no recipient", path.display()))),
+            listed => listed,
+        },
+    };
+    let configured = context.config.backup.recipients.as_deref().unwrap_or_default();
+    let all = match (typed, listed) {
+        (Some(typed), Some(listed)) => Some(typed.and(listed)),
+        (None, None) => Recipients::parse(configured).map_err(failure)?,
+        (typed, listed) => typed.or(listed),
+    };
+    let example = config::keys::EXAMPLE_RECIPIENT;
+    if all
+        .as_ref()
+        .is_some_and(|all| all.names().iter().any(|name| name == example))
+    {
+        return Err(Failure::usage(format!(
+            "{example} is the example of the configuration, and nobody here can decrypt what is encrypted for it"
+        ))
+        .hint("make a key elsewhere with `age-keygen` and write its public half into backup.recipients"));
+    }
+    Ok(all)
+}
+
+/// The private keys for reading; none when no file is named.
+pub(super) fn identities(files: &[PathBuf]) -> backup::Result<Option<Identities>> {
+    let mut all: Option<Identities> = None;
+    for file in files {
+        let more = Identities::from_file(file)?;
+        all = Some(match all {
+            None => more,
+            Some(all) => all.and(more),
+        });
+    }
+    Ok(all)
+}
+
+/// So that the doctor knows where backups lie.
+fn remember(memory: &Memory, dir: &Path, taken: &Taken) {
+    let place = Place {
+        dir: std::fs::canonicalize(dir).unwrap_or_else(|_| dir.to_owned()),
+        taken_at: taken.manifest.taken_at,
+        encrypted: taken.manifest.is_encrypted(),
+    };
+    if let Err(error) = memory.remember(place) {
+        tracing::warn!(event = "backup.not_remembered", %error, "the doctor will not know where this backup lies");
+    }
 }
 
 /// The configuration's file, so that it reads the same elsewhere. What was set by flags and variables is not in it.
@@ -238,6 +331,16 @@ fn tell(words: Words, taken: &Taken, zone: &TimeZone) {
             format!("the database was read in {held}; its write-ahead log grew by {log} meanwhile")
         )
     );
+    if let Some(encryption) = &taken.manifest.encryption {
+        let recipients = encryption.recipients.join(", ");
+        outln!(
+            "{}",
+            words.say(
+                format!("已加密，可解密的公钥：{recipients}"),
+                format!("encrypted for {recipients}")
+            )
+        );
+    }
     let missing = files.missing.len();
     if missing > 0 {
         outln!(
@@ -267,12 +370,22 @@ fn taken_json(taken: &Taken, zone: &TimeZone) -> Value {
 
 /// A backup for programs.
 pub(super) fn manifest_json(number: u64, manifest: &Manifest, zone: &TimeZone) -> Value {
-    let companies: Map<String, Value> = manifest
-        .companies
-        .iter()
-        .map(|company| (company.name.clone(), json!({"cursor": company.cursor})))
-        .collect();
+    // Of an encrypted one that nobody opened, nothing says which they are.
+    let companies = match manifest.companies.is_empty() && manifest.is_encrypted() {
+        true => Value::Null,
+        false => manifest
+            .companies
+            .iter()
+            .map(|company| (company.name.clone(), json!({"cursor": company.cursor})))
+            .collect::<Map<String, Value>>()
+            .into(),
+    };
+    let recipients = manifest
+        .encryption
+        .as_ref()
+        .map(|encryption| &encryption.recipients);
     json!({
+        "recipients": recipients,
         "generation": number,
         "archive_id": manifest.archive_id,
         "epoch": manifest.epoch,
@@ -342,7 +455,10 @@ fn list(global: &Global, args: &ListArgs) -> Result<Exit, Failure> {
             continue;
         }
         let state = match damage.first() {
-            None => words.say("完整", "whole").into(),
+            None => match manifest.is_some_and(Manifest::is_encrypted) {
+                true => words.say("完整，已加密", "whole, encrypted").into(),
+                false => words.say("完整", "whole").into(),
+            },
             Some(first) => words.say(
                 line!("损坏：{} 处，首处 {}", damage.len(), value(&first.path)),
                 line!(
@@ -377,8 +493,12 @@ fn verify(global: &Global, args: &VerifyArgs) -> Result<Exit, Failure> {
     let words = words(global);
     let verified = (|| {
         let folder = Folder::to_read(&args.dir)?;
-        let (number, manifest) = pick(&folder, &Which::from_number(args.generation))?;
-        let checked = backup::verify(&folder, &manifest)?;
+        let (number, mut manifest) = pick(&folder, &Which::from_number(args.generation))?;
+        let opened = match identities(&args.identity)? {
+            Some(identities) => manifest.open(number, Some(identities))?,
+            None => None,
+        };
+        let checked = backup::verify(&folder, &manifest, opened.as_ref())?;
         Ok((number, manifest, checked))
     })();
     let (number, manifest, checked) = match verified {
@@ -391,6 +511,7 @@ fn verify(global: &Global, args: &VerifyArgs) -> Result<Exit, Failure> {
             "taken_at": render::time_json(Some(manifest.taken_at), &zone(&manifest)),
             "zone": manifest.zone,
             "sound": checked.is_sound(),
+            "depth": checked.depth.as_str(),
             "parts": checked.parts,
             "bytes": checked.bytes,
             "damage": damage(&checked),
@@ -408,10 +529,21 @@ fn tell_checked(words: Words, number: u64, checked: &Checked) {
     let (parts, bytes) = (render::number(checked.parts), render::bytes(checked.bytes));
     let damage = damage(checked);
     let found = damage.len();
-    let text = match found {
-        0 => words.say(
+    let text = match (found, checked.depth) {
+        (0, Depth::Database) => words.say(
             format!("第 {number} 代已逐字节核对，完好：{parts} 个部分，{bytes}；数据库自检通过"),
             format!("backup {number} was read in full and is sound: {parts} parts, {bytes}; the database passed its check"),
+        ),
+        (0, Depth::Content) => words.say(
+            format!("第 {number} 代已解密并逐字节核对，与备份时一致：{parts} 个部分，{bytes}"),
+            format!("backup {number} was decrypted and read in full, and is what was backed up: {parts} parts, {bytes}"),
+        ),
+        (0, Depth::Stored) => words.say(
+            format!("第 {number} 代的密文已逐字节核对，与写入时一致：{parts} 个部分，{bytes}；内容未解密 (--identity)"),
+            format!(
+                "backup {number} was read in full and its encrypted bytes are what was written: {parts} parts, {bytes}; nothing \
+                 was decrypted (--identity)"
+            ),
         ),
         _ => words.say(
             format!("第 {number} 代已损坏，{found} 处（共核对 {parts} 个部分，{bytes}）："),
@@ -454,10 +586,7 @@ pub(super) fn damage_json(damage: &[Damage]) -> Value {
 
 fn prune(global: &Global, args: &PruneArgs) -> Result<Exit, Failure> {
     // A folder that is not there is not made for this.
-    let pruned = Folder::to_read(&args.dir)
-        .map(drop)
-        .and_then(|()| Folder::to_write(&args.dir))
-        .and_then(|folder| backup::prune(&folder, args.keep as usize));
+    let pruned = Folder::to_prune(&args.dir).and_then(|folder| backup::prune(&folder, args.keep as usize));
     match pruned {
         Ok(pruned) if args.json => out::json(&pruned_json(&pruned)),
         Ok(pruned) => tell_pruned(words(global), &pruned),
@@ -584,9 +713,15 @@ pub(super) fn failed(error: Error) -> Result<Exit, Failure> {
 
 fn failure(error: Error) -> Failure {
     match error {
-        Error::NotBackups { .. } | Error::NotEmpty { .. } | Error::NoGeneration { .. } => {
-            Failure::usage(error)
-        }
+        Error::NotBackups { .. }
+        | Error::NotEmpty { .. }
+        | Error::NoGeneration { .. }
+        | Error::Recipient { .. }
+        | Error::IdentityFile { .. }
+        | Error::Encrypted { .. }
+        | Error::InTheClear { .. }
+        | Error::OtherRecipients { .. }
+        | Error::NoIdentity { .. } => Failure::usage(error),
         Error::Store(error) => error.into(),
         error => Failure::run(error),
     }

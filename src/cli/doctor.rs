@@ -18,6 +18,7 @@ use super::{
     words::Words,
 };
 use crate::{
+    backup,
     clock::Verdict,
     config::{Company, Schedule},
     ids::{Millis, wall},
@@ -356,7 +357,40 @@ fn archive(context: &Context) -> Result<Vec<Finding>, Failure> {
         )
     });
     findings.extend(open_files(&context.config.archive.folder));
+    findings.extend(backups(context));
     Ok(findings)
+}
+
+/// Where backups went, and whether others can read them there.
+fn backups(context: &Context) -> Vec<Finding> {
+    let places = backup::Memory::of(&context.config.archive.folder).places();
+    places
+        .into_iter()
+        // A medium that is not here cannot be looked at.
+        .filter(|place| place.dir.is_dir())
+        .map(|place| {
+            let encrypted = backup::Folder::is_encrypted(&place.dir);
+            let remote = backup::remote(&place.dir);
+            let value = format!(
+                "{}: last at {} ({}), {}{}",
+                place.dir.display(),
+                render::time(Some(place.taken_at), &context.zone),
+                context.zone.iana_name().unwrap_or("configured zone"),
+                if encrypted { "encrypted" } else { "not encrypted" },
+                remote.as_ref().map_or_else(String::new, |kind| format!(", on another machine ({kind})"))
+            );
+            match (encrypted, remote) {
+                (false, Some(_)) => Finding::warning(
+                    "backups",
+                    value,
+                    "whoever runs or copies that share can read every message in them",
+                    "set backup.recipients (public keys of age), back up into a new folder, and remove this one when that is \
+                     enough",
+                ),
+                _ => Finding::good("backups", value),
+            }
+        })
+        .collect()
 }
 
 /// Files straight in the archive's folder that others may read or write: the database, its journal, tokens.

@@ -46,6 +46,9 @@ pub struct Args {
     /// Number of the backup, as `backup list` shows it (default: the newest)
     #[arg(long, value_name = "N")]
     generation: Option<u64>,
+    /// File with an identity (private key) that can read encrypted backups; may be given several times
+    #[arg(long, value_name = "FILE")]
+    identity: Vec<PathBuf>,
     /// Print one JSON object
     #[arg(long)]
     json: bool,
@@ -61,8 +64,16 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
         None => Which::from_number(args.generation),
         Some(text) => Which::At(time(&folder, text)?),
     };
-    let restored = verb::pick(&folder, &which).and_then(|(number, manifest)| {
-        let restored = backup::restore(&folder, number, &manifest, &args.dir, Millis::now())?;
+    let restored = verb::pick(&folder, &which).and_then(|(number, mut manifest)| {
+        let opened = manifest.open(number, verb::identities(&args.identity)?)?;
+        let restored = backup::restore(
+            &folder,
+            number,
+            &manifest,
+            opened.as_ref(),
+            &args.dir,
+            Millis::now(),
+        )?;
         Ok((number, manifest, restored))
     });
     let (number, manifest, restored) = match restored {

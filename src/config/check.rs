@@ -50,6 +50,7 @@ pub(super) fn expected(key: &Key) -> String {
         Kind::Proxy => "a proxy such as \"http://host:3128\" or \"socks5://host:1080\"".to_owned(),
         Kind::Address => "an address such as \"https://gateway.example\"".to_owned(),
         Kind::Digest => "a SHA-256 of 64 hexadecimal digits".to_owned(),
+        Kind::Recipients => "public keys of age such as [\"age1…\", \"age1…\"]".to_owned(),
         Kind::Variable => "the name of an environment variable".to_owned(),
         Kind::Socket => "an IP address and a port such as \"127.0.0.1:8090\"".to_owned(),
     }
@@ -95,6 +96,7 @@ fn text(key: &Key, kind: Kind, text: &str) -> Result<(), String> {
         Kind::Digest if text.len() != 64 || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) => {
             Err(format!("is none, expected {}", expected(key)))
         }
+        Kind::Recipients => recipients(text),
         Kind::Proxy => proxy(text),
         Kind::Socket if text.parse::<std::net::SocketAddr>().is_err() => {
             Err(format!("\"{text}\" is none, expected {}", expected(key)))
@@ -132,6 +134,27 @@ fn proxy(text: &str) -> Result<(), String> {
         Some(Ok(1..)) => Ok(()),
         _ => Err("has no host and port, expected a proxy such as \"http://host:3128\"".to_owned()),
     }
+}
+
+/// What is no public key is not repeated: it may be a private one.
+fn recipients(text: &str) -> Result<(), String> {
+    for (at, word) in text.split_whitespace().enumerate() {
+        if word.len() > 14 && word[..word.floor_char_boundary(14)].eq_ignore_ascii_case("AGE-SECRET-KEY") {
+            return Err(format!(
+                "number {} is an identity, a private key, which does not belong here; its public half begins with age1 \
+                 (`age-keygen -y FILE`)",
+                at + 1
+            ));
+        }
+        if word.parse::<age::x25519::Recipient>().is_err() {
+            return Err(format!(
+                "number {} is no age recipient: it begins with age1 and has 62 characters (`age-keygen` makes one; keys of SSH \
+                 and of plugins are not supported)",
+                at + 1
+            ));
+        }
+    }
+    Ok(())
 }
 
 /// Scheme and host, perhaps a port and a path. Parameters and credentials could be secrets, and have no place here.

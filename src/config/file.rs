@@ -11,7 +11,7 @@ use toml::{
 
 use super::{
     error::{ConfigError, Problem},
-    keys::Section,
+    keys::{Kind, Section},
     layers::{Given, Layer, Layers, Source, Value, section_of},
     shape, suggest,
 };
@@ -149,7 +149,7 @@ impl Walk<'_> {
                 Ok(key) => {
                     let path = parts.join(".");
                     let at = self.source(value.span());
-                    match plain(found) {
+                    match plain(found, key.key.kind) {
                         Some(value) => layers.give(
                             &path,
                             &key,
@@ -182,8 +182,12 @@ impl Walk<'_> {
     }
 }
 
-fn plain(value: &DeValue<'_>) -> Option<Value> {
+fn plain(value: &DeValue<'_>, kind: Kind) -> Option<Value> {
     match value {
+        DeValue::Array(all) if kind == Kind::Recipients => {
+            let words: Option<Vec<&str>> = all.iter().map(|one| one.get_ref().as_str()).collect();
+            words.map(|words| Value::Text(words.join(" ")))
+        }
         DeValue::String(text) => Some(Value::Text(text.to_string())),
         DeValue::Integer(number) => i64::from_str_radix(number.as_str(), number.radix())
             .ok()

@@ -32,6 +32,8 @@ pub enum Kind {
     Address,
     /// SHA-256 of a file, in hexadecimal digits.
     Digest,
+    /// Public keys of `age`; in the file an array of texts, elsewhere with blanks between them.
+    Recipients,
     /// The name of an environment variable.
     Variable,
     /// An IP address and a port to listen on.
@@ -66,6 +68,8 @@ pub enum Section {
     Unseal,
     /// `[store]`
     Store,
+    /// `[backup]`
+    Backup,
     /// `[media]`
     Media,
     /// `[callback]`
@@ -114,6 +118,7 @@ impl Section {
         Self::Sdk,
         Self::Unseal,
         Self::Store,
+        Self::Backup,
         Self::Media,
         Self::Callback,
         Self::Api,
@@ -133,6 +138,7 @@ impl Section {
             Self::Sdk => "sdk",
             Self::Unseal => "unseal",
             Self::Store => "store",
+            Self::Backup => "backup",
             Self::Media => "media",
             Self::Callback => "callback",
             Self::Api => "api",
@@ -155,6 +161,7 @@ impl Section {
             Self::Sdk => "The official library and the child processes it runs in.",
             Self::Unseal => "How message keys are opened with the private keys.",
             Self::Store => "The database.",
+            Self::Backup => "What `shiguan backup` does with what it writes.",
             Self::Media => {
                 "The files that hang on messages: fetched by processes of their own, kept by their SHA-256 in a folder, or \
                  in an S3-compatible bucket when `s3_bucket` is set."
@@ -254,8 +261,12 @@ const fn from(min: i64, max: i64) -> Kind {
 }
 
 use Section::{
-    Alert, Api, Archive, Callback, Company, Consent, Directory, Log, Media, Pull, Sdk, Store, Target, Unseal,
+    Alert, Api, Archive, Backup, Callback, Company, Consent, Directory, Log, Media, Pull, Sdk, Store, Target,
+    Unseal,
 };
+
+/// A public key that reads like one and is nobody's here: refused where backups are encrypted.
+pub const EXAMPLE_RECIPIENT: &str = "age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p";
 
 /// The list.
 #[rustfmt::skip]
@@ -348,6 +359,12 @@ pub const KEYS: &[Key] = &[
     key(Store, "verify_days", from(0, 3650),
         "`shiguan run` reads the whole archive again once in so many days, a share every day: records, index, files. What is \
          damaged is an alert. 0: not by itself; `shiguan verify` does it at once.").whole(30, "days"),
+
+    key(Backup, "recipients", Kind::Recipients,
+        "Public keys (`age1…`, from `age-keygen`) that backups are encrypted for; each can read all of them with its private \
+         half, which has no place on this machine. Without any, backups lie as they are. A folder of backups is either \
+         encrypted for these or not at all: other recipients begin a new folder.")
+        .like(EXAMPLE_RECIPIENT),
 
     key(Media, "enabled", Kind::Auto,
         "Whether `shiguan run` fetches files by itself; auto: for every company, like true. `shiguan media get` fetches \

@@ -36,9 +36,9 @@ pub use self::{
     reference::markdown as reference_markdown,
     secrets::SecretSource,
     sections::{
-        Api, Archive, Callback, CallbackSecrets, Company, Config, Consent, Directory, Enabled, Explained,
-        KeepSealed, Language, Log, LogFormat, LogLevel, Media, MediaBucket, Pull, Schedule, Sdk, Store,
-        Unseal,
+        Api, Archive, Backup, Callback, CallbackSecrets, Company, Config, Consent, Directory, Enabled,
+        Explained, KeepSealed, Language, Log, LogFormat, LogLevel, Media, MediaBucket, Pull, Schedule, Sdk,
+        Store, Unseal,
     },
     template::{CompanyTemplate, TemplateOptions, template},
 };

@@ -23,8 +23,9 @@ use super::{
     layers::{Layer, Layers, Source},
     secrets::SecretSource,
     sections::{
-        Api, Archive, Callback, CallbackSecrets, Company, Config, Consent, Directory, Explained, KeepSealed,
-        Language, Log, LogFormat, LogLevel, Media, MediaBucket, Pull, Schedule, Sdk, Store, Unseal,
+        Api, Archive, Backup, Callback, CallbackSecrets, Company, Config, Consent, Directory, Explained,
+        KeepSealed, Language, Log, LogFormat, LogLevel, Media, MediaBucket, Pull, Schedule, Sdk, Store,
+        Unseal,
     },
     shape,
 };
@@ -129,6 +130,9 @@ impl Resolver<'_> {
                 },
                 disk_headroom_mib: general.whole(Section::Store, "disk_headroom_mib"),
                 verify_days: general.whole(Section::Store, "verify_days") as u32,
+            },
+            backup: Backup {
+                recipients: general.optional(Section::Backup, "recipients"),
             },
             pull: self.pull(&general, "", &timezone_name),
             sdk: self.sdk(&general),

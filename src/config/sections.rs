@@ -22,6 +22,8 @@ pub struct Config {
     pub unseal: Unseal,
     /// `[store]`
     pub store: Store,
+    /// `[backup]`
+    pub backup: Backup,
     /// `[media]`
     pub media: Media,
     /// `[callback]`
@@ -94,6 +96,13 @@ pub enum Schedule {
     Every(u32),
     /// At these times.
     Cron(Cron),
+}
+
+/// What `backup` does with what it writes.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Backup {
+    /// Public keys of `age`, with blanks between them; none leaves backups as they are.
+    pub recipients: Option<String>,
 }
 
 /// The vendor's library and the processes it runs in.

@@ -160,6 +160,7 @@ pub(super) fn sample(key: &Key, company: &str) -> String {
         Default::Text(text) => quoted(text),
         Default::Whole(number) => number.to_string(),
         Default::Switch(on) => on.to_string(),
+        Default::None if key.kind == Kind::Recipients => format!("[{}]", quoted(key.example)),
         Default::None => quoted(&key.example.replace("NAME", company)),
     }
 }

@@ -690,3 +690,395 @@ fn an_archive_that_is_required_and_missing_is_never_begun_anew() {
     let doctor = with(&["doctor", "--json"]).stdout;
     assert!(doctor.contains("as store.archive_id requires"), "{doctor}");
 }
+
+/// Keys of somebody who may read backups: the public half, and the file with the private one.
+struct Reader {
+    recipient: String,
+    identity: PathBuf,
+}
+
+impl Reader {
+    fn new(folder: &Path, name: &str) -> Self {
+        use age::secrecy::ExposeSecret;
+        let key = age::x25519::Identity::generate();
+        let identity = folder.join(name);
+        let text = format!("# made by a test\n{}\n", key.to_string().expose_secret());
+        fs::write(&identity, text).expect("written");
+        fs::set_permissions(&identity, fs::Permissions::from_mode(0o600)).expect("private");
+        Self {
+            recipient: key.to_public().to_string(),
+            identity,
+        }
+    }
+
+    fn to(&self) -> [&str; 2] {
+        ["--recipient", &self.recipient]
+    }
+
+    fn with(&self) -> [&str; 2] {
+        ["--identity", self.identity.to_str().expect("UTF-8")]
+    }
+}
+
+impl Bench {
+    fn encrypted(&self, reader: &Reader) -> Value {
+        self.backup(&reader.to()).exits(0).json()
+    }
+
+    fn verify_with(&self, more: &[&str]) -> Finished {
+        let dir = self.backups.to_str().expect("UTF-8");
+        program().run([&["backup", "verify", dir, "--json"], more].concat())
+    }
+}
+
+#[test]
+fn encrypted_backups_come_back_to_whoever_has_the_key() {
+    let bench = Bench::with(900, 91, 880);
+    get(&bench.archive);
+    let (reader, stranger) = (
+        Reader::new(bench.folder.path(), "reader"),
+        Reader::new(bench.folder.path(), "stranger"),
+    );
+    let first = bench.encrypted(&reader);
+    assert_eq!(first["recipients"], serde_json::json!([reader.recipient]));
+    let end_of_first = bench.archive.digest();
+    // What has not changed is recognised without any private key.
+    let before = bench.files();
+    let idle = bench.encrypted(&reader);
+    assert_eq!(
+        (&idle["database"]["written"], &idle["files"]["new"], &idle["base"]),
+        (&0.into(), &0.into(), &1.into())
+    );
+    assert_eq!(bench.files().len(), before.len() + 1);
+    bench.pull(900);
+    get(&bench.archive);
+    let before: u64 = bench.files().values().sum();
+    let recipients = format!("backup.recipients={}", reader.recipient);
+    let third = bench.backup(&["--verify", "--set", &recipients]).exits(0).json();
+    assert_eq!(
+        (&third["verified"], &third["depth"]),
+        (&true.into(), &"stored".into())
+    );
+    let added = bench.files().values().sum::<u64>() - before;
+    let files = third["files"]["written"].as_u64().expect("a count");
+    assert!(
+        (added - files) * 2 < before,
+        "{added} bytes after {before}, {files} of them files"
+    );
+    // Everybody can list them and compare the stored bytes; the content takes the key.
+    let listed = bench.list();
+    assert!(
+        listed
+            .iter()
+            .all(|one| one["whole"] == true && one["companies"].is_null())
+    );
+    assert_eq!(bench.verify_with(&[]).exits(0).json()["depth"], "stored");
+    assert_eq!(
+        bench.verify_with(&reader.with()).exits(0).json()["depth"],
+        "content"
+    );
+    bench.verify_with(&stranger.with()).exits(1);
+    // Without a key, or with another one, nothing comes back and nothing is left behind.
+    let (refused, said) = bench.restore("none", &[]);
+    let said = said.exits(2);
+    assert!(
+        said.stderr.contains("--identity") && said.stderr.contains(&reader.recipient),
+        "{}",
+        said.stderr
+    );
+    let (other, said) = bench.restore("other", &stranger.with());
+    let said = said.exits(1);
+    assert!(said.stderr.contains(&reader.recipient), "{}", said.stderr);
+    for archive in [&refused, &other] {
+        assert_eq!(files_under(&archive.dir.join("data")).len(), 0);
+    }
+    fs::set_permissions(&stranger.identity, fs::Permissions::from_mode(0o644)).expect("opened");
+    let (_, said) = bench.restore("open", &stranger.with());
+    assert!(said.exits(2).stderr.contains("chmod 600"));
+    let (old, said) = bench.restore("old", &[&["--generation", "1"], &reader.with()[..]].concat());
+    let said = said.exits(0).json();
+    assert!(!said["companies"].as_object().expect("companies").is_empty());
+    assert_eq!(old.digest(), end_of_first);
+    let (restored, said) = bench.restore("b", &reader.with());
+    let said = said.exits(0).json();
+    assert_eq!(said["restored_files"], third["files"]["contents"]);
+    assert_eq!(restored.digest(), bench.archive.digest());
+    assert!(said["configuration"].is_string(), "{said}");
+    // The restored one goes on with them without writing everything again.
+    let dir = bench.backups.to_str().expect("UTF-8");
+    let args = [&["backup", dir, "--json"], &reader.to()[..]].concat();
+    let on = restored.run(args).exits(0).json();
+    assert_eq!((&on["base"], &on["files"]["new"]), (&3.into(), &0.into()));
+    // Old ones go with what only they need.
+    program().run(["backup", "prune", dir, "--keep", "1"]).exits(0);
+    let (last, said) = bench.restore("last", &reader.with());
+    said.exits(0);
+    assert_eq!(last.digest(), bench.archive.digest());
+}
+
+#[test]
+fn a_folder_holds_one_kind_of_backups_for_the_same_recipients() {
+    let bench = Bench::with(150, 92, 150);
+    let (reader, other) = (
+        Reader::new(bench.folder.path(), "reader"),
+        Reader::new(bench.folder.path(), "other"),
+    );
+    bench.encrypted(&reader);
+    let before = bench.files();
+    let said = bench.backup(&[]).exits(2);
+    assert!(said.stderr.contains("backup.recipients"), "{}", said.stderr);
+    let said = bench.backup(&[reader.to(), other.to()].concat()).exits(2);
+    assert!(
+        said.stderr.contains(&other.recipient) && said.stderr.contains("new folder"),
+        "{}",
+        said.stderr
+    );
+    let said = bench.backup(&other.to()).exits(2);
+    assert!(said.stderr.contains("would go on reading"), "{}", said.stderr);
+    assert_eq!(bench.files(), before);
+    // The other way round, and what is there stays restorable.
+    let clear = bench.folder.path().join("clear");
+    let clear = clear.to_str().expect("UTF-8");
+    bench.archive.run(["backup", clear]).exits(0);
+    let args = [&["backup", clear], &reader.to()[..]].concat();
+    let said = bench.archive.run(args).exits(2);
+    assert!(said.stderr.contains("not encrypted"), "{}", said.stderr);
+    bench.archive.run(["backup", clear, "--verify"]).exits(0);
+    // A private key has no place among the recipients, and is not repeated.
+    let secret = fs::read_to_string(&reader.identity).expect("a key");
+    let secret = secret.lines().last().expect("a line");
+    let configured = format!("backup.recipients={secret}");
+    for args in [["--recipient", secret], ["--set", &configured]] {
+        let said = bench.backup(&args).exits(2);
+        assert!(said.stderr.contains("private key"), "{}", said.stderr);
+        assert!(!said.stderr.contains(&secret[20..30]), "a secret was printed");
+    }
+    let said = bench.backup(&["--recipient", "ssh-ed25519"]).exits(2);
+    assert!(said.stderr.contains("SSH"), "{}", said.stderr);
+    let list = bench.folder.path().join("list");
+    fs::write(&list, format!("# both\n{}\n\n", reader.recipient)).expect("written");
+    bench
+        .backup(&["--recipients-file", list.to_str().expect("UTF-8")])
+        .exits(0);
+    // The doctor knows where they lie.
+    let doctor = bench.archive.run(["doctor", "--json"]).json();
+    let findings = doctor["findings"].as_array().expect("a list");
+    let told: Vec<&str> = findings
+        .iter()
+        .filter(|one| one["check"] == "backups")
+        .filter_map(|one| one["value"].as_str())
+        .collect();
+    assert_eq!(told.len(), 2, "{told:?}");
+    let of = |dir: &str| {
+        told.iter()
+            .find(|one| one.contains(dir))
+            .copied()
+            .unwrap_or_default()
+    };
+    assert!(of(clear).contains("not encrypted"), "{told:?}");
+    let backups = bench.backups.to_str().expect("UTF-8");
+    assert!(of(backups).contains(", encrypted"), "{told:?}");
+    // Without the archive's key of the names everything is written again, and both are restorable.
+    fs::remove_dir_all(bench.archive.dir.join("data/backup-state")).expect("removed");
+    let said = bench.backup(&reader.to()).exits(0);
+    assert!(said.stderr.contains("written again"), "{}", said.stderr);
+    assert_eq!(said.json()["base"], Value::Null);
+    for generation in ["1", "3"] {
+        let wanted = [&["--generation", generation], &reader.with()[..]].concat();
+        let (restored, said) = bench.restore(generation, &wanted);
+        said.exits(0);
+        assert_eq!(restored.digest(), bench.archive.digest());
+    }
+}
+
+/// Every stretch of bytes that can be read out of a file: as it is, and out of whatever looks compressed in it.
+fn readable(path: &Path) -> Vec<Vec<u8>> {
+    let bytes = fs::read(path).expect("a file");
+    let magic = [0x28, 0xb5, 0x2f, 0xfd];
+    let inside = (0..bytes.len().saturating_sub(4))
+        .filter(|&at| bytes[at..at + 4] == magic)
+        .filter_map(|at| zstd::stream::decode_all(&bytes[at..]).ok())
+        .collect::<Vec<_>>();
+    [vec![bytes], inside].concat()
+}
+
+#[test]
+fn nothing_of_an_archive_can_be_read_in_its_encrypted_backups() {
+    let bench = Bench::with(400, 93, 400);
+    get(&bench.archive);
+    let reader = Reader::new(bench.folder.path(), "reader");
+    bench.encrypted(&reader);
+    let clear = bench.folder.path().join("clear");
+    bench
+        .archive
+        .run(["backup", clear.to_str().expect("UTF-8")])
+        .exits(0);
+    // What the database, the configuration and the vault hold: names of columns, ids, bodies, names and bytes of files.
+    let mut known: Vec<Vec<u8>> = ["SQLite format 3", "CREATE TABLE", "corpid", "[company."]
+        .iter()
+        .map(|text| text.as_bytes().to_vec())
+        .collect();
+    let conn = rusqlite::Connection::open(bench.archive.dir.join("data/archive.db")).expect("an archive");
+    let mut texts = |sql: &str| {
+        let mut statement = conn.prepare(sql).expect("a statement");
+        let rows = statement
+            .query_map([], |row| row.get::<_, rusqlite::types::Value>(0))
+            .expect("rows");
+        for value in rows {
+            match value.expect("a value") {
+                rusqlite::types::Value::Text(text) => known.push(text.into_bytes()),
+                rusqlite::types::Value::Blob(bytes) => known.push(bytes),
+                _ => {}
+            }
+        }
+    };
+    texts("SELECT corpid FROM company");
+    texts("SELECT msgid FROM record LIMIT 50");
+    texts("SELECT sha256 FROM media_content");
+    texts("SELECT lower(hex(sha256)) FROM media_content");
+    for file in files_under(&bench.archive.dir.join("data/media"))
+        .into_keys()
+        .take(20)
+    {
+        let bytes = fs::read(file).expect("a file");
+        known.push(bytes[..bytes.len().min(32)].to_vec());
+    }
+    known.retain(|text| text.len() >= 6);
+    assert!(known.len() > 60, "{}", known.len());
+    let found = |folder: &Path| -> usize {
+        let readable: Vec<Vec<u8>> = files_under(folder)
+            .keys()
+            .flat_map(|path| {
+                let name = path.to_str().expect("UTF-8").as_bytes().to_vec();
+                [vec![name], readable(path)].concat()
+            })
+            .collect();
+        known
+            .iter()
+            .filter(|text| {
+                readable
+                    .iter()
+                    .any(|bytes| memchr::memmem::find(bytes, text).is_some())
+            })
+            .count()
+    };
+    // The search finds them where they are, so that it can fail.
+    let open = found(&clear);
+    assert!(open * 10 >= known.len() * 9, "{open} of {}", known.len());
+    assert_eq!(found(&bench.backups), 0);
+}
+
+#[test]
+fn a_killed_encrypted_backup_leaves_the_others_whole_and_the_next_one_goes_on() {
+    let bench = Bench::with(1_200, 94, 900);
+    get(&bench.archive);
+    let reader = Reader::new(bench.folder.path(), "reader");
+    let mut chance = ChaCha8Rng::seed_from_u64(94);
+    let dir = bench.backups.to_str().expect("UTF-8").to_owned();
+    let args = [&["backup", dir.as_str()], &reader.to()[..]].concat();
+    let mut kills = 0;
+    for round in 0..14 {
+        if round == 7 {
+            bench.pull(1_200);
+            get(&bench.archive);
+        }
+        let mut child = bench.archive.start(&args);
+        std::thread::sleep(Duration::from_millis(u64::from(chance.next_u32() % 400)));
+        kills += u32::from(!ended(&mut child));
+        let _ended = child.kill();
+        child.wait().expect("an end");
+        if bench.backups.join("generations").exists() {
+            for one in bench.list() {
+                assert_eq!(one["whole"], true, "after {round}: {one}");
+            }
+        }
+    }
+    assert!(kills > 3, "{kills} backups were killed");
+    let said = bench.encrypted(&reader);
+    assert!(files_under(&bench.backups.join("unfinished")).is_empty());
+    let files = said["files"]["new"].as_u64().expect("a count");
+    assert!(
+        files < said["files"]["contents"].as_u64().expect("a count"),
+        "what killed backups wrote is used: {said}"
+    );
+    let (restored, said) = bench.restore("b", &reader.with());
+    said.exits(0);
+    assert_eq!(restored.digest(), bench.archive.digest());
+}
+
+#[test]
+fn whatever_bit_of_an_encrypted_backup_is_altered_is_found_without_its_key() {
+    let bench = Bench::with(300, 95, 300);
+    get(&bench.archive);
+    let reader = Reader::new(bench.folder.path(), "reader");
+    bench.encrypted(&reader);
+    let mut chance = ChaCha8Rng::seed_from_u64(95);
+    let paths: Vec<PathBuf> = bench
+        .files()
+        .into_iter()
+        .filter_map(|(path, bytes)| (bytes > 0).then_some(path))
+        .collect();
+    let of = |part: &str| -> Vec<PathBuf> {
+        let part = bench.backups.join(part);
+        paths
+            .iter()
+            .filter(|path| path.starts_with(&part))
+            .cloned()
+            .collect()
+    };
+    let (objects, files) = (of("objects"), of("files"));
+    assert!(objects.len() > 4 && files.len() > 4);
+    let few = files.iter().step_by(files.len() / 4);
+    let root = ["encryption.json", "generations/00000001.json"].map(|name| bench.backups.join(name));
+    for path in objects.iter().chain(few).chain(&root).chain(&root) {
+        let whole = fs::read(path).expect("a file");
+        let mut altered = whole.clone();
+        let at = chance.next_u32() as usize % altered.len();
+        altered[at] ^= 1 << (chance.next_u32() % 8);
+        fs::write(path, altered).expect("written");
+        let name = path.file_name().expect("a name").to_str().expect("UTF-8");
+        let said = bench.verify_with(&[]).exits(3);
+        let told = said.stdout + &said.stderr;
+        assert!(told.contains(name), "byte {at} of {name}: {told}");
+        fs::write(path, whole).expect("written");
+    }
+    bench.verify_with(&[]).exits(0);
+    // Whole parts in each other's place are found with the key, and nothing comes back.
+    let pages: Vec<&PathBuf> = objects
+        .iter()
+        .filter(|path| path.extension().is_some_and(|ending| ending == "age"))
+        .collect();
+    let (one, two) = (
+        fs::read(pages[0]).expect("a part"),
+        fs::read(pages[1]).expect("a part"),
+    );
+    fs::write(pages[0], &two).expect("written");
+    fs::write(pages[1], &one).expect("written");
+    let (restored, said) = bench.restore("swapped", &reader.with());
+    said.exits(3);
+    assert_eq!(files_under(&restored.dir.join("data")).len(), 0);
+    bench.verify_with(&reader.with()).exits(3);
+    fs::write(pages[0], one).expect("written");
+    fs::write(pages[1], two).expect("written");
+    // So is a generation that somebody wrote who lacks the key of the names.
+    let manifest = &root[1];
+    let text = fs::read_to_string(manifest).expect("a manifest");
+    let forged = text
+        .lines()
+        .next()
+        .expect("a line")
+        .replace("\"records\":300", "\"records\":301");
+    let sha256: String = {
+        use sha2::Digest;
+        let digest = sha2::Sha256::digest(forged.as_bytes());
+        digest.iter().map(|byte| format!("{byte:02x}")).collect()
+    };
+    let tag = text.lines().nth(2).expect("a tag");
+    fs::write(
+        manifest,
+        format!("{forged}\n{{\"sha256\":\"{sha256}\"}}\n{tag}\n"),
+    )
+    .expect("written");
+    let (_, said) = bench.restore("forged", &reader.with());
+    assert!(said.exits(3).stderr.contains("00000001.json"));
+}
