@@ -35,6 +35,22 @@ pub fn pair(first: char, second: Option<char>) -> u64 {
     u64::from(u32::from(first)) << CHAR_BITS | u64::from(second.map_or(ALONE, u32::from))
 }
 
+/// The pairs that begin with a character.
+pub fn beginning(first: char) -> RangeInclusive<u64> {
+    u64::from(u32::from(first)) << CHAR_BITS..=pair(first, None)
+}
+
+/// The second character of a pair.
+pub fn second(pair: u64) -> Option<char> {
+    char::from_u32((pair & ((1 << CHAR_BITS) - 1)) as u32)
+}
+
+/// Places of pairs that cover a needle of so many characters, two or more: 0, 2, 4, … and the last.
+pub fn covering(length: usize) -> Vec<usize> {
+    let last = length.saturating_sub(2);
+    (0..last).step_by(2).chain([last]).collect()
+}
+
 /// The pairs of one folded text, in the order of their places.
 pub fn pairs(folded: &str) -> impl Iterator<Item = u64> + '_ {
     let mut chars = folded.chars().peekable();
@@ -55,14 +71,11 @@ pub fn ask_folded(needle: &str) -> Option<Ask> {
     let chars: Vec<char> = needle.chars().collect();
     match chars.as_slice() {
         [] => None,
-        [only] => {
-            let first = u64::from(u32::from(*only)) << CHAR_BITS;
-            Some(Ask::Begins(first..=pair(*only, None)))
-        }
+        [only] => Some(Ask::Begins(beginning(*only))),
         _ => {
-            let last = chars.len() - 2;
-            let places = (0..last).step_by(2).chain([last]);
-            let row = places.map(|place| (place as u32, pair(chars[place], Some(chars[place + 1]))));
+            let row = covering(chars.len())
+                .into_iter()
+                .map(|place| (place as u32, pair(chars[place], Some(chars[place + 1]))));
             Some(Ask::Row(row.collect()))
         }
     }
@@ -131,6 +144,8 @@ mod tests {
         fn different_pairs_have_different_numbers(a in any::<(char, Option<char>)>(), b in any::<(char, Option<char>)>()) {
             prop_assert_eq!(a == b, pair(a.0, a.1) == pair(b.0, b.1));
             prop_assert!(pair(a.0, a.1) < 1 << 42);
+            prop_assert!(beginning(a.0).contains(&pair(a.0, a.1)));
+            prop_assert_eq!(second(pair(a.0, a.1)), a.1);
         }
 
         #[test]

@@ -7,14 +7,21 @@
 //! Each part of a store's index remembers the number of the rules it was written by ([`VERSION`]); [`Asks`] holds the
 //! question by each.
 //!
+//! Beside it, and only where a question asks for it: simplified and traditional characters and pinyin ([`alike`]), which the index knows
+//! nothing of.
+//!
 //! Must not know: who writes, who asks, SQL, messages.
 
+pub mod alike;
 mod before;
 pub mod cut;
 pub mod fold;
 pub mod pattern;
+pub mod pinyin;
 mod radical;
+pub mod variants;
 
+pub use alike::{Alike, AlikeAsks, Rows, has_variants};
 pub use before::fold_by_version_2;
 pub use cut::{Ask, ask, pairs};
 pub use fold::{Folded, fold, fold_into};
