@@ -31,6 +31,9 @@ pub struct Args {
     /// One line for each of these; every message is counted once
     #[arg(long, value_enum)]
     by: By,
+    /// Texts and names also in their simplified or traditional form
+    #[arg(long)]
+    variants: bool,
     /// One JSON object per line on stdout, the last one sums up
     #[arg(long)]
     json: bool,
@@ -103,7 +106,7 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
     let context = Context::begin(global, Quiet::Warnings)?;
     let words = Words(context.language);
     let query = [std::slice::from_ref(&args.query), &args.more].concat().join(" ");
-    let understood = understood::read(&context, &query)?;
+    let understood = understood::read(&context, &query, args.variants)?;
     let reader = context.reader()?;
     let counted = reader.count_by(&understood.filter, args.by.asked(), &context.zone)?;
     let notes = Notes::gather(&context, &reader, &understood, counted.total, false)?;

@@ -1,6 +1,9 @@
 //! `shiguan search QUERY`: exact, with the place of the match for people and one JSON object per hit for programs.
 
-use std::cell::Cell;
+use std::{
+    cell::{Cell, RefCell},
+    collections::HashSet,
+};
 
 use anstyle::{AnsiColor, Style};
 use serde_json::{Value, json};
@@ -42,6 +45,9 @@ pub struct Args {
     /// More of it, when the shell has split it
     #[arg(hide = true)]
     more: Vec<String>,
+    /// Texts and names also in their simplified or traditional form, as if each stood behind variants:
+    #[arg(long)]
+    variants: bool,
     /// One JSON object per hit on stdout; what was covered on stderr
     #[arg(long)]
     json: bool,
@@ -89,7 +95,7 @@ const BIG_PAGE: u32 = 1000;
 pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
     let context = Context::begin(global, Quiet::Warnings)?;
     let query = [std::slice::from_ref(&args.query), &args.more].concat().join(" ");
-    let understood = understood::read(&context, &query)?;
+    let understood = understood::read(&context, &query, args.variants)?;
     let filter = &understood.filter;
     let reader = context.reader()?;
     let view = View::new(&context, &reader, filter.needles());
@@ -115,6 +121,7 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
     loop {
         let page = search::run(&reader, filter, order, after, limit as usize)?;
         view.look(&page.hits, args.json)?;
+        view.only_alike.replace(page.only_alike.clone());
         for hit in &page.hits {
             if args.json {
                 out.json(&view.hit_json(hit))?;
@@ -142,6 +149,8 @@ pub(super) struct View<'a> {
     pub(super) needles: Vec<Needle>,
     pub(super) names: Names,
     pub(super) consents: Shown,
+    /// Hits to mark as such that are none as texts and names are written.
+    only_alike: RefCell<Option<HashSet<RecordId>>>,
     /// Damaged records that were shown.
     damaged: Cell<u64>,
 }
@@ -154,6 +163,7 @@ impl<'a> View<'a> {
             needles,
             names: Names::default(),
             consents: Shown::default(),
+            only_alike: RefCell::default(),
             damaged: Cell::new(0),
         }
     }
@@ -228,6 +238,10 @@ impl<'a> View<'a> {
         let message = message::read(&opened.plaintext);
         self.heading(out, hit, &message)?;
         self.damage(out, hit)?;
+        if self.is_only_alike(hit) == Some(true) {
+            let dim = Style::new().dimmed();
+            out.line(line!("    {}≈ {}{:#}", dim, self.words().only_alike(), dim))?;
+        }
         let struck = opened.recalled.is_some();
         let mut snippets = search::snippet(&message, &self.needles, 60);
         // A question about people or dates matches no text: say what the message is instead.
@@ -239,6 +253,12 @@ impl<'a> View<'a> {
             self.snippet(out, snippet, struck)?;
         }
         self.recall(out, hit)
+    }
+
+    /// Whether a hit is one only because something is alike; `None` when nothing of it was asked.
+    fn is_only_alike(&self, hit: &Hit) -> Option<bool> {
+        let only_alike = self.only_alike.borrow();
+        only_alike.as_ref().map(|only_alike| only_alike.contains(&hit.id))
     }
 
     /// What a message is: a text as it was written, everything else by its kind and in one line.
@@ -320,6 +340,9 @@ impl<'a> View<'a> {
     /// Everything a program may want to know of a hit.
     pub(super) fn hit_json(&self, hit: &Hit) -> Value {
         let mut shown = self.genuine_json(hit);
+        if let Some(only_alike) = self.is_only_alike(hit) {
+            shown["as_written"] = json!(!only_alike);
+        }
         if let Some(damage) = &hit.damage {
             self.damaged.set(self.damaged.get() + 1);
             shown["damage"] = damage::value(damage);

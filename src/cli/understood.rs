@@ -11,7 +11,7 @@ use crate::{
     message::{fold_id, is_external, is_robot},
     people::Class,
     sanitize::{Line, value},
-    search::{self, Effect, Remark, Understood, Unknown, Who},
+    search::{self, AlikeRead, Effect, Remark, Understood, Unknown, Who},
     store::{
         Reader,
         contract::{
@@ -19,14 +19,15 @@ use crate::{
             ask::{Meant, Similar},
         },
     },
+    words::Alike,
 };
 
 /// So many of one name are shown to people; programs get all that were counted.
 const SHOWN: usize = 10;
 
 /// Reads a query; an error points at the place.
-pub(super) fn read(context: &Context, query: &str) -> Result<Understood, Failure> {
-    search::understand(query, &context.zone, Millis::now()).map_err(|error| {
+pub(super) fn read(context: &Context, query: &str, variants: bool) -> Result<Understood, Failure> {
+    search::understand_with(query, &context.zone, Millis::now(), variants).map_err(|error| {
         Failure::usage(&error)
             .below(line!("  {}", Line::sentence(query)))
             .below(line!("  {}^", pointer(query, error.column)))
@@ -50,6 +51,10 @@ pub(super) struct Notes<'a> {
     /// Empty unless asked for, or nothing was found.
     effects: Vec<Effect>,
     names: Names,
+    /// Hits that are none as texts and names are written; none when nothing else was asked.
+    not_as_written: Option<u64>,
+    /// Hits of the question with variants, where it was asked without and found nothing.
+    with_variants: Option<(&'a str, u64)>,
     total: u64,
 }
 
@@ -68,6 +73,13 @@ impl<'a> Notes<'a> {
             search::effects(reader, understood)?
         } else {
             Vec::new()
+        };
+        let with_variants = match &understood.with_variants {
+            Some((canonical, filter)) if total == 0 => {
+                let count = reader.count(filter)?;
+                (count > 0).then_some((canonical.as_str(), count))
+            }
+            _ => None,
         };
         let names = Names::default();
         let mut wanted: HashMap<CompanyId, HashSet<String>> = HashMap::new();
@@ -90,6 +102,8 @@ impl<'a> Notes<'a> {
             unknown,
             effects,
             names,
+            not_as_written: search::not_as_written(reader, &understood.filter)?,
+            with_variants,
             total,
         })
     }
@@ -110,6 +124,19 @@ impl<'a> Notes<'a> {
         for date in self.understood.dates.iter().filter(plain) {
             errln!("{}", self.date(date, words));
         }
+        for alike in &self.understood.alike {
+            errln!("{}", read_alike(alike, words));
+        }
+        if let Some(count) = self.not_as_written {
+            let count = render::number(count);
+            errln!(
+                "{}",
+                words.say(
+                    format!("仅按简繁或拼音匹配的有 {count} 条"),
+                    format!("found only by other characters or by pinyin: {count}"),
+                )
+            );
+        }
         for remark in &self.understood.remarks {
             if remark.always() || self.total == 0 {
                 errln!("{}", said(remark, words));
@@ -122,6 +149,18 @@ impl<'a> Notes<'a> {
             for line in missing(unknown, words) {
                 errln!("{line}");
             }
+        }
+        if let Some((canonical, count)) = self.with_variants {
+            let count = render::number(count);
+            errln!(
+                "{}",
+                words.say(
+                    format!("简体、繁体都算时有 {count} 条，请输入：{canonical}"),
+                    format!(
+                        "with simplified and traditional characters there are {count}; type: {canonical}"
+                    ),
+                )
+            );
         }
         self.effect(words);
         Ok(())
@@ -287,6 +326,16 @@ impl<'a> Notes<'a> {
         told.insert("who".into(), self.who_json()?);
         let unknown: Vec<Value> = self.unknown.iter().map(unknown_json).collect();
         told.insert("unknown".into(), json!(unknown));
+        if !self.understood.alike.is_empty() {
+            let alike: Vec<Value> = self.understood.alike.iter().map(alike_json).collect();
+            told.insert("alike".into(), json!(alike));
+        }
+        if let Some(count) = self.not_as_written {
+            told.insert("not_as_written".into(), json!(count));
+        }
+        if let Some((query, total)) = self.with_variants {
+            told.insert("with_variants".into(), json!({"query": query, "total": total}));
+        }
         if !self.effects.is_empty() {
             let effects: Vec<Value> = self
                 .effects
@@ -353,6 +402,54 @@ fn kind(id: &str) -> &'static str {
     } else {
         "member"
     }
+}
+
+/// What counts besides a text or name as it was typed.
+fn read_alike(alike: &AlikeRead, words: Words) -> String {
+    let written = &alike.written;
+    match alike.alike {
+        Alike::Variants => {
+            let forms: Vec<String> = alike.forms().iter().map(|all| equal(all)).collect();
+            let forms = match forms.is_empty() {
+                true => words
+                    .say("没有其他写法", "no character has another form")
+                    .to_owned(),
+                false => forms.join(" "),
+            };
+            words.say(
+                format!("简繁匹配：{written}：{forms}"),
+                format!("simplified and traditional: {written}: {forms}"),
+            )
+        }
+        Alike::Pinyin => {
+            let ways = alike.ways().join(" | ");
+            words.say(
+                format!("拼音匹配：{written}：{ways}（不计声调，多音字按所有读音）"),
+                format!("pinyin: {written}: {ways} (without tones, all readings of each character)"),
+            )
+        }
+    }
+}
+
+/// `发=發=髮`.
+fn equal(forms: &str) -> String {
+    let each: Vec<String> = forms.chars().map(String::from).collect();
+    each.join("=")
+}
+
+fn alike_json(alike: &AlikeRead) -> Value {
+    let source = match alike.alike {
+        Alike::Variants => crate::words::variants::SOURCE,
+        Alike::Pinyin => crate::words::pinyin::SOURCE,
+    };
+    json!({
+        "condition": alike.written,
+        "kind": alike.alike.as_str(),
+        "asked": alike.asked,
+        "forms": alike.forms(),
+        "ways": alike.ways(),
+        "source": source,
+    })
 }
 
 fn said(remark: &Remark, words: Words) -> String {

@@ -112,6 +112,14 @@ impl Words {
         )
     }
 
+    /// Beside a hit that is none as texts and names are written.
+    pub(super) fn only_alike(self) -> &'static str {
+        self.say(
+            "仅按简繁或拼音匹配",
+            "found only by other characters or by pinyin",
+        )
+    }
+
     /// Progress of `reindex`.
     pub(super) fn reindexing(self, state: Reindex) -> String {
         let (done, all) = (

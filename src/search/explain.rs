@@ -8,11 +8,11 @@ use crate::{
     store::{
         Reader, Result,
         contract::{
-            Filter, Role,
+            Called, Filter, Role,
             ask::{Among, Meant, Similar},
         },
     },
-    words,
+    words::{self, Alike},
 };
 
 use super::understood::Understood;
@@ -67,14 +67,26 @@ pub struct Effect {
 /// Who is meant by each `from:`, `to:` and `with:`.
 pub fn who(reader: &Reader, filter: &Filter) -> Result<Vec<Who>> {
     let mut all = Vec::new();
-    for leaf in leaves(filter) {
-        let (role, asked) = match leaf {
-            Filter::From(asked) => (Role::Sender, asked),
-            Filter::To(asked) => (Role::Receiver, asked),
-            Filter::With(asked) => (Role::Either, asked),
+    let leaves = leaves(filter);
+    for leaf in &leaves {
+        if stands_beside(leaf, &leaves) {
+            continue;
+        }
+        let (role, asked, mut meant) = match leaf {
+            Filter::From(asked) => (Role::Sender, asked.clone(), reader.meant(asked, MOST + 1)?),
+            Filter::To(asked) => (Role::Receiver, asked.clone(), reader.meant(asked, MOST + 1)?),
+            Filter::With(asked) => (Role::Either, asked.clone(), reader.meant(asked, MOST + 1)?),
+            Filter::CalledAlike {
+                called: Called::Whole(role),
+                alike,
+                name,
+            } => (
+                *role,
+                as_asked(*alike, name),
+                reader.meant_alike(*alike, name, MOST + 1)?,
+            ),
             _ => continue,
         };
-        let mut meant = reader.meant(asked, MOST + 1)?;
         let more = meant.len() > MOST;
         meant.truncate(MOST);
         let mut found = Vec::with_capacity(meant.len());
@@ -88,7 +100,7 @@ pub fn who(reader: &Reader, filter: &Filter) -> Result<Vec<Who>> {
             right.cmp(left).then_with(|| fold_id(&a.id).cmp(&fold_id(&b.id)))
         });
         all.push(Who {
-            asked: asked.clone(),
+            asked,
             role,
             found,
             more,
@@ -100,7 +112,36 @@ pub fn who(reader: &Reader, filter: &Filter) -> Result<Vec<Who>> {
 /// Names and values that nothing has.
 pub fn unknown(reader: &Reader, filter: &Filter) -> Result<Vec<Unknown>> {
     let mut all = Vec::new();
-    for leaf in leaves(filter) {
+    let leaves = leaves(filter);
+    for leaf in leaves.iter().copied() {
+        if stands_beside(leaf, &leaves) {
+            continue;
+        }
+        if let Filter::CalledAlike { called, alike, name } = leaf {
+            let (key, among, known) = match called {
+                Called::Whole(role) => (
+                    key_of(*role),
+                    Among::People,
+                    !reader.meant_alike(*alike, name, 1)?.is_empty(),
+                ),
+                Called::Part => ("name", Among::People, reader.count(leaf)? > 0),
+                Called::Room => ("room", Among::Rooms, reader.count(leaf)? > 0),
+            };
+            if !known {
+                let near = match alike {
+                    Alike::Variants => nearest(reader, among, name)?,
+                    Alike::Pinyin => Vec::new(),
+                };
+                all.push(Unknown {
+                    key,
+                    asked: as_asked(*alike, name),
+                    near,
+                    exist: Vec::new(),
+                    as_part: 0,
+                });
+            }
+            continue;
+        }
         let (key, asked, among) = match leaf {
             Filter::From(asked) => ("from", asked, Some(Among::People)),
             Filter::To(asked) => ("to", asked, Some(Among::People)),
@@ -150,6 +191,38 @@ pub fn unknown(reader: &Reader, filter: &Filter) -> Result<Vec<Unknown>> {
         });
     }
     Ok(all)
+}
+
+/// The key behind which somebody stands in this part.
+fn key_of(role: Role) -> &'static str {
+    match role {
+        Role::Sender => "from",
+        Role::Receiver => "to",
+        Role::Either => "with",
+    }
+}
+
+/// As it stands behind a key of names.
+fn as_asked(alike: Alike, name: &str) -> String {
+    format!("{}:{name}", alike.as_str())
+}
+
+/// How many hits there are only because something is alike; `None` when nothing of it was asked.
+pub fn not_as_written(reader: &Reader, filter: &Filter) -> Result<Option<u64>> {
+    let Some(written) = filter.as_written() else {
+        return Ok(None);
+    };
+    let others = Filter::And(vec![filter.clone(), Filter::Not(Box::new(written))]);
+    reader.count(&others).map(Some)
+}
+
+/// True for a name that is asked as it is written and as it may be written besides: what is to be told is told of the latter.
+fn stands_beside(leaf: &Filter, leaves: &[&Filter]) -> bool {
+    let alike = |other: &&Filter| matches!(other, Filter::CalledAlike { .. });
+    leaves
+        .iter()
+        .filter(|other| alike(other))
+        .any(|other| other.as_written().as_ref() == Some(leaf))
 }
 
 /// Those nearly called so, nearest first; of people equally near, those who wrote most, because they are asked about most.

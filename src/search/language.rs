@@ -5,6 +5,8 @@
 
 use std::fmt::Write;
 
+use crate::words::Alike;
+
 /// A word with its Chinese forms.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Word {
@@ -277,6 +279,27 @@ pub(super) const KEYS: &[Key] = &[
         examples: &["合同 in:filename", "合同 范围:文件名"],
     },
     Key {
+        word: word("variants", &["简繁", "繁简", "异体"]),
+        values: Values::Free("a text; also behind from:, to:, with:, name: and room:"),
+        list: false,
+        finds: "messages whose text contains this, or (behind another key) names that are this, in simplified or traditional characters ([simplified and traditional, pinyin](#simplified-and-traditional-pinyin))",
+        examples: &["variants:发票", "简繁:\"开 发票\"", "from:variants:高傑"],
+    },
+    Key {
+        word: word("pinyin", &["拼音"]),
+        values: Values::Free(
+            "syllables without tones; also behind from:, to:, with:, name: and room:, there also initials",
+        ),
+        list: false,
+        finds: "messages whose text contains characters that are read so, or (behind another key) names that are",
+        examples: &[
+            "pinyin:tuikuan",
+            "拼音:\"xi an\"",
+            "发送人:拼音:gaojie",
+            "from:pinyin:gj",
+        ],
+    },
+    Key {
         word: word("recalled-within", &["撤回间隔"]),
         values: Values::Free("`90s`, `2m`, `3h`, `1d`, `2分钟`"),
         list: false,
@@ -298,6 +321,16 @@ pub(super) const KEYS: &[Key] = &[
         examples: &["msgid:CAQQluDa4QUY0On2rYSAgAMgzPrShAE"],
     },
 ];
+
+/// Keys that take a key of likeness in front of their value.
+pub(super) const NAMES: &[&str] = &["from", "to", "with", "name", "room"];
+
+/// What a key says about how texts or names are compared, if it is one of those.
+pub(super) fn alike(key: &str) -> Option<Alike> {
+    [Alike::Variants, Alike::Pinyin]
+        .into_iter()
+        .find(|alike| alike.as_str() == key)
+}
 
 /// What stands alone between terms and is often meant as an operator; the operator itself is upper case.
 pub(super) const OPERATORS: &[(&str, &str)] = &[

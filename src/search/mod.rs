@@ -20,9 +20,9 @@ mod spelling;
 mod understood;
 
 pub use error::QueryError;
-pub use explain::{Effect, Unknown, Who, effects, unknown, who};
+pub use explain::{Effect, Unknown, Who, effects, not_as_written, unknown, who};
 pub use language::reference;
-pub use parse::{parse, quote, understand};
+pub use parse::{parse, quote, understand, understand_with};
 pub use query::{Results, run};
 pub use snippet::{Snippet, snippet};
-pub use understood::{Condition, DateRead, Remark, Understood};
+pub use understood::{AlikeRead, Condition, DateRead, Remark, Understood};

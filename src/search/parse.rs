@@ -8,14 +8,17 @@ use super::{
     error::{QueryError, near, nearest},
     language::{self, KEYS, Key, OPERATORS, Values},
     spelling::{ascii, closers, is_blank, is_colon, is_comma, is_dash, narrow},
-    understood::{Condition, DateRead, Remark, Understood},
+    understood::{AlikeRead, Condition, DateRead, Remark, Understood},
 };
 use crate::{
     consent::Standing,
     ids::{Millis, Seq},
     message::Place,
-    store::contract::{Filter, MediaAsk, MediaState, Role, Sayer},
-    words::{self, Pattern},
+    store::contract::{Called, Filter, MediaAsk, MediaState, Role, Sayer},
+    words::{
+        self, Alike, Pattern,
+        pinyin::{self, Unread},
+    },
 };
 
 /// Bounds that no question of a person reaches and the store can answer.
@@ -29,7 +32,19 @@ pub fn parse(query: &str, zone: &TimeZone, now: Millis) -> Result<Filter, QueryE
 
 /// As [`parse`], with how each part was understood.
 pub fn understand(query: &str, zone: &TimeZone, now: Millis) -> Result<Understood, QueryError> {
+    understand_with(query, zone, now, false)
+}
+
+/// As [`understand`]; with `variants`, every text and every name that has other forms is read as if it stood behind `variants:`.
+pub fn understand_with(
+    query: &str,
+    zone: &TimeZone,
+    now: Millis,
+    variants: bool,
+) -> Result<Understood, QueryError> {
     let mut parser = Parser {
+        variants,
+        alike: Vec::new(),
         chars: query.chars().collect(),
         at: 0,
         terms: 0,
@@ -57,13 +72,25 @@ pub fn understand(query: &str, zone: &TimeZone, now: Millis) -> Result<Understoo
             .retain(|remark| !matches!(remark, Remark::OperatorAsText { .. }));
     }
     Ok(Understood {
+        with_variants: if variants {
+            None
+        } else {
+            loosened(query, zone, now, &part.filter)
+        },
         filter: part.filter,
         canonical: part.written,
         respelt: parser.respelt,
         conditions: part.conditions,
         dates: parser.dates,
+        alike: parser.alike,
         remarks: parser.remarks,
     })
+}
+
+/// What the query asks with variants, where that is something else.
+fn loosened(query: &str, zone: &TimeZone, now: Millis, filter: &Filter) -> Option<(String, Filter)> {
+    let loose = understand_with(query, zone, now, true).ok()?;
+    (loose.filter != *filter).then_some((loose.canonical, loose.filter))
 }
 
 /// Writes a text so that [`parse`] reads it back as exactly this text.
@@ -77,6 +104,9 @@ struct Parser<'a> {
     terms: usize,
     /// Something was not typed in its canonical form.
     respelt: bool,
+    /// Texts and names count in their other forms as well.
+    variants: bool,
+    alike: Vec<AlikeRead>,
     dates: Vec<DateRead>,
     remarks: Vec<Remark>,
     zone: &'a TimeZone,
@@ -304,15 +334,48 @@ impl Parser<'_> {
             if text.is_empty() {
                 return Err(self.error(column, "there is nothing between the quotes"));
             }
-            return Ok(Term::Condition(text_part(text)));
+            return Ok(Term::Condition(self.text(text)));
         }
         match self.key()? {
             Some(key) => self.value(column, key),
             None => {
                 let word = self.word(false)?;
                 self.remark_on(&word);
-                Ok(Term::Condition(text_part(word)))
+                Ok(Term::Condition(self.text(word)))
             }
+        }
+    }
+
+    /// A text that was typed without a key.
+    fn text(&mut self, text: String) -> Part {
+        if self.variants && words::has_variants(&text) {
+            self.respelt = true;
+            self.text_alike(Alike::Variants, text)
+        } else {
+            text_part(text)
+        }
+    }
+
+    fn text_alike(&mut self, alike: Alike, text: String) -> Part {
+        let written = format!("{}:{}", alike.as_str(), bare(&text));
+        let filter = Filter::TextAlike {
+            alike,
+            needle: text.clone(),
+            places: Vec::new(),
+        };
+        self.read_alike(alike, &text, false, &written);
+        Part::new(filter, written, Binds::Term)
+    }
+
+    fn read_alike(&mut self, alike: Alike, asked: &str, is_name: bool, written: &str) {
+        let read = AlikeRead {
+            alike,
+            asked: asked.to_owned(),
+            is_name,
+            written: written.to_owned(),
+        };
+        if !self.alike.contains(&read) {
+            self.alike.push(read);
         }
     }
 
@@ -341,24 +404,8 @@ impl Parser<'_> {
         }
     }
 
-    /// The known key that begins at a place, and the place behind its colon.
     fn key_at(&self, at: usize) -> Option<(&'static Key, usize)> {
-        let rest = self.chars.get(at..)?;
-        KEYS.iter()
-            .flat_map(|key| {
-                let spellings = key.word.other.iter().chain([&key.word.english]);
-                spellings.map(move |spelling| (key, *spelling))
-            })
-            .find_map(|(key, spelling)| {
-                let mut chars = rest.iter();
-                let spelt = spelling.chars().all(|expected| {
-                    chars.next().is_some_and(|c| {
-                        ascii(*c).eq_ignore_ascii_case(&expected) || (expected == '-' && is_dash(*c))
-                    })
-                });
-                let colon = spelt && chars.next().is_some_and(|c| is_colon(*c));
-                colon.then(|| (key, at + spelling.chars().count() + 1))
-            })
+        key_in(&self.chars, at)
     }
 
     /// Reads `key:`; `None`, without moving, when a plain word stands here.
@@ -408,7 +455,8 @@ impl Parser<'_> {
         let mut items = Vec::new();
         loop {
             let at = self.at;
-            let exactly = self.peek().map(ascii) == Some('=');
+            let alike = self.key_of_likeness(key);
+            let exactly = alike.is_none() && self.peek().map(ascii) == Some('=');
             if exactly {
                 self.step();
             }
@@ -430,7 +478,7 @@ impl Parser<'_> {
                 }
                 break;
             }
-            items.push((at, exactly, value));
+            items.push((at, how(alike, exactly), value));
             let further = key.list && self.peek().is_some_and(is_comma) && self.key_at(self.at + 1).is_none();
             if !further {
                 break;
@@ -448,8 +496,12 @@ impl Parser<'_> {
             ));
         }
         let mut parts = Vec::with_capacity(items.len());
-        for (at, exactly, value) in items {
-            parts.push(self.condition(key, at, exactly, value)?);
+        for (at, how, value) in items {
+            parts.push(match how {
+                How::Alike(alike) => self.called_alike(key, at, alike, value)?,
+                How::Id => self.condition(key, at, true, value)?,
+                How::Plain => self.condition(key, at, false, value)?,
+            });
         }
         if parts.len() == 1 {
             return Ok(Term::Condition(parts.remove(0)));
@@ -501,6 +553,12 @@ impl Parser<'_> {
             _ => None,
         };
         let part = |filter, written: &str| Ok(Part::new(filter, format!("{name}:{written}"), Binds::Term));
+        if let Some(alike) = language::alike(name) {
+            if alike == Alike::Pinyin {
+                self.check_pinyin(at, &value, false)?;
+            }
+            return Ok(self.text_alike(alike, value));
+        }
         if exactly {
             let Some(role) = role else {
                 return Err(self.error(
@@ -518,13 +576,21 @@ impl Parser<'_> {
         if matches!(name, "on" | "after" | "before") {
             return self.date(name, at, &value);
         }
+        if self.variants && language::NAMES.contains(&name) && words::has_variants(&value) {
+            // By id as well: an id is nothing that has other forms.
+            let plain = plain_name(name, value.clone());
+            let alike = self.called_alike(key, at, Alike::Variants, value.clone())?;
+            self.respelt = true;
+            let written = format!("{name}:{} OR {}", bare_name(&value), alike.written);
+            return Ok(Part::new(
+                Filter::Or(vec![plain, alike.filter]),
+                written,
+                Binds::Or,
+            ));
+        }
         let filter = match name {
-            "from" => Filter::From(value.clone()),
-            "to" => Filter::To(value.clone()),
-            "with" => Filter::With(value.clone()),
-            "room" => Filter::Room(value.clone()),
+            "from" | "to" | "with" | "name" | "room" => plain_name(name, value.clone()),
             "msgid" => Filter::Msgid(value.clone()),
-            "name" => Filter::Name(value.clone()),
             "tag" => Filter::Tag(value.clone()),
             "department" => Filter::Department(value.clone()),
             "company" => Filter::CompanyNamed(value.clone()),
@@ -550,7 +616,71 @@ impl Parser<'_> {
                 Filter::Seq(first, last)
             }
         };
-        part(filter, &bare(&value))
+        let written = match language::NAMES.contains(&name) {
+            true => bare_name(&value),
+            false => bare(&value),
+        };
+        part(filter, &written)
+    }
+
+    /// Reads a key of likeness in front of a value, where the key before takes one.
+    fn key_of_likeness(&mut self, key: &Key) -> Option<Alike> {
+        if !language::NAMES.contains(&key.word.english) {
+            return None;
+        }
+        let (found, behind) = self.key_at(self.at)?;
+        let alike = language::alike(found.word.english)?;
+        let typed: String = self.chars[self.at..behind].iter().collect();
+        self.respelt |= typed.to_ascii_lowercase() != format!("{}:", found.word.english);
+        self.at = behind;
+        Some(alike)
+    }
+
+    fn called_alike(
+        &mut self,
+        key: &Key,
+        at: usize,
+        alike: Alike,
+        value: String,
+    ) -> Result<Part, QueryError> {
+        if alike == Alike::Pinyin {
+            self.check_pinyin(at, &value, true)?;
+        }
+        let called = match key.word.english {
+            "from" => Called::Whole(Role::Sender),
+            "to" => Called::Whole(Role::Receiver),
+            "with" => Called::Whole(Role::Either),
+            "name" => Called::Part,
+            _ => Called::Room,
+        };
+        let written = format!("{}:{}:{}", key.word.english, alike.as_str(), bare_name(&value));
+        let filter = Filter::CalledAlike {
+            called,
+            alike,
+            name: value.clone(),
+        };
+        self.read_alike(alike, &value, true, &written);
+        Ok(Part::new(filter, written, Binds::Term))
+    }
+
+    fn check_pinyin(&self, at: usize, value: &str, is_name: bool) -> Result<(), QueryError> {
+        let initials = is_name && pinyin::initials(value).is_some();
+        let names = if is_name { ", or initials" } else { "" };
+        match pinyin::ways(value) {
+            Err(Unread::NotPinyin) if !initials => Err(self.error(
+                at,
+                format!("`{value}` is no pinyin; write whole syllables{names} in Latin letters without tones, as in tuikuan, lv, xi'an"),
+            )),
+            Err(Unread::TooManyWays) => Err(self.error(
+                at,
+                format!(
+                    "`{value}` can be cut into syllables in more than {} ways, or is very long; put a blank between the \
+                     syllables and quotes around all of it, as in \"xi an\"",
+                    pinyin::MOST_WAYS
+                ),
+            )),
+            _ => Ok(()),
+        }
     }
 
     fn date(&mut self, name: &str, at: usize, value: &str) -> Result<Part, QueryError> {
@@ -758,6 +888,61 @@ fn closes(rest: &[char], opening: char, closer: char) -> Option<usize> {
     None
 }
 
+/// The known key that begins at a place, and the place behind its colon.
+fn key_in(chars: &[char], at: usize) -> Option<(&'static Key, usize)> {
+    let rest = chars.get(at..)?;
+    KEYS.iter()
+        .flat_map(|key| {
+            let spellings = key.word.other.iter().chain([&key.word.english]);
+            spellings.map(move |spelling| (key, *spelling))
+        })
+        .find_map(|(key, spelling)| {
+            let mut chars = rest.iter();
+            let spelt = spelling.chars().all(|expected| {
+                chars.next().is_some_and(|c| {
+                    ascii(*c).eq_ignore_ascii_case(&expected) || (expected == '-' && is_dash(*c))
+                })
+            });
+            let colon = spelt && chars.next().is_some_and(|c| is_colon(*c));
+            colon.then(|| (key, at + spelling.chars().count() + 1))
+        })
+}
+
+/// How the value of a key is compared.
+enum How {
+    Plain,
+    /// Behind `=`.
+    Id,
+    Alike(Alike),
+}
+
+fn how(alike: Option<Alike>, exactly: bool) -> How {
+    match alike {
+        Some(alike) => How::Alike(alike),
+        None if exactly => How::Id,
+        None => How::Plain,
+    }
+}
+
+fn plain_name(key: &str, name: String) -> Filter {
+    match key {
+        "from" => Filter::From(name),
+        "to" => Filter::To(name),
+        "with" => Filter::With(name),
+        "name" => Filter::Name(name),
+        _ => Filter::Room(name),
+    }
+}
+
+/// The value of a key of names; what would be read as a key of likeness stands in quotes.
+fn bare_name(name: &str) -> String {
+    let chars: Vec<char> = name.chars().collect();
+    match key_in(&chars, 0) {
+        Some((key, _)) if language::alike(key.word.english).is_some() => quote(name),
+        _ => bare(name),
+    }
+}
+
 /// A text that needs no quotes stands bare.
 fn bare(text: &str) -> String {
     let plain = |c: char| {
@@ -826,7 +1011,7 @@ fn restrict(filter: &mut Filter, places: &[Place]) -> bool {
                 > 0
         }
         Filter::Not(part) => restrict(part, places),
-        Filter::Text { places: own, .. } if own.is_empty() => {
+        Filter::Text { places: own, .. } | Filter::TextAlike { places: own, .. } if own.is_empty() => {
             own.extend_from_slice(places);
             true
         }

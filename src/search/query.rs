@@ -1,8 +1,13 @@
 //! Asking the store.
 
-use crate::store::{
-    Reader, Result,
-    contract::{Coverage, Filter, Hit, Order, PageKey},
+use std::collections::HashSet;
+
+use crate::{
+    ids::RecordId,
+    store::{
+        Reader, Result,
+        contract::{Coverage, Filter, Hit, Order, PageKey},
+    },
 };
 
 /// One page of an answer.
@@ -14,6 +19,9 @@ pub struct Results {
     pub next: Option<PageKey>,
     /// Messages of all pages together, exact.
     pub total: u64,
+    /// Hits of this page that would be none if texts and names counted only as they are written; `None` when nothing else was
+    /// asked.
+    pub only_alike: Option<HashSet<RecordId>>,
     /// How much of the archive was searched: what is not opened yet cannot be found.
     pub coverage: Coverage,
 }
@@ -31,6 +39,7 @@ pub fn run(
         hits: page.hits,
         next: page.next,
         total: page.total,
+        only_alike: page.only_alike,
         coverage: page.coverage,
     })
 }

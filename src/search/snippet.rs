@@ -5,7 +5,7 @@ use std::ops::Range;
 use crate::{
     message::{Message, Place, Segment},
     store::contract::Needle,
-    words::{Folded, fold},
+    words::{Folded, Rows, fold},
 };
 
 /// A piece of a message to show on one line.
@@ -20,17 +20,41 @@ pub struct Snippet {
     pub highlights: Vec<Range<usize>>,
 }
 
+/// What is marked.
+enum Wanted {
+    Text(Vec<char>),
+    Alike(Rows),
+}
+
+impl Wanted {
+    fn of(needle: &Needle) -> Self {
+        match needle.alike {
+            None => Self::Text(fold(&needle.text).chars().collect()),
+            Some(alike) => Self::Alike(Rows::of(alike, &needle.text)),
+        }
+    }
+
+    fn find(&self, folded: &Folded) -> Vec<Range<usize>> {
+        match self {
+            Self::Text(text) => folded.find(text),
+            Self::Alike(rows) => rows.find(folded),
+        }
+    }
+}
+
 /// One snippet for each place that holds a match, at most `width` characters of the message each. Without any
 /// match (a question about people or dates) the beginning of the first text; nothing for a message without text.
 pub fn snippet(message: &Message, needles: &[Needle], width: usize) -> Vec<Snippet> {
     let width = width.max(1);
     let mut shown = vec![false; message.segments.len()];
     let mut snippets = Vec::new();
+    let all: Vec<Wanted> = needles.iter().map(Wanted::of).collect();
     for place in Place::ALL {
-        let wanted: Vec<Vec<char>> = needles
+        let wanted: Vec<&Wanted> = needles
             .iter()
-            .filter(|needle| needle.places.is_empty() || needle.places.contains(&place))
-            .map(|needle| fold(&needle.text).chars().collect())
+            .zip(&all)
+            .filter(|(needle, _)| needle.places.is_empty() || needle.places.contains(&place))
+            .map(|(_, wanted)| wanted)
             .collect();
         let found = message
             .segments
@@ -65,8 +89,8 @@ fn stands_in(segment: &Segment, place: Place) -> bool {
 }
 
 /// All matches of all needles, in bytes of the source, ascending; those that touch or overlap become one.
-fn matches(folded: &Folded, wanted: &[Vec<char>]) -> Vec<Range<usize>> {
-    let found = wanted.iter().flat_map(|needle| folded.find(needle));
+fn matches(folded: &Folded, wanted: &[&Wanted]) -> Vec<Range<usize>> {
+    let found = wanted.iter().flat_map(|needle| needle.find(folded));
     let mut all: Vec<Range<usize>> = found.map(|range| folded.source(range)).collect();
     all.sort_by_key(|range| (range.start, range.end));
     let mut merged: Vec<Range<usize>> = Vec::with_capacity(all.len());
@@ -136,7 +160,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::message::Places;
+    use crate::{message::Places, words::Alike};
 
     fn message(segments: &[(&[Place], &str)]) -> Message {
         let segments = segments
@@ -155,6 +179,7 @@ mod tests {
     fn needle(text: &str, places: &[Place]) -> Needle {
         Needle {
             text: text.into(),
+            alike: None,
             places: places.into(),
         }
     }
@@ -195,6 +220,23 @@ mod tests {
             found.iter().map(|s| s.place).collect::<Vec<_>>(),
             [Place::Filename]
         );
+    }
+
+    #[test]
+    fn what_is_alike_is_marked_as_it_is_written() {
+        let message = message(&[(&[Place::Text], "請開發票，发票和退款")]);
+        let ask = |text: &str, alike| Needle {
+            alike: Some(alike),
+            ..needle(text, &[])
+        };
+        let found = snippet(&message, &[ask("发票", Alike::Variants)], 40);
+        assert_eq!(marked(&found[0]), ["發票", "发票"]);
+        let found = snippet(
+            &message,
+            &[ask("fapiao", Alike::Pinyin), ask("tui", Alike::Pinyin)],
+            40,
+        );
+        assert_eq!(marked(&found[0]), ["發票", "发票", "退"]);
     }
 
     #[test]

@@ -1,6 +1,10 @@
 //! How a query was understood: its canonical spelling, its dates, and what may surprise whoever typed it.
 
-use crate::{ids::Millis, store::contract::Filter};
+use crate::{
+    ids::Millis,
+    store::contract::Filter,
+    words::{Alike, Rows, alike::Set, pinyin},
+};
 
 /// A query that was read.
 #[derive(Debug, Clone, PartialEq)]
@@ -16,6 +20,11 @@ pub struct Understood {
     pub conditions: Vec<Condition>,
     /// Every date in it, in order.
     pub dates: Vec<DateRead>,
+    /// Every text and name that counts in other forms as well, in order.
+    pub alike: Vec<AlikeRead>,
+    /// The same question with every text and name in its other forms as well, canonical; none when there are none, and where it
+    /// was read so.
+    pub with_variants: Option<(String, Filter)>,
     /// What was read otherwise than it may have been meant.
     pub remarks: Vec<Remark>,
 }
@@ -42,6 +51,61 @@ pub struct DateRead {
     pub to: Option<Millis>,
     /// True when it was typed in digits with its year, so that nothing was left to understand.
     pub plain: bool,
+}
+
+/// A text or name that counts in other forms as well.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AlikeRead {
+    /// In which way.
+    pub alike: Alike,
+    /// As typed, without its keys.
+    pub asked: String,
+    /// A name; pinyin may be its initials.
+    pub is_name: bool,
+    /// Canonical, with its keys.
+    pub written: String,
+}
+
+impl AlikeRead {
+    /// For each character that has other forms: all of them, itself first. Nothing for pinyin.
+    pub fn forms(&self) -> Vec<String> {
+        let (Alike::Variants, Some(row)) = (
+            self.alike,
+            Rows::of(self.alike, &self.asked).rows().first().cloned(),
+        ) else {
+            return Vec::new();
+        };
+        let asked = crate::words::fold(&self.asked);
+        let mut forms: Vec<String> = Vec::new();
+        for (c, set) in asked
+            .chars()
+            .zip(row)
+            .filter(|(_, set): &(char, Set)| set.len() > 1)
+        {
+            let others = set.iter().filter(|other| **other != c);
+            let all: String = std::iter::once(&c).chain(others).collect();
+            if !forms.contains(&all) {
+                forms.push(all);
+            }
+        }
+        forms
+    }
+
+    /// For pinyin: each way in which it was cut into syllables, and initials where they count.
+    pub fn ways(&self) -> Vec<String> {
+        if self.alike != Alike::Pinyin {
+            return Vec::new();
+        }
+        let ways = pinyin::ways(&self.asked).unwrap_or_default();
+        let mut ways: Vec<String> = ways.iter().map(|way| way.join(" ")).collect();
+        if self.is_name
+            && let Some(initials) = pinyin::initials(&self.asked)
+        {
+            let initials: Vec<String> = initials.iter().map(|initial| format!("{initial}…")).collect();
+            ways.push(initials.join(" "));
+        }
+        ways
+    }
 }
 
 /// Something that was read otherwise than it may have been meant.

@@ -15,12 +15,14 @@ pub use media::{
     Again, Content, Fetched, FileId, Later, MediaAsk, MediaFile, MediaList, MediaState, MediaTask,
 };
 
+use std::collections::HashSet;
+
 use crate::{
     consent::Standing,
     ids::{CompanyId, KeyVersion, Millis, RecordId, RunId, Seq},
     message::{Direction, Flaws, Message, Place, Scope},
     record::{Reason, Sealed, Waiting},
-    words::Pattern,
+    words::{Alike, Pattern},
 };
 
 pub mod people;
@@ -475,6 +477,24 @@ pub enum Filter {
         /// Restricts the match.
         places: Vec<Place>,
     },
+    /// Messages with a text that is alike, in one of the places (empty: anywhere).
+    TextAlike {
+        /// In which way.
+        alike: Alike,
+        /// As typed.
+        needle: String,
+        /// Restricts the match.
+        places: Vec<Place>,
+    },
+    /// With a name that is alike.
+    CalledAlike {
+        /// Whose name, and how much of it.
+        called: Called,
+        /// In which way.
+        alike: Alike,
+        /// As typed.
+        name: String,
+    },
     /// Sent by this id, or by somebody who was ever called exactly so.
     From(String),
     /// Received by this id or name.
@@ -541,6 +561,17 @@ pub enum Filter {
     CompanyNamed(String),
 }
 
+/// Whose name a question is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Called {
+    /// The whole name of somebody in this part.
+    Whole(Role),
+    /// A part of a name of somebody who sent or received it.
+    Part,
+    /// A part of a name of the room.
+    Room,
+}
+
 /// The part somebody has in a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Role {
@@ -568,6 +599,8 @@ pub enum Sayer {
 pub struct Needle {
     /// As typed.
     pub text: String,
+    /// What counts besides, if anything does.
+    pub alike: Option<Alike>,
     /// Where it was looked for (empty: anywhere).
     pub places: Vec<Place>,
 }
@@ -580,21 +613,65 @@ impl Filter {
         found
     }
 
+    /// The same question with texts and names as they are written; pinyin, which is never written so, finds nothing. `None`
+    /// when it asks for nothing that is alike.
+    pub fn as_written(&self) -> Option<Self> {
+        let parts = |parts: &[Self]| -> Option<Vec<Self>> {
+            let written: Vec<Option<Self>> = parts.iter().map(Self::as_written).collect();
+            let any = written.iter().any(Option::is_some);
+            let each = parts.iter().zip(written);
+            any.then(|| {
+                each.map(|(part, written)| written.unwrap_or_else(|| part.clone()))
+                    .collect()
+            })
+        };
+        match self {
+            Self::And(all) => parts(all).map(Self::And),
+            Self::Or(any) => parts(any).map(Self::Or),
+            Self::Not(part) => Some(Self::Not(Box::new(part.as_written()?))),
+            Self::TextAlike {
+                alike: Alike::Pinyin, ..
+            }
+            | Self::CalledAlike {
+                alike: Alike::Pinyin, ..
+            } => Some(Self::Or(Vec::new())),
+            Self::TextAlike { needle, places, .. } => Some(Self::Text {
+                needle: needle.clone(),
+                places: places.clone(),
+            }),
+            Self::CalledAlike { called, name, .. } => Some(match called {
+                Called::Whole(Role::Sender) => Self::From(name.clone()),
+                Called::Whole(Role::Receiver) => Self::To(name.clone()),
+                Called::Whole(Role::Either) => Self::With(name.clone()),
+                Called::Part => Self::Name(name.clone()),
+                Called::Room => Self::Room(name.clone()),
+            }),
+            _ => None,
+        }
+    }
+
     fn collect_needles(&self, wanted: bool, found: &mut Vec<Needle>) {
+        let add = |text: &str, alike, places: &[Place], found: &mut Vec<Needle>| {
+            let needle = Needle {
+                text: text.to_owned(),
+                alike,
+                places: places.to_vec(),
+            };
+            if !found.contains(&needle) {
+                found.push(needle);
+            }
+        };
         match self {
             Self::And(parts) | Self::Or(parts) => {
                 parts.iter().for_each(|part| part.collect_needles(wanted, found));
             }
             Self::Not(part) => part.collect_needles(!wanted, found),
-            Self::Text { needle, places } if wanted => {
-                let needle = Needle {
-                    text: needle.clone(),
-                    places: places.clone(),
-                };
-                if !found.contains(&needle) {
-                    found.push(needle);
-                }
-            }
+            Self::Text { needle, places } if wanted => add(needle, None, places, found),
+            Self::TextAlike {
+                alike,
+                needle,
+                places,
+            } if wanted => add(needle, Some(*alike), places, found),
             _ => {}
         }
     }
@@ -854,6 +931,9 @@ pub struct Page {
     pub next: Option<PageKey>,
     /// Rows of all pages together.
     pub total: u64,
+    /// Rows of this page that would be none if texts and names counted only as they are written; `None` when the filter asks
+    /// for nothing that is alike.
+    pub only_alike: Option<HashSet<RecordId>>,
     /// How much of the archive was searched.
     pub coverage: Coverage,
 }

@@ -44,3 +44,4 @@ mod rot;
 mod search;
 mod senseless;
 mod trouble;
+mod variants;

@@ -55,7 +55,7 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
     let filter = match args.query.parse() {
         Ok(seq) => Filter::Seq(Seq(seq), Seq(seq)),
         Err(_) => {
-            let understood = understood::read(&context, &args.query)?;
+            let understood = understood::read(&context, &args.query, false)?;
             let total = reader.count(&understood.filter)?;
             Notes::gather(&context, &reader, &understood, total, false)?.tell(words)?;
             understood.filter

@@ -253,6 +253,150 @@ fn needles_are_the_texts_asked_for_and_not_those_asked_away() {
     );
 }
 
+#[test]
+fn other_forms_are_asked_for_by_their_keys() {
+    let alike = |alike, needle: &str| Filter::TextAlike {
+        alike,
+        needle: needle.into(),
+        places: Vec::new(),
+    };
+    let called = |called, alike, name: &str| Filter::CalledAlike {
+        called,
+        alike,
+        name: name.into(),
+    };
+    let sender = Called::Whole(Role::Sender);
+    for (query, filter, written) in [
+        ("variants:发票", alike(Alike::Variants, "发票"), "variants:发票"),
+        (
+            "简繁：“开 票”",
+            alike(Alike::Variants, "开 票"),
+            "variants:\"开 票\"",
+        ),
+        (
+            "-拼音:tuikuan",
+            not(alike(Alike::Pinyin, "tuikuan")),
+            "-pinyin:tuikuan",
+        ),
+        (
+            "from:variants:高傑",
+            called(sender, Alike::Variants, "高傑"),
+            "from:variants:高傑",
+        ),
+        (
+            "发送人：拼音：gao",
+            called(sender, Alike::Pinyin, "gao"),
+            "from:pinyin:gao",
+        ),
+        (
+            "to:pinyin:\"gao jie\"",
+            called(Called::Whole(Role::Receiver), Alike::Pinyin, "gao jie"),
+            "to:pinyin:\"gao jie\"",
+        ),
+        (
+            "with:pinyin:gj",
+            called(Called::Whole(Role::Either), Alike::Pinyin, "gj"),
+            "with:pinyin:gj",
+        ),
+        (
+            "name:pinyin:gao",
+            called(Called::Part, Alike::Pinyin, "gao"),
+            "name:pinyin:gao",
+        ),
+        (
+            "room:简繁:群",
+            called(Called::Room, Alike::Variants, "群"),
+            "room:variants:群",
+        ),
+        (
+            "from:\"pinyin:gao\"",
+            Filter::From("pinyin:gao".into()),
+            "from:\"pinyin:gao\"",
+        ),
+        (
+            "tag:pinyin:gao",
+            Filter::Tag("pinyin:gao".into()),
+            "tag:pinyin:gao",
+        ),
+        (
+            "from:pinyin:gao,王静",
+            Filter::Or(vec![
+                called(sender, Alike::Pinyin, "gao"),
+                Filter::From("王静".into()),
+            ]),
+            "from:pinyin:gao OR from:王静",
+        ),
+    ] {
+        assert_eq!(good(query), filter, "{query}");
+        assert_eq!(canonical(query).0, written, "{query}");
+        assert_eq!(good(written), filter, "{written}");
+    }
+    assert_eq!(
+        good("variants:发票 in:filename"),
+        Filter::TextAlike {
+            alike: Alike::Variants,
+            needle: "发票".into(),
+            places: vec![Place::Filename],
+        }
+    );
+    for (query, column) in [
+        ("pinyin:tuik", 8),
+        ("退 pinyin:退款", 10),
+        ("from:pinyin:x1", 6),
+        ("pinyin:gj", 8),
+        ("variants:", 1),
+        ("from:pinyin:", 1),
+        ("from:pinyin:=x", 6),
+    ] {
+        assert_eq!(read(query).map_err(|error| error.column), Err(column), "{query}");
+    }
+    let wide = read(&format!("pinyin:{}", "xian".repeat(9))).expect_err("too many ways");
+    assert!(wide.message.contains("\"xi an\""), "{wide}");
+}
+
+fn with_variants(query: &str) -> Understood {
+    let zone = TimeZone::get("Asia/Shanghai").expect("zone data is compiled in");
+    understand_with(query, &zone, NOW, true).unwrap_or_else(|error| panic!("{query}: {error}"))
+}
+
+#[test]
+fn the_switch_reads_what_has_other_forms_so_and_nothing_else() {
+    for (query, written) in [
+        ("发票", "variants:发票"),
+        ("“发 票” -refund 票", "variants:\"发 票\" -refund 票"),
+        (
+            "from:高杰 type:file",
+            "(from:高杰 OR from:variants:高杰) type:file",
+        ),
+        (
+            "from:gaojie -room:发",
+            "from:gaojie -(room:发 OR room:variants:发)",
+        ),
+        ("from:=杰", "from:=杰"),
+        ("variants:发 pinyin:fa", "variants:发 pinyin:fa"),
+    ] {
+        assert_eq!(with_variants(query).canonical, written, "{query}");
+    }
+    let plain = |query: &str| {
+        let zone = TimeZone::get("Asia/Shanghai").expect("zone data is compiled in");
+        understand(query, &zone, NOW).expect("understood").with_variants
+    };
+    assert_eq!(plain("refund 票 from:gaojie"), None);
+    assert_eq!(
+        plain("发票").map(|(written, _)| written).as_deref(),
+        Some("variants:发票")
+    );
+}
+
+#[test]
+fn forms_and_ways_are_told() {
+    let told = with_variants("发发票干 from:pinyin:gj pinyin:xian").alike;
+    assert_eq!(told[0].forms()[0].chars().next(), Some('发'));
+    assert_eq!(told[0].forms().len(), 2);
+    assert_eq!(told[1].ways(), ["g… j…"]);
+    assert_eq!(told[2].ways(), ["xian", "xi an"]);
+}
+
 /// What was understood, in its canonical form, and whether that is worth telling.
 fn canonical(query: &str) -> (String, bool) {
     let zone = TimeZone::get("Asia/Shanghai").expect("zone data is compiled in");
@@ -461,6 +605,15 @@ fn folded(filter: &Filter) -> Filter {
             needle: words::fold(needle),
             places: places.clone(),
         },
+        Filter::TextAlike {
+            alike,
+            needle,
+            places,
+        } => Filter::TextAlike {
+            alike: *alike,
+            needle: words::fold(needle),
+            places: places.clone(),
+        },
         other => other.clone(),
     }
 }
@@ -482,6 +635,8 @@ fn canonical_term() -> impl Strategy<Value = String> {
             "with:=wm1",
             "has:file",
             "said-by:external",
+            "variants:发票",
+            "from:pinyin:gj",
             "f(x)",
             "AND x",
             "NOT x",
@@ -514,6 +669,7 @@ proptest! {
                     "(", ")", "\"", "-", " ", "OR", "AND", "NOT", ":", "：", "from:", "in:", "in:text", "on:", "seq:",
                     "is:recalled", "http://", "退", "a", "\\", "1", "2024-05-01", "\0", "\n", "“", "”", "「", "」", "（", "）",
                     "－", "—", "，", "发送人：", "时间:", "9月1日", "到", "=", "*", "‘", "’", "＂", "or", "或", "\u{200b}",
+                    "variants:", "简繁：", "pinyin:", "拼音:", "发", "xian", "name:", "room:",
                 ]),
                 0..25,
             )
@@ -525,6 +681,8 @@ proptest! {
             Ok(filter) => {
                 let canonical = canonical(&query).0;
                 prop_assert_eq!(read(&canonical), Ok(filter), "{} is {}", query, canonical);
+                let loose = with_variants(&query);
+                prop_assert_eq!(read(&loose.canonical), Ok(loose.filter), "{} is {}", query, loose.canonical);
             }
         }
     }

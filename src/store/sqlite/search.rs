@@ -27,7 +27,7 @@ use crate::{
     message::{Places, Scope, fold_id, is_external, is_robot, kind::same_spelling},
     store::{
         Result, StoreError,
-        contract::{Damage, Filter, Hit, Order, Page, PageKey, Role, Sayer},
+        contract::{Called as Named, Damage, Filter, Hit, Order, Page, PageKey, Role, Sayer},
     },
     words,
 };
@@ -69,9 +69,11 @@ impl Reader {
         let more = left > 0 || hits.len() > limit;
         hits.truncate(limit);
         let next = hits.last().filter(|_| more).map(Hit::page_key);
+        let only_alike = only_alike(&view, filter, &hits)?;
         Ok(Page {
             hits,
             next,
+            only_alike,
             total: Asker::new(&view)?.count(&expr)?,
             coverage: stats::coverage(&view)?,
         })
@@ -129,6 +131,26 @@ impl Reader {
     }
 }
 
+/// Those of some hits that the filter would not find as texts and names are written.
+fn only_alike(view: &Connection, filter: &Filter, hits: &[Hit]) -> Result<Option<HashSet<RecordId>>> {
+    let Some(as_written) = filter.as_written() else {
+        return Ok(None);
+    };
+    let mut left: HashSet<RecordId> = hits.iter().map(|hit| hit.id).collect();
+    let times = || hits.iter().map(|hit| hit.sort_time);
+    let expr = match (times().min(), times().max()) {
+        // Messages without a time are in no range of times.
+        (Some(first), Some(last)) if !times().any(|time| time == 0) => {
+            Expr::And(vec![expression(view, &as_written)?, Expr::Time(first, last)])
+        }
+        _ => expression(view, &as_written)?,
+    };
+    Asker::new(view)?.each(&expr, |_, _, entry| {
+        left.remove(&RecordId(entry.record));
+    })?;
+    Ok(Some(left))
+}
+
 fn seq_of(conn: &Connection, key: PageKey) -> Result<Option<i64>> {
     let seq = conn
         .prepare_cached("SELECT seq FROM record WHERE id = ?")?
@@ -159,6 +181,31 @@ fn translate(conn: &Connection, filter: &Filter) -> Result<Expr> {
         Filter::Or(filters) => Expr::Or(parts(filters)?),
         Filter::Not(part) => Expr::Not(Box::new(translate(conn, part)?)),
         Filter::Text { needle, places } => Expr::Text(words::Asks::of(needle), Places::of(places).0),
+        Filter::TextAlike {
+            alike,
+            needle,
+            places,
+        } => Expr::Alike(words::AlikeAsks::of(*alike, needle), Places::of(places).0),
+        Filter::CalledAlike {
+            called: Named::Room,
+            alike,
+            name,
+        } => people::ask::rooms_alike(conn, *alike, name)?,
+        Filter::CalledAlike {
+            called: which,
+            alike,
+            name,
+        } => {
+            let names = people::ask::names_alike(conn, *alike, name, *which != Named::Part)?;
+            match which {
+                Named::Whole(Role::Receiver) => any_of(received_by(
+                    conn,
+                    people::ask::persons(conn, &Called::OneOf(&names))?,
+                )?),
+                Named::Whole(Role::Sender) => called(conn, &Called::OneOf(&names), Part::Sender)?,
+                _ => called(conn, &Called::OneOf(&names), Part::Anybody)?,
+            }
+        }
         Filter::From(id) => from(conn, id)?,
         Filter::To(id) => to(conn, id)?,
         Filter::With(id) => {
@@ -279,14 +326,21 @@ fn from_id(conn: &Connection, id: &str) -> Result<Expr> {
     Ok(of_kind(Kind::Sender, people))
 }
 
-/// Received by somebody: in the message, and not only as its sender. Asked person by person, because of two of one name
-/// one may have sent it and the other not have got it.
+/// Received by somebody, by id or name.
 fn to(conn: &Connection, id: &str) -> Result<Expr> {
     let mut parts = vec![to_id(conn, id)?];
     let mut persons = people::ask::persons(conn, &Called::Exactly(id))?;
     if let Some((name, id)) = people::ask::label(id) {
         persons.extend(people::ask::persons(conn, &Called::Labelled(name, &id))?);
     }
+    parts.extend(received_by(conn, persons)?);
+    Ok(any_of(parts))
+}
+
+/// Received by each of these: in the message, and not only as its sender. Asked person by person, because of two of one name
+/// one may have sent it and the other not have got it.
+fn received_by(conn: &Connection, persons: Vec<(i64, i64)>) -> Result<Vec<Expr>> {
+    let mut parts = Vec::with_capacity(persons.len());
     for (company, person) in persons {
         let audiences = rows(
             conn,
@@ -301,11 +355,15 @@ fn to(conn: &Connection, id: &str) -> Result<Expr> {
             ),
         ]));
     }
-    Ok(if parts.len() == 1 {
+    Ok(parts)
+}
+
+fn any_of(mut parts: Vec<Expr>) -> Expr {
+    if parts.len() == 1 {
         parts.remove(0)
     } else {
         Expr::Or(parts)
-    })
+    }
 }
 
 fn to_id(conn: &Connection, id: &str) -> Result<Expr> {
@@ -396,7 +454,7 @@ fn seqs(first: Seq, last: Seq) -> Expr {
 }
 
 /// An opened record that has one of the msgids asked for.
-pub(super) struct Named {
+pub(super) struct WithMsgid {
     segment: i64,
     doc: u32,
     pub(super) record: i64,
@@ -407,7 +465,7 @@ pub(super) struct Named {
 }
 
 /// The opened records that have one of these msgids, outside or inside.
-pub(super) fn named(conn: &Connection, msgids: &HashSet<&str>) -> Result<Vec<Named>> {
+pub(super) fn named(conn: &Connection, msgids: &HashSet<&str>) -> Result<Vec<WithMsgid>> {
     let mut terms: Vec<u64> = msgids
         .iter()
         .map(|msgid| term(Kind::Msgid, hash(msgid)))
@@ -438,7 +496,7 @@ pub(super) fn named(conn: &Connection, msgids: &HashSet<&str>) -> Result<Vec<Nam
         // Two msgids seldom have one hash, so a row with another msgid is looked at: it may have changed.
         if is_named || is_damaged(conn, entry.record)? {
             let (record, time) = (entry.record, entry.time);
-            found.push(Named {
+            found.push(WithMsgid {
                 segment,
                 doc,
                 record,
@@ -472,7 +530,7 @@ fn recalled(conn: &Connection, within: Option<i64>) -> Result<HashMap<i64, Vec<u
             .push((*record, *company, *time));
     }
     let found = named(conn, &by_msgid.keys().copied().collect())?;
-    let recalls_it = |one: &&Named| {
+    let recalls_it = |one: &&WithMsgid| {
         [Some(one.outer.as_str()), one.inner.as_deref()]
             .into_iter()
             .flatten()
@@ -510,10 +568,10 @@ fn measure(filter: &Filter, depth: usize, parts: &mut usize) -> Result<()> {
     match filter {
         Filter::And(inner) | Filter::Or(inner) => inner.iter().try_for_each(|f| measure(f, depth + 1, parts)),
         Filter::Not(inner) => measure(inner, depth + 1, parts),
-        Filter::Text { needle, .. } if needle.is_empty() => Err(StoreError::Question(
+        Filter::Text { needle, .. } | Filter::TextAlike { needle, .. } if needle.is_empty() => Err(StoreError::Question(
             "it looks for an empty text, which is everywhere".into(),
         )),
-        Filter::Text { needle, .. } if words::fold(needle).is_empty() => Err(StoreError::Question(
+        Filter::Text { needle, .. } | Filter::TextAlike { needle, .. } if words::fold(needle).is_empty() => Err(StoreError::Question(
             "it looks for a text of characters that show nothing (zero-width blanks, variation selectors), which search \
              passes over"
                 .into(),

@@ -1,11 +1,13 @@
 //! The other way to answer a filter: look at every message. Kept as plain as can be, because the index is
 //! tested against it.
 
+use std::borrow::Cow;
+
 use crate::{
     ids::{CompanyId, RecordId, Seq},
     message::{Chat, Direction, Message, Place, Scope, fold_id, is_external, is_robot},
     store::contract::{Filter, MediaAsk, MediaState, Role, Sayer},
-    words::{fold, patterns},
+    words::{Alike, fold, patterns, pinyin, variants},
 };
 
 /// What brute force knows of a record.
@@ -28,6 +30,11 @@ pub(super) fn holds(filter: &Filter, one: &Known, all: &[Known]) -> bool {
         Filter::Or(parts) => parts.iter().any(|part| holds(part, one, all)),
         Filter::Not(part) => !holds(part, one, all),
         Filter::Text { needle, places } => contains(message, needle, places),
+        Filter::TextAlike {
+            alike,
+            needle,
+            places,
+        } => stands_in(message, places, |text| is_in(*alike, needle, text)),
         Filter::From(id) => person(&message.from) == person(id),
         Filter::To(id) => message.to.iter().any(|to| person(to) == person(id)),
         Filter::With(id) => {
@@ -72,7 +79,7 @@ pub(super) fn holds(filter: &Filter, one: &Known, all: &[Known]) -> bool {
         Filter::Msgid(msgid) => *msgid == one.msgid || *msgid == message.msgid,
         Filter::Company(company) => *company == one.company,
         // Nobody has a name here; `people` tests those.
-        Filter::Name(_) | Filter::Tag(_) | Filter::Department(_) => false,
+        Filter::CalledAlike { .. } | Filter::Name(_) | Filter::Tag(_) | Filter::Department(_) => false,
         Filter::Id(role, id) => {
             let sent = person(&message.from) == person(id);
             let received = message.to.iter().any(|to| person(to) == person(id));
@@ -101,13 +108,65 @@ pub(super) fn holds(filter: &Filter, one: &Known, all: &[Known]) -> bool {
 /// Folded substring in one text of one of the places.
 pub(super) fn contains(message: &Message, needle: &str, places: &[Place]) -> bool {
     let needle = fold(needle);
+    stands_in(message, places, |text| text.contains(&needle))
+}
+
+/// Something that is true for one folded text of one of the places.
+fn stands_in(message: &Message, places: &[Place], is_there: impl Fn(&str) -> bool) -> bool {
     message.segments.iter().any(|segment| {
         let stands = places.iter().any(|place| match segment.places.0 {
             0 => *place == Place::Other,
             set => set & (1 << *place as u8) != 0,
         });
-        (places.is_empty() || stands) && fold(&segment.text).contains(&needle)
+        (places.is_empty() || stands) && is_there(&fold(&segment.text))
     })
+}
+
+/// Does some part of a folded text count for what was asked?
+pub(super) fn is_in(alike: Alike, asked: &str, folded: &str) -> bool {
+    let chars: Vec<char> = folded.chars().collect();
+    let ways = spelt(alike, asked);
+    let count_for = |way: &Way| chars.windows(way.len()).any(|part| fits(way, part));
+    ways.iter().any(count_for)
+}
+
+/// Does a folded text as a whole count for what was asked?
+pub(super) fn is(alike: Alike, asked: &str, folded: &str) -> bool {
+    let chars: Vec<char> = folded.chars().collect();
+    spelt(alike, asked)
+        .iter()
+        .any(|way| way.len() == chars.len() && fits(way, &chars))
+}
+
+/// What may stand at each place, ascending.
+type Way = Vec<Cow<'static, [char]>>;
+
+/// Every way to write what was asked.
+fn spelt(alike: Alike, asked: &str) -> Vec<Way> {
+    match alike {
+        Alike::Variants => {
+            let forms = |c: char| match variants::forms(c) {
+                [] => Cow::Owned(vec![c]),
+                forms => Cow::Borrowed(forms),
+            };
+            vec![fold(asked).chars().map(forms).collect()]
+        }
+        Alike::Pinyin => {
+            let ways = pinyin::ways(asked).unwrap_or_default();
+            let read = |way: &Vec<&str>| {
+                way.iter()
+                    .map(|one| Cow::Borrowed(pinyin::read_as(one)))
+                    .collect()
+            };
+            ways.iter().map(read).collect()
+        }
+    }
+}
+
+fn fits(way: &Way, chars: &[char]) -> bool {
+    way.iter()
+        .zip(chars)
+        .all(|(forms, c)| forms.binary_search(c).is_ok())
 }
 
 fn person(id: &str) -> String {

@@ -11,6 +11,7 @@ use crate::{
     ids::{Millis, RecordId, Seq},
     message::{Message, Place},
     store::contract::{Filter, Order},
+    words::Alike,
 };
 
 /// A stream of numbers from a seed: the sizes here are beyond what shrinking could help with.
@@ -30,6 +31,8 @@ impl Dice {
         let length = self.roll(most);
         (0..length)
             .map(|_| match self.roll(200) {
+                // 退 and 款 in other forms of theirs, and others that are read so.
+                1..=3 => ['推', '寬', '欵'][self.roll(3) as usize],
                 0 => char::from_u32(0x4E00 + self.roll(3_000) as u32).unwrap_or('一'),
                 n => ['a', 'b', '退', '款'][n as usize % 4],
             })
@@ -97,7 +100,19 @@ fn question(dice: &mut Dice) -> Filter {
     } else {
         Vec::new()
     };
-    let term = Filter::Text { needle, places };
+    let term = match dice.roll(8) {
+        0 => Filter::TextAlike {
+            alike: Alike::Pinyin,
+            needle: ["tuikuan", "kuantui", "kuan", "tuituikuan", "yituikuan"][dice.roll(5) as usize].into(),
+            places,
+        },
+        1 => Filter::TextAlike {
+            alike: Alike::Variants,
+            needle,
+            places,
+        },
+        _ => Filter::Text { needle, places },
+    };
     let time = |dice: &mut Dice| Some(Millis(dice.roll(95_000) as i64));
     match dice.roll(6) {
         0 => Filter::And(vec![

@@ -4,17 +4,21 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
 
-use super::{Scratch, text};
+use super::{
+    Scratch,
+    brute::{is, is_in},
+    text,
+};
 use crate::store::contract::ask::{Among, Meant, Similar};
 use crate::{
     ids::{CompanyId, Millis, RecordId},
     message::{Chat, Message, Scope},
     people::{Answer, Aspect, Class, Doubt, History, Kind, List, News, Refused, Roll, Said, Subject, Told},
     store::contract::{
-        Filter, Order,
+        Called, Filter, Order, Role,
         people::{Ages, Standing},
     },
-    words::fold,
+    words::{Alike, fold},
 };
 
 const AGES: Ages = Ages {
@@ -397,7 +401,7 @@ struct Told1 {
 }
 
 const IDS: [&str; 5] = ["Alice", "bob", "王", GUEST, "carl"];
-const NAMES: [&str; 6] = ["王", "王小明", "小明", "ＢＯＢ", "bob", "明"];
+const NAMES: [&str; 8] = ["王", "王小明", "小明", "ＢＯＢ", "bob", "明", "高傑", "高杰"];
 /// Department 2 is below 1, 3 stands alone.
 const DEPARTMENTS: [(&str, i64, i64); 3] = [("总部", 1, 0), ("明分部", 2, 1), ("另", 3, 0)];
 const TAGS: [&str; 2] = ["重点", "Ａ类"];
@@ -448,6 +452,31 @@ fn question() -> impl Strategy<Value = Filter> {
             _ => Filter::Department(value),
         }
     });
+    let alike = (
+        proptest::sample::select(vec![
+            Called::Whole(Role::Sender),
+            Called::Whole(Role::Receiver),
+            Called::Whole(Role::Either),
+            Called::Part,
+            Called::Room,
+        ]),
+        proptest::sample::select(vec![
+            (Alike::Variants, "高杰"),
+            (Alike::Variants, "傑"),
+            (Alike::Variants, "bob"),
+            (Alike::Variants, "友羣"),
+            (Alike::Pinyin, "gaojie"),
+            (Alike::Pinyin, "xiaoming"),
+            (Alike::Pinyin, "ming"),
+            (Alike::Pinyin, "qun"),
+        ]),
+    );
+    let alike = alike.prop_map(|(called, (alike, name))| Filter::CalledAlike {
+        called,
+        alike,
+        name: name.into(),
+    });
+    let leaf = prop_oneof![3 => leaf, 1 => alike];
     leaf.prop_recursive(2, 6, 3, |inner| {
         prop_oneof![
             inner.clone().prop_map(|part| Filter::Not(Box::new(part))),
@@ -498,6 +527,37 @@ impl World<'_> {
                         of == company && *room == id && fold(name).contains(&fold(value))
                     })
             }),
+            Filter::CalledAlike {
+                called: Called::Room,
+                alike,
+                name: value,
+            } => room.is_some_and(|second| {
+                let id = if second { "wr2" } else { "wr1" };
+                self.rooms
+                    .iter()
+                    .any(|(of, room, name)| of == company && *room == id && is_in(*alike, value, &fold(name)))
+            }),
+            Filter::CalledAlike {
+                called,
+                alike,
+                name: value,
+            } => {
+                let whole = |who: usize| {
+                    self.of(*company, who, |told| {
+                        told.names.iter().any(|name| is(*alike, value, &fold(name)))
+                    })
+                };
+                match called {
+                    Called::Whole(Role::Sender) => whole(*from),
+                    Called::Whole(Role::Receiver) => to.iter().any(|who| whole(*who)),
+                    Called::Whole(Role::Either) => everybody().any(|who| whole(*who)),
+                    _ => everybody().any(|who| {
+                        self.of(*company, *who, |told| {
+                            told.names.iter().any(|name| is_in(*alike, value, &fold(name)))
+                        })
+                    }),
+                }
+            }
             Filter::Tag(value) => everybody().any(|who| {
                 self.of(*company, *who, |told| {
                     told.tags.iter().any(|tag| {

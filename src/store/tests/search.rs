@@ -19,7 +19,7 @@ use crate::{
         StoreError,
         contract::{Filter, Order, Outcome, PageKey, Role, Sayer, Verdict, ask::CountBy},
     },
-    words::{Pattern, fold},
+    words::{Alike, Pattern, fold},
 };
 
 /// Pieces that have tripped search engines: widths, cases, scripts without spaces, marks, joiners, everything a
@@ -29,6 +29,15 @@ fn piece() -> impl Strategy<Value = String> {
         "退",
         "款",
         "退款",
+        "发",
+        "發",
+        "髮",
+        "票",
+        "干",
+        "幹",
+        "乾",
+        "⻓",
+        "長",
         "a",
         "A",
         "Ａ",
@@ -370,6 +379,10 @@ fn question() -> impl Strategy<Value = Filter> {
     };
     let leaf = prop_oneof![
         1 => Just(Filter::All),
+        4 => (words(3).prop_filter("a text", |words| !fold(words).is_empty()), places.clone())
+            .prop_map(|(needle, places)| Filter::TextAlike { alike: Alike::Variants, needle, places }),
+        2 => (proptest::sample::select(vec!["tui", "tuikuan", "fa", "fapiao", "piaofa", "gan'gan", "xian", "q"]), places.clone())
+            .prop_map(|(needle, places)| Filter::TextAlike { alike: Alike::Pinyin, needle: needle.into(), places }),
         6 => (words(3).prop_filter("a text", |words| !fold(words).is_empty()), places)
             .prop_map(|(needle, places)| Filter::Text { needle, places }),
         1 => person().prop_map(Filter::From),

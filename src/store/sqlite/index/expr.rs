@@ -6,15 +6,22 @@ use rusqlite::Connection;
 
 use super::{
     segment::{DOCS, Segment, postings},
-    term::{places, text_range},
+    term::{pair_in, places, text_range},
 };
 use crate::{
     store::Result,
-    words::{Ask, Asks},
+    words::{
+        AlikeAsks, Ask, Asks,
+        alike::Set,
+        cut::{self, pair},
+    },
 };
 
 /// Beyond so many terms of one kind, reading all of the kind is cheaper than looking each up.
 const LOOKUPS: usize = 48;
+
+/// Beyond so many second characters, reading all pairs of the first is cheaper than looking each up.
+const LOOKUPS_OF_PAIRS: usize = 8;
 
 /// A question about docs.
 #[derive(Debug, Clone)]
@@ -23,6 +30,8 @@ pub(in crate::store::sqlite) enum Expr {
     All,
     /// A text that counts for one of these places (a set of bits; 0: anywhere).
     Text(Asks, u8),
+    /// A text that is alike and counts for one of these places.
+    Alike(AlikeAsks, u8),
     /// One of these terms of one kind, ascending; none: false for every doc.
     Any(Vec<u64>),
     /// These docs of these segments, ascending.
@@ -68,6 +77,15 @@ impl Expr {
                 Some(Ask::Row(row)) => in_a_row(conn, segment, row, *wanted),
                 None => Ok(Vec::new()),
             },
+            Self::Alike(asks, wanted) => {
+                let mut bits = Bits::new(segment.docs);
+                for row in asks.by(segment.words).rows() {
+                    for doc in sets_in_a_row(conn, segment, row, *wanted)? {
+                        bits.set(doc);
+                    }
+                }
+                Ok(bits.list())
+            }
             Self::Any(terms) => any(conn, segment, terms),
             Self::Docs(by_segment) => Ok(by_segment.get(&segment.id).cloned().unwrap_or_default()),
             Self::Time(..) | Self::Seq(_) => self.sift(conn, segment, (0..segment.docs).collect()),
@@ -131,6 +149,7 @@ impl Expr {
             Self::Any(_) => 1,
             Self::Text(asks, _) if asks.is_long() => 2,
             Self::Text(..) => 3,
+            Self::Alike(..) => 3,
             Self::And(_) => 4,
             Self::Or(_) => 5,
             Self::Time(..) | Self::Seq(_) => 6,
@@ -219,18 +238,29 @@ fn stands(conn: &Connection, segment: &Segment, pair: u64, wanted: u8) -> Result
 }
 
 fn in_a_row(conn: &Connection, segment: &Segment, row: &[(u32, u64)], wanted: u8) -> Result<Vec<u32>> {
-    let Some(((_, first), rest)) = row.split_first() else {
-        return Ok(Vec::new());
-    };
-    let mut begin = stands(conn, segment, *first, wanted)?;
-    for (distance, pair) in rest {
+    joined(row.iter().map(|(distance, _)| *distance), |at| {
+        stands(conn, segment, row[at].1, wanted)
+    })
+}
+
+/// The docs where something stands at each of these distances, ascending, behind a common place; `stands` says where.
+fn joined(
+    distances: impl Iterator<Item = u32>,
+    mut stands: impl FnMut(usize) -> Result<Vec<u64>>,
+) -> Result<Vec<u32>> {
+    let mut begin: Vec<u64> = Vec::new();
+    for (nth, distance) in distances.enumerate() {
+        if nth == 0 {
+            begin = stands(nth)?;
+            continue;
+        }
         if begin.is_empty() {
             break;
         }
-        let next = stands(conn, segment, *pair, wanted)?;
+        let next = stands(nth)?;
         let mut at = 0;
         begin.retain(|place| {
-            let wanted = place + u64::from(*distance);
+            let wanted = place + u64::from(distance);
             while at < next.len() && next[at] < wanted {
                 at += 1;
             }
@@ -240,6 +270,72 @@ fn in_a_row(conn: &Connection, segment: &Segment, row: &[(u32, u64)], wanted: u8
     let mut docs: Vec<u32> = begin.into_iter().map(|place| (place >> 32) as u32).collect();
     docs.dedup();
     Ok(docs)
+}
+
+/// The same for characters that may be one of a set each.
+fn sets_in_a_row(conn: &Connection, segment: &Segment, row: &[Set], wanted: u8) -> Result<Vec<u32>> {
+    match row {
+        [] => Ok(Vec::new()),
+        [only] => {
+            let mut bits = Bits::new(segment.docs);
+            for c in only.iter() {
+                let (first, last) = cut::beginning(*c).into_inner();
+                segment.lists(conn, text_range(first, last), |term, list| {
+                    if counts(term, wanted) {
+                        postings(term, list, |doc, _| bits.set(doc))?;
+                    }
+                    Ok(())
+                })?;
+            }
+            Ok(bits.list())
+        }
+        _ => {
+            let places = cut::covering(row.len());
+            joined(places.iter().map(|place| *place as u32), |nth| {
+                let place = places[nth];
+                pairs_of(conn, segment, &row[place], &row[place + 1], wanted)
+            })
+        }
+    }
+}
+
+/// Where a pair of these characters stands, doc above place. Few pairs are looked up; of many, every pair that begins with one of
+/// the first is looked at, a small part of all pairs there are.
+fn pairs_of(
+    conn: &Connection,
+    segment: &Segment,
+    first: &[char],
+    second: &[char],
+    wanted: u8,
+) -> Result<Vec<u64>> {
+    let mut found: Vec<u64> = Vec::new();
+    let mut take = |term, list: &[u8]| {
+        if counts(term, wanted) {
+            postings(term, list, |doc, place| {
+                found.push(u64::from(doc) << 32 | u64::from(place))
+            })?;
+        }
+        Ok(())
+    };
+    for a in first {
+        if second.len() <= LOOKUPS_OF_PAIRS {
+            for b in second {
+                let pair = pair(*a, Some(*b));
+                segment.lists(conn, text_range(pair, pair), &mut take)?;
+            }
+        } else {
+            let (from, to) = cut::beginning(*a).into_inner();
+            segment.lists(conn, text_range(from, to), |term, list| {
+                match cut::second(pair_in(term)) {
+                    Some(b) if second.binary_search(&b).is_ok() => take(term, list),
+                    _ => Ok(()),
+                }
+            })?;
+        }
+    }
+    // Ascending runs, one for each pair and set of places.
+    found.sort();
+    Ok(found)
 }
 
 fn any(conn: &Connection, segment: &Segment, terms: &[u64]) -> Result<Vec<u32>> {

@@ -67,6 +67,11 @@ pub(in crate::store::sqlite) fn text_range(first: u64, last: u64) -> (u64, u64) 
     (text(first, 0), text(last, 0x7F))
 }
 
+/// The pair of a text's term.
+pub(super) fn pair_in(term: u64) -> u64 {
+    term >> PLACES
+}
+
 /// The places of a text's term.
 pub(super) fn places(term: u64) -> u8 {
     (term & 0x7F) as u8

@@ -9,7 +9,12 @@ use std::collections::BTreeMap;
 use rusqlite::{Connection, ToSql};
 
 use super::super::index::{Expr, Kind, Trait, term, trait_term};
-use crate::{message::fold_id, people::Aspect, store::Result, words};
+use crate::{
+    message::fold_id,
+    people::Aspect,
+    store::Result,
+    words::{self, Alike},
+};
 
 /// What people are called, by which name searches find them.
 const NAMES: [Aspect; 4] = [Aspect::Name, Aspect::Alias, Aspect::Remark, Aspect::NameInRoom];
@@ -22,6 +27,8 @@ pub(in crate::store::sqlite) enum Called<'a> {
     Labelled(&'a str, &'a str),
     /// With this in a name.
     Containing(&'a str),
+    /// Exactly one of these, which are folded.
+    OneOf(&'a [String]),
     /// Carries this tag.
     Tagged(&'a str),
     /// Is in this department or one below it.
@@ -95,6 +102,45 @@ pub(in crate::store::sqlite) fn rooms(conn: &Connection, name: &str) -> Result<E
     by_company(conn, sql, &[&folded], Kind::Chat)
 }
 
+/// Messages in rooms with something alike in a name.
+pub(in crate::store::sqlite) fn rooms_alike(conn: &Connection, alike: Alike, name: &str) -> Result<Expr> {
+    let names = names_alike(conn, alike, name, false)?;
+    let sql = "SELECT DISTINCT s.company, c.id FROM known k
+           CROSS JOIN subject s ON s.id = k.subject AND s.class = 1
+           CROSS JOIN chat c ON c.kind = 1 AND c.key = s.key AND c.company = s.company
+         WHERE k.folded IN (SELECT value FROM json_each(?1)) AND k.folded <> '' ORDER BY 1, 2";
+    by_company(conn, sql, &[&json(&names)], Kind::Chat)
+}
+
+/// The folded names, of whatever, that are alike as a whole or in a part. Reads every name there is.
+pub(in crate::store::sqlite) fn names_alike(
+    conn: &Connection,
+    alike: Alike,
+    name: &str,
+    whole: bool,
+) -> Result<Vec<String>> {
+    let rows = words::Rows::of_name(alike, name);
+    let mut names = Vec::new();
+    if rows.is_empty() {
+        return Ok(names);
+    }
+    let mut statement = conn.prepare_cached(
+        "SELECT DISTINCT folded FROM known INDEXED BY known_folded WHERE folded IS NOT NULL ORDER BY folded",
+    )?;
+    let mut known = statement.query([])?;
+    while let Some(row) = known.next()? {
+        let folded = row.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?;
+        if (whole && rows.are(folded)) || (!whole && rows.are_in(folded)) {
+            names.push(folded.to_owned());
+        }
+    }
+    Ok(names)
+}
+
+fn json(names: &[String]) -> String {
+    serde_json::Value::from(names).to_string()
+}
+
 /// A table `found (subject)` and what it is asked with.
 pub(super) fn subjects(called: &Called<'_>) -> (String, Vec<String>) {
     let list = |aspects: &[Aspect]| {
@@ -125,6 +171,14 @@ pub(super) fn subjects(called: &Called<'_>) -> (String, Vec<String>) {
                 list(&NAMES)
             ),
             vec![words::fold(part)],
+        ),
+        Called::OneOf(names) => (
+            format!(
+                "found (subject) AS (SELECT DISTINCT subject FROM known
+                   WHERE folded IN (SELECT value FROM json_each(?1)) AND folded <> '' AND aspect IN ({}))",
+                list(&NAMES)
+            ),
+            vec![json(names)],
         ),
         // Company tags by id in `tag/follower`, a follower's own by its name, tags of members also through departments.
         Called::Tagged(tag) => (

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use jiff::tz::TimeZone;
 use rusqlite::Connection;
 
-use super::ask::{Called, label, subjects};
+use super::ask::{Called, label, names_alike, subjects};
 use crate::{
     ids::CompanyId,
     message::fold_id,
@@ -17,7 +17,7 @@ use crate::{
             ask::{Among, Meant, Similar},
         },
     },
-    words,
+    words::{self, Alike},
 };
 
 impl Reader {
@@ -43,6 +43,15 @@ impl Reader {
         {
             found.retain(|one| one.company.is_none() || fold_id(&one.id) != id);
         }
+        Ok(found)
+    }
+
+    /// Everybody with a name that is alike as a whole, at most `limit`.
+    pub fn meant_alike(&self, alike: Alike, name: &str, limit: usize) -> Result<Vec<Meant>> {
+        let view = self.view()?;
+        let names = names_alike(&view, alike, name, true)?;
+        let mut found = Vec::new();
+        named(&view, &Called::OneOf(&names), limit, &mut found)?;
         Ok(found)
     }
 
