@@ -855,6 +855,11 @@ fn a_folder_holds_one_kind_of_backups_for_the_same_recipients() {
     }
     let said = bench.backup(&["--recipient", "ssh-ed25519"]).exits(2);
     assert!(said.stderr.contains("SSH"), "{}", said.stderr);
+    // The example of the configuration is a key that nobody here has.
+    let said = bench
+        .backup(&["--recipient", shiguan::config::keys::EXAMPLE_RECIPIENT])
+        .exits(2);
+    assert!(said.stderr.contains("example"), "{}", said.stderr);
     let list = bench.folder.path().join("list");
     fs::write(&list, format!("# both\n{}\n\n", reader.recipient)).expect("written");
     bench
