@@ -40,6 +40,11 @@ pub fn beginning(first: char) -> RangeInclusive<u64> {
     u64::from(u32::from(first)) << CHAR_BITS..=pair(first, None)
 }
 
+/// The first character of a pair.
+pub fn first(pair: u64) -> Option<char> {
+    char::from_u32((pair >> CHAR_BITS) as u32)
+}
+
 /// The second character of a pair.
 pub fn second(pair: u64) -> Option<char> {
     char::from_u32((pair & ((1 << CHAR_BITS) - 1)) as u32)
@@ -145,7 +150,7 @@ mod tests {
             prop_assert_eq!(a == b, pair(a.0, a.1) == pair(b.0, b.1));
             prop_assert!(pair(a.0, a.1) < 1 << 42);
             prop_assert!(beginning(a.0).contains(&pair(a.0, a.1)));
-            prop_assert_eq!(second(pair(a.0, a.1)), a.1);
+            prop_assert_eq!((first(pair(a.0, a.1)), second(pair(a.0, a.1))), (Some(a.0), a.1));
         }
 
         #[test]

@@ -317,6 +317,23 @@ fn pairs_of(
         }
         Ok(())
     };
+    // In a small segment one walk over all blocks is less than a look-up for each character.
+    let is_small = |(blocks, _): (i64, u64)| blocks <= first.len() as i64;
+    if let (Some(least), Some(greatest)) = (first.first(), first.last())
+        && segment.checked.is_some_and(is_small)
+    {
+        let range = text_range(*cut::beginning(*least).start(), *cut::beginning(*greatest).end());
+        segment.lists(conn, range, |term, list| {
+            let (a, b) = (cut::first(pair_in(term)), cut::second(pair_in(term)));
+            let wanted = |c: Option<char>, set: &[char]| c.is_some_and(|c| set.binary_search(&c).is_ok());
+            if wanted(a, first) && wanted(b, second) {
+                take(term, list)?;
+            }
+            Ok(())
+        })?;
+        found.sort();
+        return Ok(found);
+    }
     for a in first {
         if second.len() <= LOOKUPS_OF_PAIRS {
             for b in second {
