@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavior};
+use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavior, config::DbConfig};
 
 use super::{Packer, Reader, Store, identity, intern::Names, migrate, pack::Unpacker};
 use crate::store::{Result, StoreError};
@@ -149,6 +149,9 @@ fn connect(path: &Path, mode: OpenFlags) -> Result<Connection> {
     let conn = Connection::open_with_flags(path, mode | OpenFlags::SQLITE_OPEN_NO_MUTEX).map_err(unusable)?;
     conn.busy_timeout(PATIENCE)?;
     conn.pragma_update(None, "foreign_keys", true)?;
+    // Otherwise a plan may look at bound values, and every statement whose plan did is prepared anew each time it is taken from
+    // the cache. Conditions of partial indexes are therefore written out and never bound.
+    conn.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     conn.set_prepared_statement_cache_capacity(128);
     Ok(conn)
 }
