@@ -148,8 +148,15 @@ fn told(words: Words, repaired: &Repaired) -> String {
         Repaired::NoSource(what) => {
             let what = damage::told(words, what);
             words.say(
-                format!("无法修复，原样保留：没有完好的密文。{what}"),
-                format!("not repaired, and kept as it is: no whole sealed original is left. {what}"),
+                format!(
+                    "无法修复，原样保留：没有完好的密文。{what}。五天以内的消息可用 `shiguan pull --from-seq N` \
+                     (N 小于该 seq) 重新拉取密文，再修复；更早的从备份恢复"
+                ),
+                format!(
+                    "not repaired, and kept as it is: no whole sealed original is left. {what}. What WeCom took in the last \
+                     five days comes again with `shiguan pull --from-seq N` (N below this seq), and can be repaired then; \
+                     for older ones restore a backup"
+                ),
             )
         }
     }

@@ -1,6 +1,7 @@
 //! Landing: a page, the cursor that moves past it and the call that brought it, in one transaction (promise 1).
 //!
-//! A seq that comes again with the same bytes changes nothing (promise 5). With another msgid it is another message and
+//! A seq that comes again with the same bytes changes nothing (promise 5), unless what was kept of it is damaged: then it is
+//! what the archive needs. With another msgid it is another message and
 //! becomes a record of its own, a twin. With the same msgid and other bytes, the new copy is kept beside the first. Which
 //! copy is *current*, the one to open, does not depend on when a process was killed: the first one stays current until it
 //! was tried; when it fails, the next copy that was never tried takes its place; when one opened, it stays.
@@ -12,8 +13,11 @@ use super::{
     Store,
     books::insert_call,
     codes::{OPENED, SEALED, seq_in, seq_out},
-    gaps, lease,
-    pack::keep,
+    gaps,
+    guard::Checked,
+    lease,
+    pack::{Unpacker, keep},
+    verify::{self, Original},
 };
 use crate::{
     ids::{CompanyId, Millis, RecordId, Seq},
@@ -82,7 +86,7 @@ impl Store {
         let mut to_open = 0;
         for (index, sealed) in records.iter().enumerate() {
             let doubted = concluded.doubtful.iter().find(|(doubted, _)| *doubted == index);
-            match land_one(&tx, company, sealed, at)? {
+            match land_one(&tx, &self.reader.unpacker, company, sealed, at)? {
                 Fate::Fresh(id) => {
                     if let Some((_, cursor)) = doubted {
                         gaps::doubt(&tx, id, *cursor, at)?;
@@ -155,7 +159,7 @@ impl Store {
     pub fn land_stray(&mut self, lease: &Lease, stray: &Stray, sealed: &Sealed, now: Millis) -> Result<()> {
         let tx = self.begin()?;
         lease::check(&tx, lease)?;
-        let record = match land_one(&tx, lease.company, sealed, now)? {
+        let record = match land_one(&tx, &self.reader.unpacker, lease.company, sealed, now)? {
             Fate::Fresh(id) => {
                 tally(&tx, lease.company, SEALED, 1)?;
                 gaps::doubt(&tx, id, stray.asked, now)?;
@@ -187,7 +191,13 @@ pub(super) fn move_cursor(tx: &Transaction<'_>, company: CompanyId, to: CursorMo
     Ok(())
 }
 
-fn land_one(tx: &Transaction<'_>, company: CompanyId, sealed: &Sealed, at: Millis) -> Result<Fate> {
+fn land_one(
+    tx: &Transaction<'_>,
+    unpacker: &Unpacker,
+    company: CompanyId,
+    sealed: &Sealed,
+    at: Millis,
+) -> Result<Fate> {
     let sha256 = digest(sealed);
     if let Some(id) = insert(tx, company, sealed, &sha256, 0, at)? {
         return Ok(Fate::Fresh(id));
@@ -206,6 +216,7 @@ fn land_one(tx: &Transaction<'_>, company: CompanyId, sealed: &Sealed, at: Milli
         };
     };
     if current == sha256 {
+        mend_original(tx, unpacker, id, state, sealed)?;
         return Ok(Fate::Duplicate(RecordId(id)));
     }
     let kept = tx
@@ -235,6 +246,39 @@ fn land_one(tx: &Transaction<'_>, company: CompanyId, sealed: &Sealed, at: Milli
         of: RecordId(id),
         is_to_open,
     })
+}
+
+/// What came again is, by its digest, what was landed: it replaces an original that is damaged here, or that a damaged body needs.
+/// An original that was let go because its message is open and whole stays away.
+fn mend_original(
+    tx: &Transaction<'_>,
+    unpacker: &Unpacker,
+    record: i64,
+    state: i64,
+    sealed: &Sealed,
+) -> Result<()> {
+    let is_needed = match verify::original(tx, record)? {
+        Original::Whole => false,
+        Original::Changed => true,
+        Original::Gone => state != OPENED || Checked::of(tx, unpacker, record)?.body.is_none(),
+    };
+    if is_needed {
+        tx.prepare_cached(
+            "INSERT OR REPLACE INTO sealed (record, random_key, body, odd) VALUES (?, ?, ?, ?)",
+        )?
+        .execute(params![
+            record,
+            keep(&sealed.random_key),
+            keep(&sealed.body),
+            sealed.odd
+        ])?;
+        tracing::info!(
+            event = "store.original_mended",
+            seq = sealed.seq.0,
+            "a damaged sealed original came again"
+        );
+    }
+    Ok(())
 }
 
 /// Inserts a record with what was landed of it, unless the place is taken.

@@ -360,7 +360,7 @@ fn record(conn: &Connection, unpacker: &Unpacker, id: i64, part: &mut Part<Recor
             repair,
         });
     };
-    let original = damaged_or(original(conn, id))?;
+    let original = original(conn, id)?;
     if state == OPENED {
         let checked = Checked::thoroughly(conn, unpacker, id)?;
         let verified = &mut part.verified;
@@ -427,12 +427,13 @@ fn place(conn: &Connection, id: i64) -> Result<Option<(i64, i64, i64)>> {
 
 /// What became of what was landed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Original {
+pub(super) enum Original {
     Whole,
     Changed,
     Gone,
 }
 
+/// An original that cannot be read is changed.
 fn damaged_or(original: Result<Original>) -> Result<Original> {
     match original {
         Err(StoreError::Damaged(_)) => Ok(Original::Changed),
@@ -440,7 +441,12 @@ fn damaged_or(original: Result<Original>) -> Result<Original> {
     }
 }
 
-fn original(conn: &Connection, id: i64) -> Result<Original> {
+/// Is what was landed of a record still what its digest says?
+pub(super) fn original(conn: &Connection, id: i64) -> Result<Original> {
+    damaged_or(read_original(conn, id))
+}
+
+fn read_original(conn: &Connection, id: i64) -> Result<Original> {
     let mut statement = conn.prepare_cached(
         "SELECT r.seq, r.msgid, r.version, r.sha256, s.random_key, s.body, s.odd
          FROM record r LEFT JOIN sealed s ON s.record = r.id WHERE r.id = ?",
@@ -696,7 +702,7 @@ impl Store {
         drop(tx);
         let tx = self.begin()?;
         // With a genuine body nothing would become better: what no body tells would only be believed from then on.
-        if !damage.withholds_text() || damaged_or(original(&tx, id.0))? != Original::Whole {
+        if !damage.withholds_text() || original(&tx, id.0)? != Original::Whole {
             return Ok(Repaired::NoSource(damage));
         }
         reopened::seal_again(&tx, id.0, now)?;
@@ -741,7 +747,7 @@ impl Store {
             let checked = Checked::thoroughly(&tx, unpacker, *id)?;
             let sound = checked.damage.is_none()
                 && checked.differing.is_empty()
-                && damaged_or(original(&tx, *id))? != Original::Changed;
+                && original(&tx, *id)? != Original::Changed;
             let Some(body) = checked
                 .body
                 .filter(|body| sound && message::read(body).answers(msgid).is_ok())

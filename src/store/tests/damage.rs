@@ -329,6 +329,39 @@ fn a_record_opened_anew_is_found_by_its_text_at_once() {
     }
 }
 
+#[test]
+fn what_comes_again_mends_a_damaged_original_and_brings_back_none_that_was_let_go() {
+    let (mut scratch, rows) = three();
+    let again: Vec<Sealed> = (1..=3).map(|n| sealed(n, "body")).collect();
+    let originals = |scratch: &Scratch| -> i64 {
+        let conn = scratch.store.conn_for_tests();
+        conn.query_row("SELECT count(*) FROM sealed", [], |row| row.get(0))
+            .expect("counted")
+    };
+    // The original of one is altered; two were let go, and the body of one of these is damaged.
+    spoil(&scratch, "UPDATE sealed SET body = 'other' WHERE record = 1");
+    spoil(&scratch, "DELETE FROM sealed WHERE record > 1");
+    spoil(
+        &scratch,
+        "UPDATE plaintext SET sha256 = zeroblob(32) WHERE record = 2",
+    );
+    let repaired = scratch
+        .store
+        .repair_record(rows[1], Millis(1))
+        .expect("looked at");
+    assert!(matches!(repaired, Repaired::NoSource(_)), "{repaired:?}");
+    let landed = scratch.land(&again);
+    assert_eq!((landed.fresh.len(), landed.duplicate), (0, 3));
+    assert_eq!(originals(&scratch), 2, "the third is whole without its original");
+    let part = scratch
+        .store
+        .verify_records(None, RecordId(0), 10)
+        .expect("verified");
+    assert_eq!(part.findings.len(), 1, "{:?}", part.findings);
+    let repaired = scratch.store.repair_record(rows[1], Millis(1)).expect("repaired");
+    assert!(matches!(repaired, Repaired::Sealed), "{repaired:?}");
+}
+
 /// Many texts in several segments.
 fn many() -> Scratch {
     let mut scratch = Scratch::new();
