@@ -21,7 +21,7 @@ use super::{
     manifest::{Generation, Manifest, summed, with_sum},
     map::MARK,
     memory::Memory,
-    seal::{self, NameKey, Opened, Recipients, Seal, Unread},
+    seal::{self, Counted, NameKey, Opened, Recipients, Seal, Unread},
     take::{Remembering, mark},
 };
 use crate::media::vault::hex;
@@ -522,7 +522,7 @@ impl Folder {
         out: &mut dyn Write,
     ) -> io::Result<Result<u64, Damage>> {
         let name = Self::name(kind, id);
-        let mut content = Content {
+        let mut content = Counted {
             out,
             hash: Sha256::new(),
             bytes: 0,
@@ -692,26 +692,6 @@ pub(super) struct Put {
     pub(super) stored: u64,
     /// Those that were written now.
     pub(super) written: u64,
-}
-
-/// Digests what it hands on.
-struct Content<'o> {
-    out: &'o mut dyn Write,
-    hash: Sha256,
-    bytes: u64,
-}
-
-impl Write for Content<'_> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let written = self.out.write(bytes)?;
-        self.hash.update(&bytes[..written]);
-        self.bytes += written as u64;
-        Ok(written)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.out.flush()
-    }
 }
 
 /// What the folder says about its encryption; none when its backups lie as they are.

@@ -332,10 +332,11 @@ pub(super) fn write<W: Write + Send, T>(
     Ok((filled, length + TAIL as u64))
 }
 
-struct Counted<W> {
-    out: W,
-    hash: Sha256,
-    bytes: u64,
+/// Digests and counts what it hands on.
+pub(super) struct Counted<W> {
+    pub out: W,
+    pub hash: Sha256,
+    pub bytes: u64,
 }
 
 impl<W: Write> Write for Counted<W> {

@@ -7,6 +7,7 @@ use super::{
     codes::{MSGID_DIFFERS, NOT_JSON, OPENED, SEALED, UNREADABLE},
     land,
     pack::Unpacker,
+    reopened,
 };
 use crate::{ids::CompanyId, message, store::Result};
 
@@ -46,13 +47,7 @@ pub(super) fn take_back(tx: &Transaction<'_>, unpacker: &Unpacker) -> Result<u64
         )?;
         land::tally(tx, CompanyId(*company), OPENED, -1)?;
         land::tally(tx, CompanyId(*company), UNREADABLE, 1)?;
-        // Once it opens it is to be looked at for files and for consent like any other late record.
-        tx.execute("INSERT OR IGNORE INTO media_unread (record) VALUES (?)", [id])?;
-        tx.execute(
-            "INSERT OR IGNORE INTO consent_late (company, record) SELECT company, ?1 FROM consent_mark
-             WHERE company = ?2 AND record >= ?1",
-            [id, company],
-        )?;
+        reopened::look_again(tx, *company, *id)?;
     }
     separate_twins(tx)?;
     if !suspects.is_empty() {

@@ -31,6 +31,7 @@ use super::{
     Reader, Store,
     again::Kept,
     codes::OPENED,
+    consent,
     derive::{self, Derived},
     index::{self, Doc, Entry, Segment, Texts},
     intern::Interner,
@@ -114,11 +115,7 @@ impl Fresh {
                 .as_ref()
                 .is_some_and(|message| message.consent.is_some())
             {
-                tx.prepare_cached(
-                    "INSERT OR IGNORE INTO consent_late (company, record) SELECT company, ?1 FROM consent_mark
-                     WHERE company = ?2 AND record >= ?1",
-                )?
-                .execute([record, kept.company])?;
+                consent::look_again(tx, kept.company, record)?;
             }
             reopened::has_text(tx, record)?;
             return Ok(Some(doc));

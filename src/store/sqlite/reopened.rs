@@ -9,7 +9,7 @@ use rusqlite::{Transaction, params};
 
 use super::{
     codes::{OPENED, SEALED},
-    index, land, media,
+    consent, index, land, media,
 };
 use crate::{
     ids::{CompanyId, Millis},
@@ -35,15 +35,16 @@ pub(super) fn seal_again(tx: &Transaction<'_>, id: i64, now: Millis) -> Result<(
     )?;
     land::tally(tx, CompanyId(company), OPENED, -1)?;
     land::tally(tx, CompanyId(company), SEALED, 1)?;
-    // Once it is open again it is looked at for files and for consent like any other late record.
     tx.execute("DELETE FROM fact WHERE name = ?", [media::OPEN_THEN])?;
-    tx.execute("INSERT OR IGNORE INTO media_unread (record) VALUES (?)", [id])?;
-    tx.execute(
-        "INSERT OR IGNORE INTO consent_late (company, record) SELECT company, ?1 FROM consent_mark
-         WHERE company = ?2 AND record >= ?1",
-        [id, company],
-    )?;
+    look_again(tx, company, id)?;
     Ok(())
+}
+
+/// Once it is open, a record is looked at for files and for consent, although others behind it were already.
+pub(super) fn look_again(tx: &Transaction<'_>, company: i64, id: i64) -> Result<()> {
+    tx.prepare_cached("INSERT OR IGNORE INTO media_unread (record) VALUES (?)")?
+        .execute([id])?;
+    consent::look_again(tx, company, id)
 }
 
 /// The index has this record without its text, because its body is damaged.

@@ -33,6 +33,16 @@ pub(super) fn mark(conn: &Connection, company: CompanyId) -> Result<Mark> {
     Ok(found.unwrap_or(Mark { record: 0, opened: 0 }))
 }
 
+/// The record is looked at again, also when the mark has passed it. Nothing is noted before the first look.
+pub(in crate::store::sqlite) fn look_again(conn: &Connection, company: i64, record: i64) -> Result<()> {
+    conn.prepare_cached(
+        "INSERT OR IGNORE INTO consent_late (company, record) SELECT company, ?1 FROM consent_mark
+         WHERE company = ?2 AND record >= ?1",
+    )?
+    .execute([record, company])?;
+    Ok(())
+}
+
 /// Records of the company that are open.
 pub(super) fn opened(conn: &Connection, company: CompanyId) -> Result<i64> {
     let count = conn

@@ -22,6 +22,7 @@ use crate::{
 };
 
 pub(super) use learn::learn;
+pub(super) use mark::look_again;
 pub(super) use states::with_standing;
 
 const ROOM: i64 = 1;
